@@ -1,0 +1,31 @@
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/images.smk"  # raw data set            -> images/*.parquet
+include: "workflow/rules/captions.smk"  # images                  -> captions.parquet
+include: "workflow/rules/embeddings.smk"  # captions                -> (K, 77, d) tensors
+include: "workflow/rules/banks.smk"  # embeddings              -> bank.parquet, mixing recipes
+include: "workflow/rules/unet.smk"  # images + bank           -> fine-tuned U-Net
+include: "workflow/rules/synthetic.smk"  # U-Net + bank + images   -> synthetic/*/*.parquet
+include: "workflow/rules/classifiers.smk"  # images + synthetic      -> classifiers/*/*/*.json
+include: "workflow/rules/tables.smk"  # classifiers             -> tables/table1.csv
+include: "workflow/rules/quality.smk"  # images + synthetic      -> tables/quality.csv
+include: "workflow/rules/figures.smk"  # images + synthetic      -> figures/*.png
+# include: "workflow/rules/miniature.smk"  # Fashion-MNIST           -> the miniature models
+
+
+rule all:
+    default_target: True
+    input:
+        "results/tables/table1.csv",
+        "results/tables/diagnostics.csv",
+        "results/tables/quality.csv",
+        "results/figures/figure1.png",
+        "results/figures/figure2.png",
+    localrule: True

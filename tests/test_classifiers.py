@@ -1,0 +1,402 @@
+"""Strategies, training and measurement of classifiers, and the stage's script."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mvc import batches, pixels, shards
+from mvc.batches import Length, insert, phases, shuffled
+from mvc.classifiers import Recipe, fit, run
+from mvc.labelled import Labelled, check_sources, labelled
+from mvc.training import Nesterov, predict, prepared, statistics
+from mvc.wide_resnet import build
+
+CPU = torch.device("cpu")
+NAMES = {0: "boot", 1: "bag", 2: "ankle boot"}
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def toy(n=24, seed=0, names=NAMES, prefix="train", size=8):
+    """Classes that differ in brightness: learnt in a few updates."""
+    rng = np.random.default_rng(seed)
+    labels = torch.arange(n) % len(names)
+    noise = torch.from_numpy(rng.integers(0, 40, (n, 3, size, size)))
+    images = (labels[:, None, None, None] * 80 + noise).byte()
+    return Labelled(images, labels, dict(names), frozenset(f"{prefix}/{i}" for i in range(n)))
+
+
+def recipe(**changes):
+    plain = {"augmentation": "default", "batch_size": 8, "lr": 0.05, "weight_decay": 5e-4}
+    return Recipe(**{**plain, "clip": 5.0, "updates": 6, "pad": 1, **changes})
+
+
+def plan(n_real=10, extra=(0, 1, 1, 2), **changes):
+    labels = torch.arange(n_real) % 3
+    defaults = {"length": Length(4, updates=20), "lr": 0.1, "strategy": "two_phase"}
+    streams = {"order": generator(1), "choice": generator(2)}
+    extra = torch.tensor(extra, dtype=torch.int64)
+    return phases(labels, extra, **{**defaults, **streams, **changes})
+
+
+def rows(phase):
+    return torch.cat(list(phase.batches))
+
+
+# Batches
+
+
+@pytest.mark.parametrize("n, draws, size", [(10, 35, 4), (3, 20, 8), (1, 5, 2), (8, 8, 8)])
+def test_shuffled_sees_every_image_once_a_pass(n, draws, size):
+    found = list(shuffled(n, draws, size, generator=generator()))
+    assert [len(b) for b in found] == [size] * (draws // size) + [draws % size] * bool(draws % size)
+    order = torch.cat(found)
+    for start in range(0, draws - n + 1, n):
+        assert order[start : start + n].sort().values.tolist() == list(range(n))
+
+
+@pytest.mark.parametrize("strategy", batches.STRATEGIES)
+def test_equal_updates_for_every_arm(strategy):
+    """The fair comparison: an arm with extra images gets no more updates than one without."""
+    alone = plan(extra=(), strategy=strategy)
+    mixed = plan(strategy=strategy)
+    assert sum(p.updates for p in alone) == sum(p.updates for p in mixed) == 20
+    assert sum(len(list(p.batches)) for p in mixed) == 20
+
+
+def test_two_phase_is_all_images_then_real_ones():
+    first, second = plan(share=0.2, lr_scale=0.1)
+    assert (first.updates, second.updates) == (16, 4)
+    assert second.lr == pytest.approx(0.01)
+    assert set(rows(first).tolist()) == set(range(14))
+    assert rows(second).max() < 10
+
+
+def test_epochs_are_the_papers_schedule():
+    """Phase 1: all epochs over real and extra images; phase 2: 20 % of the epochs, real alone."""
+    first, second = plan(length=Length(4, epochs=10))
+    assert len(rows(first)) == 140 and first.updates == 35
+    assert len(rows(second)) == 20 and second.updates == 5
+    (only,) = plan(extra=(), length=Length(4, epochs=10))
+    assert only.updates == 25
+
+
+def test_combined_is_one_set():
+    (only,) = plan(strategy="combined", length=Length(4, epochs=1))
+    assert rows(only).sort().values.tolist() == list(range(14))
+
+
+def test_rsp_keeps_class_and_share():
+    labels = torch.tensor([0, 1, 2, 3])
+    extra = torch.tensor([1, 0, 1, 2, 1])
+    batch = torch.arange(4).repeat(5000)
+    (mixed,) = insert(iter([batch]), labels, extra, p=0.8, append=False, generator=generator())
+    assert torch.equal(torch.cat((labels, extra))[mixed], labels[batch])
+    taken = (mixed >= 4).double().view(-1, 4).mean(0)
+    assert taken[:3].tolist() == pytest.approx([0.8] * 3, abs=0.02) and taken[3] == 0
+    ones = torch.bincount(mixed[batch == 1], minlength=9)[[4, 6, 8]] / 5000
+    assert ones.tolist() == pytest.approx([0.8 / 3] * 3, abs=0.02)
+
+
+def test_rsp_appends():
+    labels = torch.tensor([0, 1, 2])
+    (grown,) = insert(
+        iter([torch.arange(3)]), labels, torch.tensor([0, 1, 2]), p=1, append=True,
+        generator=generator(),
+    )  # fmt: skip
+    assert grown.tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_real_batches_are_paired():
+    """Equal seeds: RSP with p = 0 sees what the arm without extra images sees."""
+    alone = rows(plan(extra=())[0])
+    assert torch.equal(rows(plan(strategy="rsp", p=0)[0]), alone)
+    second = rows(plan()[1])
+    assert torch.equal(second, alone[: len(second)])
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"strategy": "three_phase"}, "must be one of two_phase, rsp, combined"),
+        ({"strategy": "rsp", "p": 1.2}, "p = 1.2"),
+        ({"strategy": "rsp", "mode": "add"}, "mode = add"),
+        ({"share": 1.0}, "share = 1.0"),
+    ],
+)
+def test_bad_strategies_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        plan(**changes)
+
+
+@pytest.mark.parametrize("given", [{}, {"epochs": 1, "updates": 1}])
+def test_length_is_epochs_or_updates(given):
+    with pytest.raises(ValueError, match="set one of them"):
+        Length(4, **given)
+
+
+# Training
+
+
+def test_optimiser_equals_pytorchs():
+    first, second = (build("wrn-10-1", 3, generator=generator()) for _ in range(2))
+    ours = Nesterov(first.parameters(), weight_decay=0.01, clip=0.5)
+    theirs = torch.optim.SGD(
+        second.parameters(), 0.1, momentum=0.9, nesterov=True, weight_decay=0.01
+    )
+    for step in range(3):
+        x, lr = torch.randn(4, 3, 8, 8, generator=generator(step)), 0.1 / (step + 1)
+        first(x).square().sum().backward()
+        ours.step(lr)
+        theirs.zero_grad()
+        second(x).square().sum().backward()
+        torch.nn.utils.clip_grad_norm_(second.parameters(), 0.5)
+        theirs.param_groups[0]["lr"] = lr
+        theirs.step()
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_prepared_keeps_batches_apart(monkeypatch):
+    part = toy()
+    indices = list(shuffled(24, 50, 8, generator=generator()))
+    for block in (1, 8 * 8 * 20, 2**18):
+        monkeypatch.setattr("mvc.training.BLOCK", block)
+        found = list(prepared(indices, part.images, part.labels, lambda images: images.float()))
+        assert [len(inputs) for inputs, _ in found] == [8] * 6 + [2]
+        for batch, (inputs, targets) in zip(indices, found, strict=True):
+            assert torch.equal(inputs, part.images[batch].float())
+            assert torch.equal(targets, part.labels[batch])
+
+
+def test_statistics_of_uniform_channel():
+    images = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
+    images[0, 1] = 100
+    mean, std = statistics(images)
+    assert mean.tolist() == [0, 50, 0] and std.tolist() == [1, 50, 1]
+
+
+def test_predict_does_not_depend_on_the_batch():
+    part, net = toy(), build("wrn-10-1", 3, generator=generator())
+    mean, std = statistics(part.images)
+    found = [predict(net, part.images, mean=mean, std=std, batch_size=b) for b in (1, 7, 24)]
+    assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
+
+
+@pytest.mark.parametrize("strategy", batches.STRATEGIES)
+def test_run_learns_and_reports(strategy, capsys):
+    seen = []
+
+    def evaluation():
+        seen.append(capsys.readouterr().out)
+        return toy(30, seed=9, prefix="test")
+
+    extra = toy(30, seed=2, prefix="extra")
+    found = run(
+        toy(), extra, evaluation, model="wrn-10-1", root=0, seed=0, device=CPU,
+        recipe=recipe(strategy=strategy, updates=40),
+    )  # fmt: skip
+    assert len(seen) == 1 and "40/40 updates" in seen[0]  # read after the last update
+    assert found["accuracy"] > 80 and found["train_accuracy"] > 80
+    assert set(found["per_class"]) == {"boot", "bag", "ankle boot"}
+    assert np.mean(list(found["per_class"].values())) == pytest.approx(found["accuracy"], abs=1e-3)
+    counts = {"n_train": 24, "n_extra": 30, "n_test": 30, "updates": 40}
+    assert {k: found[k] for k in counts} == counts
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_run_on_gpu():
+    found = run(
+        toy(), toy(9, seed=5), lambda: toy(30, seed=9, prefix="test"), model="wrn-10-1", root=0,
+        seed=0, device=torch.device("cuda"),
+        recipe=recipe(augmentation="aa", strategy="rsp", updates=40),
+    )  # fmt: skip
+    assert found["train_accuracy"] > 80
+
+
+def test_rerun_is_equal_and_seeds_differ():
+    def weights(seed, root=0, **changes):
+        fitted = fit(
+            toy(), None, model="wrn-10-1", root=root, seed=seed, device=CPU,
+            recipe=recipe(augmentation="ra", ra={"n": 2, "m": 9}, cutout=4, **changes),
+        )  # fmt: skip
+        return torch.cat([p.detach().flatten() for p in fitted.net.parameters()])
+
+    first = weights(0)
+    assert torch.equal(first, weights(0))
+    assert not torch.equal(first, weights(1))
+    assert not torch.equal(first, weights(0, root=1))
+
+
+def test_arms_start_from_the_same_weights():
+    def start(**changes):
+        fitted = fit(
+            toy(), changes.pop("extra", None), model="wrn-10-1", root=0, seed=3, device=CPU,
+            recipe=recipe(lr=0, **changes),
+        )  # fmt: skip
+        return fitted.net.stem.weight.detach(), fitted.mean
+
+    (weight, mean), (other, other_mean) = (
+        start(),
+        start(augmentation="aa", extra=toy(9, seed=5), strategy="combined"),
+    )
+    assert torch.equal(weight, other)
+    assert torch.equal(mean, other_mean)  # normalised by the real images in every arm
+
+
+def test_set_smaller_than_a_batch():
+    found = run(
+        toy(3), None, lambda: toy(3, prefix="test"), model="wrn-10-1", root=0, seed=0, device=CPU,
+        recipe=recipe(batch_size=16, updates=2),
+    )  # fmt: skip
+    assert found["updates"] == 2 and found["n_train"] == 3
+
+
+def test_diverging_loss_names_the_key():
+    with pytest.raises(ValueError, match="lower classifiers.lr"):
+        fit(
+            toy(), None, model="wrn-10-1", root=0, seed=0, device=CPU,
+            recipe=recipe(lr=1e30, updates=5),
+        )  # fmt: skip
+
+
+def test_unknown_augmentation_is_refused():
+    with pytest.raises(ValueError, match="augmentation = faa; must be one of default, aa, ra"):
+        recipe(augmentation="faa").policy((8, 8))
+
+
+# Classes and splits
+
+
+@pytest.mark.parametrize(
+    "other, message",
+    [
+        (toy(8, names={**NAMES, 3: "sock"}, prefix="test"), "evaluation images.*'sock' .3."),
+        (toy(8, names={**NAMES, 1: "shoe"}, prefix="test"), "without training images: 'shoe'"),
+        (toy(8, size=9, prefix="test"), "9 x 9 pixels, training images 8 x 8.*image_size"),
+        (toy(8, prefix="train"), "8 evaluation images are trained on, the first 'train/0'"),
+    ],
+)
+def test_bad_evaluation_is_refused(other, message):
+    with pytest.raises(ValueError, match=message):
+        run(
+            toy(), None, lambda: other, model="wrn-10-1", recipe=recipe(updates=1), root=0, seed=0,
+            device=CPU,
+        )  # fmt: skip
+
+
+def test_class_missing_in_evaluation_is_fine():
+    other = toy(8, names={0: "boot"}, prefix="test")
+    found = run(
+        toy(), None, lambda: other, model="wrn-10-1", recipe=recipe(updates=1), root=0, seed=0,
+        device=CPU,
+    )  # fmt: skip
+    assert list(found["per_class"]) == ["boot"]
+
+
+def test_labels_must_be_counted_from_zero():
+    gap = toy(names={0: "boot", 1: "bag"})
+    gap = Labelled(gap.images, gap.labels * 2, {0: "boot", 2: "bag"})
+    with pytest.raises(ValueError, match=r"training labels \[0, 2\]; must be 0, 1, 2"):
+        fit(gap, None, model="wrn-10-1", recipe=recipe(), root=0, seed=0, device=CPU)
+
+
+@pytest.mark.parametrize("source", ["finetuned", "pretrained"])
+def test_synthetic_images_come_from_training_images(source):
+    """A planted source outside of the training images (here a test image) is refused."""
+    train, planted = toy(), toy(5, prefix="test")
+    with pytest.raises(ValueError, match=f"5 sources of {source}.*'test/0'"):
+        check_sources(train, planted, source)
+    check_sources(train, toy(5), source)
+    check_sources(train, planted, "real")
+
+
+# Script
+
+
+def table(part, prefix, source=None):
+    n = len(part.labels)
+    columns = {} if source is None else {"source_image_id": [f"{source}/{i % 8}" for i in range(n)]}
+    return shards.image_table(
+        data=pixels.encode(part.images, grayscale=False),
+        labels=part.labels.tolist(),
+        class_names=[part.class_names[k] for k in part.labels.tolist()],
+        image_ids=[f"{prefix}/{i}" for i in range(n)],
+        **columns,
+    )
+
+
+def test_labelled_reads_a_table():
+    part = toy()
+    found = labelled(table(part, "train"), size=None)
+    assert torch.equal(found.images, part.images) and torch.equal(found.labels, part.labels)
+    assert found.class_names == NAMES and found.ids == part.ids
+    assert labelled(table(part, "x", source="train"), size=4).ids == {
+        f"train/{i}" for i in range(8)
+    }
+    twice = table(part, "train").set_column(2, "class_name", [["boot"] * 23 + ["hat"]])
+    with pytest.raises(ValueError, match="is both"):
+        labelled(twice, size=None)
+
+
+def test_image_without_source_is_refused():
+    lost = table(toy(3), "x", source="train")
+    lost = lost.set_column(
+        lost.column_names.index("source_image_id"), "source_image_id", [["a", None, "b"]]
+    )
+    with pytest.raises(ValueError, match="row 1 has no source_image_id"):
+        labelled(lost, size=None)
+
+
+def stage(folder, **changes):
+    import classifiers
+
+    shards.write(table(toy(), "train"), folder / "train.parquet")
+    shards.write(table(toy(12, 4), "extra/a", source="train"), folder / "0.parquet")
+    shards.write(table(toy(9, 5), "extra/b", source="train"), folder / "1.parquet")
+    shards.write(table(toy(30, 6), "test"), folder / "test.parquet")
+    settings = {
+        "seed": 0, "split": "test", "image_size": None, "extra": "finetuned", "strategy": "rsp",
+        "augmentation": "ra", "ra": {"n": 1, "m": 5}, "fill": "black", "batch_size": 8, "lr": 0.05,
+        "weight_decay": 5e-4, "clip": 5.0, "updates": 6, "epochs": None, "pad": 1, "flip": True,
+        "cutout": 0, "rsp": {"p": 0.8, "mode": "replace"}, **changes,
+    }  # fmt: skip
+    extra = [folder / "0.parquet", folder / "1.parquet"] if settings["extra"] else []
+    output = folder / "out" / "0.json"
+    classifiers.main(
+        SimpleNamespace(
+            input=SimpleNamespace(
+                train=folder / "train.parquet", extra=extra, evaluation=folder / "test.parquet"
+            ),
+            output=[output],
+            log=[folder / "log"],
+            threads=1,
+            params=SimpleNamespace(cfg=settings),
+            wildcards=SimpleNamespace(dataset="toy", model="wrn-10-1", arm="ra+syn", seed="3"),
+        )
+    )
+    return json.loads(output.read_text())
+
+
+def test_script_writes_the_record(tmp_path):
+    record = stage(tmp_path)
+    expected = {
+        "dataset": "toy", "model": "wrn-10-1", "arm": "ra+syn", "seed": 3, "split": "test",
+        "augmentation": "ra", "extra": "finetuned", "strategy": "rsp", "n_train": 24,
+        "n_extra": 21, "n_test": 30, "updates": 6,
+    }  # fmt: skip
+    assert {key: record[key] for key in expected} == expected
+    rest = {"accuracy", "per_class", "train_accuracy", "seconds", "settings"}
+    assert set(record) == set(expected) | rest
+    assert "6/6 updates" in (tmp_path / "log").read_text()
+
+
+def test_script_without_extra_images(tmp_path):
+    changes = {"extra": None, "augmentation": "default"}
+    record = stage(tmp_path, **changes)
+    assert record["n_extra"] == 0 and record["extra"] is None and record["strategy"] == "rsp"

@@ -1,0 +1,247 @@
+"""Tables: statistics by hand, the right baseline, what must not be mixed, and how it looks."""
+
+import importlib.util
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from mvc import markdown, reports, tables
+
+SCRIPTS = Path(__file__).parents[1] / "workflow" / "scripts"
+BASE = {
+    "dataset": "d",
+    "model": "wrn-10-1",
+    "split": "test",
+    "n_train": 100,
+    "n_extra": 0,
+    "n_test": 2000,
+    "updates": 500,
+    "per_class": {"Bag": 90.0, "a|b": 50.0},
+    "settings": "s",
+}
+
+
+def record(arm, seed, accuracy, **other):
+    return {**BASE, "arm": arm, "seed": seed, "accuracy": accuracy, **other}
+
+
+def files(folder, records):
+    paths = []
+    for i, one in enumerate(records):
+        paths.append(folder / f"{i}.json")
+        paths[-1].write_text(json.dumps(one))
+    return paths
+
+
+def runs(tmp_path, records):
+    return tables.read(files(tmp_path, records))
+
+
+def arm(name, accuracies, **other):
+    return [record(name, seed, value, **other) for seed, value in enumerate(accuracies)]
+
+
+def test_cell_by_hand(tmp_path):
+    row = tables.table1(runs(tmp_path, arm("ra", [70.0, 72.0, 74.0]))).iloc[0]
+    assert (row["ra_mean"], row["ra_sd"], row["ra_n"]) == (72.0, 2.0, 3)
+
+
+def test_gain_by_hand():
+    """Differences 1, 2, 3: t = 2 / (1 / sqrt 3) = 3.464, two degrees of freedom, t_0.975 = 4.303."""
+    gain = tables.compare({0: 71.0, 1: 73.0, 2: 75.0}, {0: 70.0, 1: 71.0, 2: 72.0})
+    assert gain.pairs == 3 and gain.gain == pytest.approx(2)
+    assert gain.p == pytest.approx(0.0742, abs=5e-5)
+    assert gain.low == pytest.approx(2 - 4.30265 / math.sqrt(3), abs=1e-4)
+    assert gain.high == pytest.approx(2 + 4.30265 / math.sqrt(3), abs=1e-4)
+
+
+def test_confidence_narrows_the_interval():
+    ours, theirs = {0: 71.0, 1: 73.0, 2: 75.0}, {0: 70.0, 1: 71.0, 2: 72.0}
+    wide, narrow = (tables.compare(ours, theirs, confidence=c) for c in (0.95, 0.5))
+    assert wide.low < narrow.low < narrow.gain < narrow.high < wide.high
+    assert wide.p == narrow.p
+
+
+def test_gain_is_paired_by_seed_whatever_the_order():
+    """Unpaired, seed 9 would count, and the spread between seeds would drown the gain."""
+    ours = {2: 90.5, 0: 50.4, 1: 70.6, 9: 1.0}
+    gain = tables.compare(ours, {1: 70.0, 2: 90.0, 0: 50.0, 7: 99.0})
+    assert gain.pairs == 3 and gain.gain == pytest.approx(0.5) and gain.p < 0.02
+
+
+@pytest.mark.parametrize("ours, pairs", [({0: 71.0}, 1), ({0: 71.0, 1: 72.1}, 2), ({5: 71.0}, 0)])
+def test_no_test_where_there_is_no_spread(ours, pairs):
+    gain = tables.compare(ours, {0: 70.0, 1: 71.1})
+    assert gain.pairs == pairs
+    assert all(math.isnan(v) for v in (gain.p, gain.low, gain.high))
+    assert math.isnan(gain.gain) if pairs == 0 else gain.gain == pytest.approx(1)
+
+
+def test_each_arm_gains_over_its_own_baseline(tmp_path):
+    level = {"baseline": 10, "faa": 20, "aa": 30, "ra": 40}
+    gains = {"syn": 1, "faa+syn": 2, "aa+syn": 3, "ra+syn": 4}
+    records = [r for name, v in level.items() for r in arm(name, [v, v + 1.0])]
+    for name, over in tables.GAINS:
+        records += arm(name, [level[over] + gains[name] - 0.5, level[over] + gains[name] + 1.5])
+    row = tables.table1(runs(tmp_path, records)).iloc[0]
+    assert {name: round(row[f"{name}_gain"], 9) for name in gains} == gains
+
+
+def test_what_was_not_run_is_empty_in_csv_and_said_in_markdown(tmp_path):
+    table = runs(tmp_path, arm("ra", [70, 72.0]) + arm("ra+syn", [71, 74.0]))
+    row = pd.read_csv(pd.io.common.StringIO(tables.table1(table).to_csv(index=False))).iloc[0]
+    assert math.isnan(row["faa_mean"]) and math.isnan(row["faa+syn_gain"])
+    line = next(x for x in reports.table1_markdown(table, digits=1).splitlines() if "| d " in x)
+    cells = [cell.strip() for cell in line.split("|")[1:-1]]
+    assert cells[2:] == ["not run"] * 3 + ["71.0 ± 1.4 (2)"] + ["not run"] * 3 + ["72.5 ± 2.1 (2)"]
+
+
+def test_markdown_has_the_papers_columns(tmp_path):
+    text = reports.table1_markdown(runs(tmp_path, arm("aa", [70.0])), digits=1)
+    heading = next(line for line in text.splitlines() if line.startswith("|"))
+    assert [cell.strip() for cell in heading.split("|")[3:-1]] == [
+        *("Baseline", "FAA", "AA", "RA"),
+        *("Ours(Syn)", "Ours(FAA+Syn)", "Ours(AA+Syn)", "Ours(RA+Syn)"),
+    ]
+
+
+def test_one_seed_has_no_deviation_and_no_test(tmp_path):
+    text = reports.table1_markdown(
+        runs(tmp_path, arm("ra", [70.0]) + arm("ra+syn", [69.0])), digits=1
+    )
+    assert "70.0 (1)" in text and "nan" not in text
+    line = next(x for x in text.splitlines() if "Ours(RA+Syn) | RA" in x)
+    assert [cell.strip() for cell in line.split("|")[5:-1]] == ["−1.0", "–", "–", "1"]
+
+
+def test_caption_says_what_was_measured(tmp_path):
+    records = arm("ra", [70.0]) + arm("ra+syn", [71.0], n_extra=400, updates=1800)
+    text = reports.table1_markdown(runs(tmp_path, records), digits=1)
+    assert "test split" in text and "2,000 images evaluated" in text
+    assert "500 (RA), 1,800 (Ours(RA+Syn))" in text and "extra images: 400" in text
+    records = [{**r, "split": "validation"} for r in records]
+    assert "not a test result" in reports.table1_markdown(runs(tmp_path, records), digits=1)
+
+
+def test_rows_keep_the_order_of_the_runs_and_gains_are_averaged(tmp_path):
+    records = []
+    for model, gain in (("wrn-28-2", 1.0), ("wrn-10-1", 2.0)):
+        records += arm("ra", [70, 71.0], model=model) + arm(
+            "ra+syn", [70 + gain, 71 + gain], model=model
+        )
+    table = runs(tmp_path, records)
+    assert list(tables.table1(table)["model"]) == ["wrn-28-2", "wrn-10-1"]
+    assert "Ours(RA+Syn) +1.50 (2 rows)" in reports.table1_markdown(table, digits=1)
+
+
+def test_diagnostics_compare_fine_tuned_with_pre_trained(tmp_path):
+    records = arm("ra", [70, 71.0]) + arm("ra+syn", [73, 75.0]) + arm("ra+pretrained", [68, 69.5])
+    table = runs(tmp_path, records)
+    gains = tables.diagnostics(table).set_index(["arm", "over"])
+    assert gains.loc[("ra+syn", "ra+pretrained"), "gain"] == pytest.approx(5.25)
+    assert gains.loc[("ra+pretrained", "ra"), "gain"] == pytest.approx(-1.75)
+    assert gains.loc[("ra+syn", "ra"), ["mean", "mean_over"]].tolist() == [74.0, 70.5]
+    text = reports.diagnostics_markdown(table, digits=2)
+    assert "−1.75" in text and "RA + pre-trained" in text
+
+
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        ({"split": "validation"}, "split differs"),
+        ({"settings": "other"}, "settings differs"),
+        ({"updates": 400}, "updates differs"),
+        ({"n_test": 1000}, "n_test differs"),
+        ({"seed": 0}, "the same run twice"),
+        ({"arm": "mixup"}, "mixup"),
+    ],
+)
+def test_what_must_not_be_mixed_names_the_files(tmp_path, change, says):
+    records = [record("ra", 0, 70.0), {**record("ra", 1, 71.0), **change}]
+    with pytest.raises(ValueError, match=says) as error:
+        runs(tmp_path, records)
+    assert "1.json" in str(error.value)
+
+
+def test_arms_of_different_length_are_compared_but_not_seeds_of_one_arm(tmp_path):
+    records = arm("ra", [70.0, 71.0]) + arm("ra+syn", [70.0, 71.0], updates=900, settings="t")
+    assert len(runs(tmp_path, records)) == 4
+
+
+def test_a_cut_off_record_is_named(tmp_path):
+    whole, cut, bare = tmp_path / "whole.json", tmp_path / "cut.json", tmp_path / "bare.json"
+    whole.write_text(json.dumps(record("ra", 0, 70.0)))
+    cut.write_text(whole.read_text()[:40])
+    bare.write_text("{}")
+    for path in (cut, bare):
+        with pytest.raises(ValueError, match=path.name):
+            tables.read([whole, path])
+    with pytest.raises(ValueError, match="no runs"):
+        tables.read([])
+
+
+def script(stage, inputs, outputs, cfg, log):
+    spec = importlib.util.spec_from_file_location(f"stage_{stage}", SCRIPTS / f"{stage}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    params = SimpleNamespace(cfg=cfg)
+    module.main(
+        SimpleNamespace(
+            input=inputs, output=SimpleNamespace(**outputs), params=params, log=[log], threads=1
+        )
+    )
+
+
+def test_scripts_write_their_tables(tmp_path):
+    records = arm("ra", [70, 71.0]) + arm("ra+syn", [73, 75.0]) + arm("ra+real", [80, 81.0])
+    paths, cfg = files(tmp_path, records), {"digits": 1, "confidence": 0.95}
+    out = {"csv": tmp_path / "t.csv", "md": tmp_path / "t.md", "runs": tmp_path / "r.csv"}
+    script("tables", paths[:4], out, cfg, tmp_path / "log")
+    assert pd.read_csv(out["csv"])["ra+syn_gain"].tolist() == [3.5]
+    long = pd.read_csv(out["runs"])
+    assert len(long) == 4 and long["class: a|b"].tolist() == [50.0] * 4
+    del out["runs"]
+    script("diagnostics", paths, out, cfg, tmp_path / "log")
+    assert pd.read_csv(out["csv"])["over"].tolist() == ["ra", "ra", "ra+real"]
+    assert "RA + real" in out["md"].read_text()
+
+
+def test_tables_load_no_torch():
+    code = "import sys, tables, diagnostics; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS).returncode == 0
+
+
+def test_a_table_is_aligned_and_shows_names_as_they_are():
+    text = markdown.table(["name", "value"], [["a|b", "1"], ["スカート", "−10.5"], ["é\\", "x"]])
+    lines = text.splitlines()
+    assert len({markdown.columns(line) for line in lines}) == 1
+    assert "a\\|b" in lines[2] and "é\\\\" in lines[4] and lines[2].endswith(" 1 |")
+    with pytest.raises(ValueError, match="1 cells under 2"):
+        markdown.table(["name", "value"], [["a"]])
+
+
+def test_a_page_is_fitted_to_the_terminal():
+    table = markdown.table(["name", "a|b", "c"], [["first", "1", "2"], ["second", "3", "4"]])
+    page = f"# Title\n\n{table}\n\n" + "word " * 30
+    assert markdown.fit(page, 200).splitlines()[2] == table.splitlines()[0]
+    narrow = markdown.fit(page, 22).splitlines()
+    assert max(map(len, narrow)) <= 24
+    assert "| a\\|b |     1 |      3 |" in narrow
+
+
+@pytest.mark.parametrize(
+    "value, sign, text",
+    [(-1.25, True, "−1.2"), (0.04, True, "0.0"), (-0.04, False, "0.0"), (2.0, True, "+2.0")],
+)
+def test_numbers(value, sign, text):
+    assert markdown.number(value, 1, sign=sign) == text
+
+
+@pytest.mark.parametrize("p, text", [(0.0774, "0.077"), (0.0004, "< 0.001"), (0.5, "0.5")])
+def test_p_values(p, text):
+    assert markdown.p_value(p) == text

@@ -1,0 +1,23 @@
+rule captions:
+    input:
+        images=rules.images.output.train,
+        held_out=rules.images.output.held_out,
+        own=own_captions,
+        models=model_files("captioner"),
+    output:
+        "results/{dataset}/captions.parquet",
+    log:
+        "logs/{dataset}/captions.log",
+    benchmark:
+        "results/benchmarks/{dataset}/captions.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 2
+    resources:
+        mem_mb=16_000,
+        gpu=1,
+    params:
+        cfg=settings("captions", "captioner"),
+        code=code("captions.py"),
+    script:
+        "../scripts/captions.py"

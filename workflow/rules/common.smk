@@ -1,0 +1,133 @@
+import os
+import sys
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from mvc.folders import tree_digest
+from mvc.provenance import code_digest
+from mvc.settings import faults
+
+# Keys of the section `images` that a loader does not read.
+UNREAD_IMAGES = {
+    "fashion_mnist": ("test_fraction", "validation_fraction", "unreadable"),
+    "imagefolder": (
+        "validation_per_class",
+        "extra_per_class",
+        "test_per_class",
+        "judge_per_class",
+    ),
+}
+TABLE1 = ("baseline", "faa", "aa", "ra", "syn", "faa+syn", "aa+syn", "ra+syn")
+
+
+def checked(settings, schema):
+    """The settings, if they keep to a schema; else all their faults in one error."""
+    text = (Path(workflow.basedir) / "workflow/schemas" / schema).read_text(encoding="utf-8")
+    if lines := faults(settings, yaml.safe_load(text)):
+        raise WorkflowError("\n  ".join(["The configuration has faults:", *lines]))
+    return settings
+
+
+config = checked(config, "config.schema.yaml")
+
+
+wildcard_constraints:
+    dataset=r"[A-Za-z0-9][\w.-]*",
+    shard=r"\d+",
+    shards=r"\d+",
+    seed=r"\d+",
+
+
+def code(script):
+    """Digest of `script` and every `mvc` module it imports, directly or not."""
+    return code_digest(SCRIPTS / script)
+
+
+def merged(section, dataset):
+    """One section of the config, the data set's own values over it, and the root seed."""
+    own = config["datasets"][dataset].get(section, {})
+    return {**config[section], **own, "seed": config["seed"]}
+
+
+def settings(section, *models):
+    """What a rule passes as `cfg`: its section for the wildcard's data set, and model names."""
+    chosen = {name: config["models"][name] for name in models}
+    return lambda wildcards: {**merged(section, wildcards.dataset), **chosen}
+
+
+def source(wildcards):
+    """Settings of a data set's images: what its loader reads, and a digest of a folder's files."""
+    own = config["datasets"][wildcards.dataset]
+    section = merged("images", wildcards.dataset)
+    unread = UNREAD_IMAGES[own["loader"]]
+    return {
+        **{key: value for key, value in section.items() if key not in unread},
+        "loader": own["loader"],
+        "path": own["path"],
+        "files": tree_digest(own["path"]) if own["path"] else "",
+    }
+
+
+def synthetic_settings(generator):
+    """Settings of one generator: the shard count stays out, since it changes no image."""
+
+    def chosen(wildcards):
+        section = merged("synthetic", wildcards.dataset)
+        section.pop("shards")
+        resolution = merged("unet", wildcards.dataset)["resolution"]
+        diffusion = config["models"]["diffusion"]
+        return {
+            **section,
+            "generator": generator,
+            "resolution": resolution,
+            "diffusion": diffusion,
+        }
+
+    return chosen
+
+
+def own_captions(wildcards):
+    """A person's own caption file of a data set, where there is one."""
+    return merged("captions", wildcards.dataset)["file"] or []
+
+
+def model_files(*models):
+    """The files of models that are local folders, so that a changed model is noticed."""
+    folders = [Path(config["models"][name]) for name in models]
+    return [str(f) for d in folders if d.is_dir() for f in sorted(d.rglob("*")) if f.is_file()]
+
+
+def shards(dataset, generator):
+    """The shards of one synthetic set, in the order of their images."""
+    of = merged("synthetic", dataset)["shards"]
+    return [
+        f"results/{dataset}/synthetic/{generator}/{shard}-of-{of}.parquet" for shard in range(of)
+    ]
+
+
+def runs(wanted):
+    """The classifier runs of all data sets whose arm is wanted."""
+    return [
+        f"results/{dataset}/classifiers/{model}/{arm}/{seed}.json"
+        for dataset in config["datasets"]
+        for section in [merged("classifiers", dataset)]
+        for model in section["models"]
+        for arm in section["arms"]
+        if wanted(arm)
+        for seed in section["seeds"]
+    ]
+
+
+def table_runs():
+    """What Table 1 is made of."""
+    return runs(lambda arm: arm in TABLE1)
+
+
+def diagnostic_runs():
+    """The arms outside Table 1, and those that they are compared with."""
+    return runs(lambda arm: arm not in TABLE1 or arm in ("ra", "ra+syn"))

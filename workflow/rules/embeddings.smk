@@ -1,0 +1,21 @@
+rule embeddings:
+    input:
+        captions=rules.captions.output[0],
+        models=model_files("clip"),
+    output:
+        "results/{dataset}/embeddings.safetensors",
+    log:
+        "logs/{dataset}/embeddings.log",
+    benchmark:
+        "results/benchmarks/{dataset}/embeddings.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 2
+    resources:
+        mem_mb=8_000,
+        gpu=1,
+    params:
+        cfg=settings("embeddings", "clip"),
+        code=code("embeddings.py"),
+    script:
+        "../scripts/embeddings.py"

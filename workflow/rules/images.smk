@@ -1,0 +1,23 @@
+rule images:
+    output:
+        train="results/{dataset}/images/train.parquet",
+        validation="results/{dataset}/images/validation.parquet",
+        extra="results/{dataset}/images/extra.parquet",
+        test="results/{dataset}/images/test.parquet",
+        judge="results/{dataset}/images/judge.parquet",
+        held_out="results/{dataset}/images/held_out.parquet",
+        report="results/{dataset}/images/report.json",
+    log:
+        "logs/{dataset}/images.log",
+    benchmark:
+        "results/benchmarks/{dataset}/images.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+    params:
+        cfg=source,
+        code=code("images.py"),
+    script:
+        "../scripts/images.py"

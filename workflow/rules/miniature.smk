@@ -1,0 +1,201 @@
+# The miniature foundation models, from the first 50,000 training images to three folders. They are
+# shipped in resources/miniature; nothing here runs unless the target `miniature` is asked for.
+from snakemake.common.configfile import load_configfile
+
+MINIATURE = checked(
+    load_configfile(Path(workflow.basedir) / "config" / "miniature.yaml"),
+    "miniature.schema.yaml",
+)
+SHARED = {
+    "seed": MINIATURE["seed"],
+    "foundation": {key: MINIATURE["corpus"][key] for key in ("images", "holdout", "size")},
+}
+
+
+rule miniature_corpus:
+    output:
+        pixels="results/miniature/corpus/images.safetensors",
+        captions="results/miniature/corpus/captions.parquet",
+    log:
+        "logs/miniature/corpus.log",
+    benchmark:
+        "results/benchmarks/miniature/corpus.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        cfg={"seed": MINIATURE["seed"], **MINIATURE["corpus"]},
+        code=code("miniature_corpus.py"),
+    script:
+        "../scripts/miniature_corpus.py"
+
+
+rule miniature_vae:
+    input:
+        pixels=rules.miniature_corpus.output.pixels,
+        captions=rules.miniature_corpus.output.captions,
+    output:
+        config="results/miniature/models/stable-diffusion/vae/config.json",
+        weights=ensure(
+            "results/miniature/models/stable-diffusion/vae/diffusion_pytorch_model.safetensors",
+            non_empty=True,
+        ),
+    log:
+        "logs/miniature/vae.log",
+    benchmark:
+        "results/benchmarks/miniature/vae.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        cfg={**SHARED, **MINIATURE["vae"]},
+        code=code("miniature_vae.py"),
+    script:
+        "../scripts/miniature_vae.py"
+
+
+rule miniature_clip:
+    input:
+        pixels=rules.miniature_corpus.output.pixels,
+        captions=rules.miniature_corpus.output.captions,
+    output:
+        config="results/miniature/models/clip/open_clip_config.json",
+        weights=ensure(
+            "results/miniature/models/clip/open_clip_model.safetensors", non_empty=True
+        ),
+        merges="results/miniature/models/clip/bpe.txt.gz",
+    log:
+        "logs/miniature/clip.log",
+    benchmark:
+        "results/benchmarks/miniature/clip.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        cfg={**SHARED, **MINIATURE["clip"]},
+        code=code("miniature_clip.py"),
+    script:
+        "../scripts/miniature_clip.py"
+
+
+rule miniature_captioner:
+    input:
+        pixels=rules.miniature_corpus.output.pixels,
+        captions=rules.miniature_corpus.output.captions,
+    output:
+        config="results/miniature/models/blip2/config.json",
+        weights=ensure("results/miniature/models/blip2/model.safetensors", non_empty=True),
+        generation="results/miniature/models/blip2/generation_config.json",
+        processor="results/miniature/models/blip2/processor_config.json",
+        tokenizer="results/miniature/models/blip2/tokenizer.json",
+        tokenizer_config="results/miniature/models/blip2/tokenizer_config.json",
+    log:
+        "logs/miniature/captioner.log",
+    benchmark:
+        "results/benchmarks/miniature/captioner.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        cfg={**SHARED, **MINIATURE["captioner"]},
+        code=code("miniature_captioner.py"),
+    script:
+        "../scripts/miniature_captioner.py"
+
+
+rule miniature_unet:
+    input:
+        pixels=rules.miniature_corpus.output.pixels,
+        captions=rules.miniature_corpus.output.captions,
+        vae=rules.miniature_vae.output.weights,
+        clip=rules.miniature_clip.output.weights,
+    output:
+        config="results/miniature/models/stable-diffusion/unet/config.json",
+        weights=ensure(
+            "results/miniature/models/stable-diffusion/unet/diffusion_pytorch_model.safetensors",
+            non_empty=True,
+        ),
+        scheduler="results/miniature/models/stable-diffusion/scheduler/scheduler_config.json",
+        index="results/miniature/models/stable-diffusion/model_index.json",
+    log:
+        "logs/miniature/unet.log",
+    benchmark:
+        "results/benchmarks/miniature/unet.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+    params:
+        cfg={**SHARED, **MINIATURE["unet"]},
+        code=code("miniature_unet.py"),
+    script:
+        "../scripts/miniature_unet.py"
+
+
+rule miniature_quality:
+    input:
+        pixels=rules.miniature_corpus.output.pixels,
+        captions=rules.miniature_corpus.output.captions,
+        vae=rules.miniature_vae.output.weights,
+        clip=rules.miniature_clip.output.weights,
+        blip2=rules.miniature_captioner.output.weights,
+        unet=rules.miniature_unet.output.weights,
+    output:
+        report="results/miniature/quality.json",
+        corpus="results/miniature/pictures/corpus.png",
+        round_trip="results/miniature/pictures/round_trip.png",
+        samples="results/miniature/pictures/samples.png",
+    log:
+        "logs/miniature/quality.log",
+    benchmark:
+        "results/benchmarks/miniature/quality.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        cfg={**SHARED, **MINIATURE["quality"], "path": MINIATURE["corpus"]["path"]},
+        code=code("miniature_quality.py"),
+    script:
+        "../scripts/miniature_quality.py"
+
+
+rule miniature_cards:
+    input:
+        report=rules.miniature_quality.output.report,
+    output:
+        blip2="results/miniature/models/blip2/README.md",
+        clip="results/miniature/models/clip/README.md",
+        diffusion="results/miniature/models/stable-diffusion/README.md",
+    log:
+        "logs/miniature/cards.log",
+    benchmark:
+        "results/benchmarks/miniature/cards.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    localrule: True
+    params:
+        cfg=MINIATURE,
+        code=code("miniature_cards.py"),
+    script:
+        "../scripts/miniature_cards.py"
+
+
+rule miniature:
+    input:
+        rules.miniature_vae.output,
+        rules.miniature_clip.output,
+        rules.miniature_captioner.output,
+        rules.miniature_unet.output,
+        rules.miniature_cards.output,
+    localrule: True

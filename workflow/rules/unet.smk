@@ -1,0 +1,27 @@
+rule unet:
+    input:
+        images=rules.images.output.train,
+        held_out=rules.images.output.held_out,
+        embeddings=rules.embeddings.output[0],
+        bank=rules.banks.output[0],
+        models=model_files("diffusion"),
+    output:
+        config="results/{dataset}/unet/config.json",
+        weights="results/{dataset}/unet/diffusion_pytorch_model.safetensors",
+        losses="results/{dataset}/unet/loss.csv",
+        curve="results/{dataset}/unet/loss.png",
+    log:
+        "logs/{dataset}/unet.log",
+    benchmark:
+        "results/benchmarks/{dataset}/unet.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 2
+    resources:
+        mem_mb=32_000,
+        gpu=1,
+    params:
+        cfg=settings("unet", "diffusion"),
+        code=code("unet.py"),
+    script:
+        "../scripts/unet.py"

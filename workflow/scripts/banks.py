@@ -1,0 +1,33 @@
+"""banks: for each class, the recipes of its mixed embeddings and how much they change."""
+
+from mvc import banks, shards
+from mvc.recipes import from_rows, to_table
+from mvc.stage import stage_log
+from safetensors.torch import load_file
+
+KEYS = ("per_real", "coarse", "fine", "rows", "base", "seed")
+
+
+def main(snakemake) -> None:
+    cfg = snakemake.params.cfg
+    with stage_log(snakemake):
+        labels = shards.read(snakemake.input.captions, ["label"])["label"].to_pylist()
+        embeddings = load_file(snakemake.input.embeddings)
+        tokens, n_tokens = embeddings["tokens"], embeddings["n_tokens"]
+        if len(labels) != len(tokens):
+            raise ValueError(f"captions {len(labels):,} != embeddings {len(tokens):,}")
+        rows = [*banks.mix_classes(labels, tokens, n_tokens, **{k: cfg[k] for k in KEYS})]
+        recipes = from_rows(rows)
+        change = banks.measure(tokens, recipes)
+        no_ops = banks.share_of_no_ops(tokens, recipes)
+        single = sum(labels.count(label) == 1 for label in set(labels))
+        print(f"{len(rows):,} recipes from {len(labels):,} captions")
+        print(f"relative change: mean {change.mean():.3f}, sd {change.std():.3f}")
+        print(f"edits that change nothing: {no_ops:.1%}")
+        if single:
+            print(f"warning: {single} class(es) have one caption, which is kept unmixed")
+        shards.write(to_table(rows, change.tolist()), snakemake.output[0])
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,43 @@
+"""captions: one prompt for each training image, by BLIP-2 or from a person's own file."""
+
+import pyarrow as pa
+from mvc import captions, shards
+from mvc.hygiene import refuse_held_out
+from mvc.pixels import decode
+from mvc.stage import device, progress, stage_log
+
+
+def main(snakemake) -> None:
+    cfg = snakemake.params.cfg
+    with stage_log(snakemake):
+        train = shards.read(snakemake.input.images)
+        refuse_held_out(train, shards.read(snakemake.input.held_out))
+        ids, names = train["image_id"].to_pylist(), train["class_name"].to_pylist()
+        if cfg["file"]:
+            source, texts = cfg["file"], captions.own_captions(cfg["file"], ids)
+        else:
+            source = cfg["captioner"]
+            model, processor = captions.load_captioner(source, device=device())
+            images = (decode(data) for data in shards.image_bytes(train))
+            texts = captions.caption(
+                images,
+                model=model,
+                processor=processor,
+                max_new_tokens=cfg["max_new_tokens"],
+                num_beams=cfg["num_beams"],
+                batch_size=cfg["batch_size"],
+            )
+            texts = list(progress(texts, total=len(ids), unit="images"))
+        pairs = zip(texts, names, strict=True)
+        prompts = [captions.prompt(text, name, prefix=cfg["prefix"]) for text, name in pairs]
+        print(f"{len(set(texts)):,} distinct captions of {len(texts):,} images")
+        columns = train.select(["image_id", "label", "class_name"]).append_column(
+            "caption", pa.array(texts, pa.string())
+        )
+        columns = columns.append_column("prompt", pa.array(prompts, pa.string()))
+        captioner = pa.array([source] * len(texts), pa.string())
+        shards.write(columns.append_column("captioner", captioner), snakemake.output[0])
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,29 @@
+"""embeddings: the CLIP token states of every prompt, identical prompts computed once."""
+
+import torch
+from mvc import embeddings, shards
+from mvc.clip_model import load_clip
+from mvc.stage import device, progress, stage_log
+from safetensors.torch import save_file
+
+
+def main(snakemake) -> None:
+    cfg = snakemake.params.cfg
+    with stage_log(snakemake):
+        prompts = shards.read(snakemake.input.captions, ["prompt"])["prompt"].to_pylist()
+        model, _, tokenizer = load_clip(cfg["clip"], device=device())
+        texts, index = embeddings.distinct(prompts)
+        size = cfg["batch_size"]
+        batches = embeddings.embed([*texts, ""], model=model, tokenizer=tokenizer, batch_size=size)
+        states = torch.cat([*progress(batches, total=-(-(len(texts) + 1) // size), unit="batches")])
+        n_tokens = embeddings.lengths(texts, tokenizer=tokenizer)[index]
+        truncated = int((n_tokens > states.shape[1]).sum())
+        print(f"{len(texts):,} distinct of {len(prompts):,} prompts; {truncated:,} truncated")
+        tensors = {"tokens": states[index], "null": states[-1].clone(), "n_tokens": n_tokens}
+        with shards.atomic(snakemake.output[0]) as temporary:
+            save_file(tensors, temporary, {"clip": cfg["clip"], "truncated": str(truncated)})
+            temporary.chmod(0o644)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,35 @@
+"""judge: a classifier of real images, for the label agreement of the synthetic ones."""
+
+from mvc import judge, shards
+from mvc.classes import check_classes, class_names
+from mvc.labelled import labelled
+from mvc.stage import device, progress, stage_log
+
+
+def main(snakemake) -> None:
+    cfg = snakemake.params.cfg
+    with stage_log(snakemake):
+        train, own = shards.read(snakemake.input.train), shards.read(snakemake.input.judge)
+        split, table = ("judge", own) if own.num_rows else ("train", train)
+        data = labelled(table, size=cfg["size"])
+        check_classes(data.class_names, class_names(train))
+        images, labels = data.images.to(device()), data.labels.to(device())
+        trained = judge.train(
+            images,
+            labels,
+            n_classes=max(data.class_names) + 1,
+            updates=cfg["updates"],
+            batch_size=cfg["batch_size"],
+            learning_rate=cfg["learning_rate"],
+            weight_decay=cfg["weight_decay"],
+            seed=cfg["seed"],
+            progress=lambda steps: progress(steps, total=cfg["updates"], unit="update"),
+        )
+        fitted = (judge.predict(trained, images) == data.labels).double().mean()
+        print(f"{len(images):,} images of split {split}; {100 * fitted:.1f} % of them fitted")
+        with shards.atomic(snakemake.output[0]) as temporary:
+            judge.save(trained, temporary, {"split": split, "n_train": len(images), **cfg})
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,41 @@
+"""miniature_captioner: corpus to the miniature BLIP-2 and its processor."""
+
+import torch
+from mvc.miniature import captioner
+from mvc.miniature.files import load_parts, save_captioner, saver
+from mvc.miniature.vae import draw_weights
+from mvc.stage import stage_log
+
+SHAPE = ("vision", "qformer", "text")
+
+
+def main(snakemake) -> None:
+    cfg, size = snakemake.params.cfg, snakemake.params.cfg["foundation"]["size"]
+    torch.manual_seed(cfg["seed"])
+    with stage_log(snakemake):
+        used, held = load_parts(snakemake.input, cfg["foundation"])
+        plain = held.of_style("plain")
+        processor = captioner.create_processor(used.captions, size=size, queries=cfg["queries"])
+        model = captioner.create(processor, size=size, **{key: cfg[key] for key in SHAPE})
+        keep = saver(
+            snakemake.output.weights,
+            lambda folder: save_captioner(model, processor, folder),
+            lambda: captioner.quality(model, processor, plain.images, plain.labels),
+        )
+        captioner.train(
+            model,
+            used.images,
+            captioner.token_ids(processor, used.captions),
+            used.labels,
+            draw_weights(used.styles, plain=cfg["plain"]),
+            generator=torch.Generator().manual_seed(cfg["seed"]),
+            keep=keep,
+            queries=cfg["queries"],
+            class_loss=cfg["class_loss"],
+            **cfg["training"],
+        )
+        keep()
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

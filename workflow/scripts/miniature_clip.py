@@ -1,0 +1,40 @@
+"""miniature_clip: corpus to the miniature CLIP and its vocabulary."""
+
+import torch
+from mvc.miniature import clip
+from mvc.miniature.files import load_parts, save_clip, saver
+from mvc.stage import stage_log
+
+SHAPE = ("joint", "vision", "text")
+
+
+def main(snakemake) -> None:
+    cfg = snakemake.params.cfg
+    torch.manual_seed(cfg["seed"])
+    with stage_log(snakemake):
+        used, held = load_parts(snakemake.input, cfg["foundation"])
+        merges = clip.learn_merges(used.captions, limit=cfg["merges"])
+        clip.write_merges(merges, snakemake.output.merges)
+        tokens = clip.tokenizer(snakemake.output.merges)
+        shape = {key: cfg[key] for key in SHAPE} | {"size": cfg["foundation"]["size"]}
+        config = clip.configuration(vocabulary=tokens.vocab_size, **shape)
+        model = clip.create(config)
+        keep = saver(
+            snakemake.output.weights,
+            lambda folder: save_clip(model, config, folder),
+            lambda: clip.quality(model, held, tokens),
+        )
+        clip.train(
+            model,
+            used.images,
+            clip.token_ids(tokens, used.captions),
+            clip.pools(used.styles, plain=cfg["plain"], photo=cfg["photo"]),
+            generator=torch.Generator().manual_seed(cfg["seed"]),
+            keep=keep,
+            **cfg["training"],
+        )
+        keep()
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,31 @@
+"""miniature_corpus: the foundation's garments to styled pictures with captions."""
+
+from pathlib import Path
+
+from mvc import sources
+from mvc.miniature.corpus import build
+from mvc.miniature.files import save_corpus
+from mvc.stage import stage_log
+
+
+def main(snakemake) -> None:
+    cfg = snakemake.params.cfg
+    with stage_log(snakemake):
+        fashion, source, failures = sources.find(
+            cfg["path"], data=Path("data"), key="corpus.path (config/miniature.yaml)"
+        )
+        print(f"source: {source}; failed before: {failures}")
+        corpus = build(
+            fashion.train_images[: cfg["images"]],
+            fashion.train_labels[: cfg["images"]],
+            size=cfg["size"],
+            renders=cfg["renders"],
+            shares=cfg["shares"],
+            seed=cfg["seed"],
+        )
+        save_corpus(corpus, snakemake.output.pixels, snakemake.output.captions)
+        print(f"{len(corpus.captions):,} pictures, {len(set(corpus.captions)):,} captions")
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

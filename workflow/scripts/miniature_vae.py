@@ -1,0 +1,38 @@
+"""miniature_vae: corpus to the autoencoder of the miniature Stable Diffusion."""
+
+from pathlib import Path
+
+import torch
+from mvc.miniature import vae
+from mvc.miniature.files import load_parts, save_model, saver
+from mvc.stage import stage_log
+
+SHAPE = ("widths", "layers", "latent_channels")
+
+
+def main(snakemake) -> None:
+    cfg = snakemake.params.cfg
+    torch.manual_seed(cfg["seed"])
+    with stage_log(snakemake):
+        used, held = load_parts(snakemake.input, cfg["foundation"])
+        model = vae.create(size=cfg["foundation"]["size"], **{key: cfg[key] for key in SHAPE})
+
+        def save(folder: Path) -> None:
+            vae.calibrate(model, used.images[:4000])
+            save_model(model, folder)
+
+        keep = saver(snakemake.output.weights, save, lambda: vae.quality(model, held))
+        vae.train(
+            model,
+            used.images,
+            vae.draw_weights(used.styles, plain=cfg["plain"]),
+            generator=torch.Generator().manual_seed(cfg["seed"]),
+            kl=cfg["kl"],
+            keep=keep,
+            **cfg["training"],
+        )
+        keep()
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

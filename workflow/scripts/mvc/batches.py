@@ -1,0 +1,159 @@
+"""Which images each update sees: the training strategies of section 6.
+
+Images are numbered: 0..r-1 the real ones, r..r+x-1 the extra ones (synthetic or further real).
+Axes: b images of one batch, r real and x extra images.
+
+- `combined`: passes over real and extra images together.
+- `two_phase`: `combined`, then the real images alone for fewer updates at a smaller learning rate.
+- `rsp`: passes over the real images; each slot of a batch takes, with probability p, a random
+  extra image of its own class: in its place (`replace`) or besides (`append`).
+
+The length is given in `epochs` (passes; phase 2 adds its share to them) or in `updates` (the total
+of every arm, phase 2 included: arms with and without extra images are trained equally long).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+STRATEGIES = ("two_phase", "rsp", "combined")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training with its own cosine schedule: `updates` batches, starting at `lr`."""
+
+    batches: Iterator[Int64[Tensor, " b"]]
+    updates: int
+    lr: int | float
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long to train: exactly one of `epochs` and `updates` is a number."""
+
+    batch_size: int
+    epochs: int | float | None = None
+    updates: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.updates is None):
+            raise ValueError(
+                f"classifiers.epochs = {self.epochs}, classifiers.updates = {self.updates}; "
+                "set one of them, the other to null"
+            )
+        if self.batch_size < 2:
+            raise ValueError(f"classifiers.batch_size = {self.batch_size}; must be >= 2")
+
+    def split(self, share: int | float) -> tuple["Length", "Length"]:
+        """Lengths of phase 1 and 2: of given updates `share` is phase 2, to epochs it is added."""
+        if self.updates is None:
+            parts = self.epochs, share * self.epochs
+            return tuple(Length(self.batch_size, epochs=part) for part in parts)
+        second = round(share * self.updates)
+        return tuple(Length(self.batch_size, updates=u) for u in (self.updates - second, second))
+
+    def draws(self, n: int) -> int:
+        """How many images in all, given a set of `n`."""
+        if self.updates is None:
+            return round(self.epochs * n)
+        return self.updates * self.batch_size
+
+
+def phases(
+    real: Int64[Tensor, " r"],
+    extra: Int64[Tensor, " x"],
+    *,
+    length: Length,
+    lr: int | float,
+    strategy: str | None,
+    share: int | float = 0.2,
+    lr_scale: int | float = 0.1,
+    p: int | float = 0.8,
+    mode: str = "replace",
+    order: torch.Generator,
+    choice: torch.Generator,
+) -> list[Phase]:
+    """The phases of one training; without extra images one phase over the real ones.
+
+    Args:
+        real, extra: labels of the real and of the extra images.
+        strategy: one of STRATEGIES; ignored without extra images.
+        share, lr_scale: of phase 2, against phase 1 (`two_phase`).
+        p, mode: probability and `replace` or `append` (`rsp`).
+        order: of the passes over the images; equal states give equal real batches in every arm
+            that sees the real images alone (real only, `rsp`).
+        choice: of the extra images.
+
+    Raises:
+        ValueError: unknown strategy or mode, or p or share outside of 0..1.
+    """
+    r, x = len(real), len(extra)
+    alone = _phase(r, length, lr, order)
+    if not x:
+        return [alone]
+    if strategy == "rsp":
+        if not 0 <= p <= 1 or mode not in ("replace", "append"):
+            raise ValueError(f"classifiers.rsp: p = {p}, mode = {mode}; 0..1, replace or append")
+        mixed = insert(alone.batches, real, extra, p=p, append=mode == "append", generator=choice)
+        return [Phase(mixed, alone.updates, lr)]
+    if strategy == "combined":
+        return [_phase(r + x, length, lr, order)]
+    if strategy == "two_phase":
+        if not 0 <= share < 1:
+            raise ValueError(f"classifiers.phase2.share = {share}; must be >= 0 and < 1")
+        first, second = length.split(share)
+        return [_phase(r + x, first, lr, choice), _phase(r, second, lr * lr_scale, order)]
+    raise ValueError(f"classifiers.strategy = {strategy}; must be one of {', '.join(STRATEGIES)}")
+
+
+def _phase(n: int, length: Length, lr: int | float, generator: torch.Generator) -> Phase:
+    draws = length.draws(n)
+    updates = -(-draws // length.batch_size)
+    return Phase(shuffled(n, draws, length.batch_size, generator=generator), updates, lr)
+
+
+def shuffled(
+    n: int, draws: int, batch_size: int, *, generator: torch.Generator
+) -> Iterator[Int64[Tensor, " b"]]:
+    """Batches from passes over 0..n-1, each in a new random order; the last one may be smaller.
+
+    A batch may reach into the next pass, so that sets smaller than a batch work and none is cut.
+    """
+    waiting = torch.empty(0, dtype=torch.int64)
+    while draws > 0:
+        size = min(batch_size, draws)
+        while len(waiting) < size:
+            waiting = torch.cat((waiting, torch.randperm(n, generator=generator)))
+        yield waiting[:size]
+        waiting, draws = waiting[size:], draws - size
+
+
+def insert(
+    batches: Iterator[Int64[Tensor, " b"]],
+    real: Int64[Tensor, " r"],
+    extra: Int64[Tensor, " x"],
+    *,
+    p: int | float,
+    append: bool,
+    generator: torch.Generator,
+) -> Iterator[Int64[Tensor, " c"]]:
+    """Random selection with probability (RSP): extra images of the slots' classes enter batches.
+
+    A slot whose class has no extra image stays as it is.
+    """
+    by_class = extra.argsort(stable=True) + len(real)
+    counts = torch.bincount(extra, minlength=int(real.max()) + 1)
+    first = counts.cumsum(0) - counts
+    for batch in batches:
+        entering, place = torch.rand(2, len(batch), generator=generator, dtype=torch.float64)
+        available = counts[real[batch]]
+        picked = first[real[batch]] + (place * available).long()
+        taken = (entering < p) & (available > 0)
+        if append:
+            yield torch.cat((batch, by_class[picked[taken]]))
+        else:
+            yield torch.where(taken, by_class[picked.clamp(max=len(extra) - 1)], batch)

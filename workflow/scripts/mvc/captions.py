@@ -1,0 +1,100 @@
+"""Captions of images with BLIP-2, each made a prompt that names its class (Section 3.2)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+
+def load_captioner(name: str, *, device: str | torch.device = "cpu"):
+    """Open BLIP-2 and its processor from a folder or a hub name.
+
+    Returns:
+        The model (float32 on CPU, bfloat16 on GPU; frozen), and its processor.
+
+    Raises:
+        FileNotFoundError: `name` is neither a folder with a model nor can it be downloaded.
+    """
+    from transformers import Blip2ForConditionalGeneration, Blip2Processor
+
+    dtype = torch.float32 if torch.device(device).type == "cpu" else torch.bfloat16
+    try:
+        processor = Blip2Processor.from_pretrained(name)
+        model = Blip2ForConditionalGeneration.from_pretrained(
+            name, dtype=dtype, use_safetensors=True
+        )
+    except OSError as error:
+        raise FileNotFoundError(
+            f"models.captioner = {name}: no BLIP-2 model there. Give a folder with config.json, "
+            f"model.safetensors and the processor's files, or a hub name ({error})"
+        ) from error
+    return model.to(device).eval().requires_grad_(False), processor
+
+
+@torch.inference_mode()
+def caption(
+    images: Iterable[Image.Image],
+    *,
+    model,
+    processor,
+    max_new_tokens: int,
+    num_beams: int,
+    batch_size: int,
+) -> Iterator[str]:
+    """Caption RGB images by beam search, a batch at a time; one line of text an image, in order.
+
+    The last batch is padded with its last image, so that every batch has the same shape.
+    """
+    remaining = iter(images)
+    while batch := list(islice(remaining, batch_size)):
+        padded = [*batch, *[batch[-1]] * (batch_size - len(batch))]
+        inputs = processor(images=padded, return_tensors="pt").to(model.device, model.dtype)
+        ids = model.generate(
+            pixel_values=inputs["pixel_values"],
+            max_new_tokens=max_new_tokens,
+            num_beams=num_beams,
+            do_sample=False,
+        )
+        texts = processor.batch_decode(ids, skip_special_tokens=True)
+        yield from (" ".join(text.split()) for text in texts[: len(batch)])
+
+
+def prompt(caption: str, class_name: str, *, prefix: str) -> str:
+    """The text that is embedded: the prefix with the class in it, then the caption.
+
+    >>> prompt("a red shirt", "Shirt", prefix="This is an image of {class}")
+    'This is an image of Shirt, a red shirt'
+    """
+    head = prefix.replace("{class}", class_name)
+    return ", ".join(part for part in (head, caption.strip()) if part)
+
+
+def own_captions(path: str | Path, image_ids: Sequence[str]) -> list[str]:
+    """Read a person's own captions, one for each training image.
+
+    Args:
+        path: CSV or Parquet with the columns `image_id` and `caption`; further rows are ignored.
+        image_ids: the training images, in order.
+
+    Raises:
+        FileNotFoundError, ValueError: what is missing, by name.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"captions.file = {path}: no such file")
+    frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=str)
+    if absent := {"image_id", "caption"} - set(frame.columns):
+        raise ValueError(f"captions.file = {path}: no column {', '.join(sorted(absent))}")
+    if repeated := sorted(frame["image_id"][frame["image_id"].duplicated()]):
+        raise ValueError(f"captions.file = {path}: {repeated[0]} has more than one caption")
+    texts = dict(zip(frame["image_id"], frame["caption"].fillna(""), strict=True))
+    if missing := [i for i in image_ids if i not in texts]:
+        raise ValueError(
+            f"captions.file = {path}: no caption for {len(missing):,} of {len(image_ids):,} "
+            f"training images, {missing[0]} the first"
+        )
+    return [texts[i] for i in image_ids]

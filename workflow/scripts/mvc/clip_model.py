@@ -1,0 +1,98 @@
+"""CLIP through open_clip: the text tower's token states, which Stable Diffusion reads.
+
+Axes: n captions, m context tokens (77), d text width (768 for Stable Diffusion 1.x).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import open_clip
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+
+def load_clip(name: str, *, device: str | torch.device = "cpu"):
+    """Open a CLIP model for inference.
+
+    Args:
+        name: `architecture/pretrained` as open_clip lists them (`ViT-L-14-quickgelu/openai`), or
+            a folder with `open_clip_config.json`, `open_clip_model.safetensors` and, where the
+            vocabulary is not CLIP's own, `bpe.txt.gz`.
+
+    Returns:
+        The model (float32, frozen), its image transform and its tokenizer.
+
+    Raises:
+        FileNotFoundError: a folder that does not exist or lacks a file.
+        ValueError: a name that open_clip does not know.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        for needed in ("open_clip_config.json", "open_clip_model.safetensors"):
+            if not (folder / needed).is_file():
+                raise FileNotFoundError(f"models.clip = {name}: the folder has no {needed}")
+        spec, pretrained = f"local-dir:{folder}", None
+        merges = folder / "bpe.txt.gz"
+        tokenizer = open_clip.get_tokenizer(
+            spec, **({"bpe_path": str(merges)} if merges.is_file() else {})
+        )
+    else:
+        spec, _, pretrained = name.partition("/")
+        if pretrained not in open_clip.list_pretrained_tags_by_model(spec):
+            raise ValueError(
+                f"models.clip = {name}: neither a folder nor `architecture/pretrained` known to "
+                "open_clip; for instance ViT-L-14-quickgelu/openai"
+            )
+        tokenizer = open_clip.get_tokenizer(spec)
+    model, preprocess = open_clip.create_model_from_pretrained(
+        spec, pretrained=pretrained, device=device, precision="fp32", return_transform=True
+    )
+    return model.eval().requires_grad_(False), preprocess, tokenizer
+
+
+def text_tower(model: nn.Module) -> nn.Module:
+    """The module that holds the text tower: `model.text` (CustomTextCLIP) or the model itself."""
+    tower = getattr(model, "text", model)
+    if not hasattr(tower, "token_embedding"):
+        raise ValueError(
+            f"models.clip: text tower {type(tower).__name__} has no token embedding of its own; "
+            "choose an open_clip model with CLIP's text transformer"
+        )
+    return tower
+
+
+def text_width(model: nn.Module) -> int:
+    """The width d of the text tower."""
+    return text_tower(model).token_embedding.embedding_dim
+
+
+def tokenize(tokenizer, prompts: Sequence[str]) -> tuple[Int[Tensor, "n m"], list[int]]:
+    """Token ids as Stable Diffusion's own tokenizer gives them, and each prompt's full length.
+
+    open_clip pads with 0, Stable Diffusion with the end token, and the U-Net reads the padding
+    rows too: so the padding is the end token here.
+
+    Returns:
+        Ids (n, m), cut at m tokens; the number of tokens that each prompt has before any cut,
+        start and end token included.
+    """
+    start, end = tokenizer.all_special_ids[:2]
+    m = tokenizer.context_length
+    encoded = [[start, *tokenizer.encode(prompt), end] for prompt in prompts]
+    ids = torch.full((len(encoded), m), end, dtype=torch.int64)
+    for row, tokens in zip(ids, encoded, strict=True):
+        kept = tokens if len(tokens) <= m else [*tokens[: m - 1], end]
+        row[: len(kept)] = torch.tensor(kept)
+    return ids, [len(tokens) for tokens in encoded]
+
+
+@torch.inference_mode()
+def text_states(model: nn.Module, ids: Int[Tensor, "n m"]) -> Float[Tensor, "n m d"]:
+    """The text tower's states of every token after the final layer norm (Section 3.2).
+
+    These are what the U-Net's cross-attention reads, not the pooled vector.
+    """
+    tower = text_tower(model)
+    x = tower.token_embedding(ids) + tower.positional_embedding[: ids.shape[1]]
+    return tower.ln_final(tower.transformer(x, attn_mask=tower.attn_mask))

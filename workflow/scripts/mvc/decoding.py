@@ -1,0 +1,134 @@
+"""An image file's bytes to one 8-bit RGB picture, whatever they hold. Without torch: loads fast.
+
+Only `FORMATS` are read: Pillow knows more, some of which call other programs (EPS).
+What is not plain RGB or grey is converted by a fixed rule and named in the notes of `examine`:
+
+animated  first frame (GIF, APNG, WebP; first page of a TIFF)
+cmyk      Pillow's plain conversion; colour profiles are not applied
+16-bit    the whole range 0..65535 to 0..255, rounded: never clipped, and never stretched by an
+          image's own range, so that the images of one set stay comparable
+palette   looked up
+alpha     laid on white, the paper on which cut-out pictures are made to be seen
+exif      turned or mirrored as its orientation tag says
+"""
+
+import io
+import warnings
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, UnidentifiedImageError
+
+FORMATS = {
+    "AVIF": {".avif"},
+    "BMP": {".bmp"},
+    "GIF": {".gif"},
+    "JPEG": {".jpe", ".jpeg", ".jpg"},
+    "PNG": {".png"},
+    "PPM": {".pbm", ".pgm", ".pnm", ".ppm"},
+    "TIFF": {".tif", ".tiff"},
+    "WEBP": {".webp"},
+}
+MAX_PIXELS = 64_000_000  # 8,000 x 8,000: about 200 MB as RGB
+NOTES = ("animated", "cmyk", "16-bit", "palette", "alpha", "exif")
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def decode(data: bytes) -> Image.Image:
+    """The picture in `data` as RGB, upright. Raises ValueError with the reason if there is none."""
+    return examine(data)[0]
+
+
+def examine(data: bytes) -> tuple[Image.Image, tuple[str, ...], set[str]]:
+    """As `decode`; also the conversions that were needed and the suffixes proper to the format.
+
+    The conversions are a subset of `NOTES`, in that order.
+    """
+    if not data:
+        raise ValueError("empty file (0 bytes)")
+    image = _open(data)
+    suffixes = FORMATS.get(image.format, FORMATS["JPEG"])  # MPO: a JPEG with previews behind it
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"{width} x {height} pixels; at most {MAX_PIXELS:,} are decoded")
+    try:
+        notes = _notes(image)
+        image.load()
+        turn = _TURNS.get(_orientation(image))
+        image = _rgb(image)
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged files make Pillow's readers raise nearly anything
+        raise ValueError(f"truncated or damaged: {error}") from error
+    return (image if turn is None else image.transpose(turn)), notes, suffixes
+
+
+def png(pixels: UInt8[np.ndarray, "h w"] | UInt8[np.ndarray, "h w 3"]) -> bytes:
+    """Lossless PNG of a grey or RGB array; the same array gives the same bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _open(data: bytes) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # examine has its own limit
+        try:
+            return Image.open(io.BytesIO(data), formats=tuple(FORMATS))
+        except UnidentifiedImageError:
+            raise ValueError("not an image, or its beginning is damaged") from None
+        except Image.DecompressionBombError:
+            raise ValueError(f"too many pixels; at most {MAX_PIXELS:,} are decoded") from None
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise ValueError(f"damaged: {error}") from error
+
+
+def _notes(image: Image.Image) -> tuple[str, ...]:
+    """What is special about an opened file; read before `load`, which forgets some of it."""
+    layout = str(image.tile[0][3]) if image.tile else ""  # raw mode, as "RGB;16B"
+    special = {
+        "animated": image.format != "MPO" and getattr(image, "is_animated", False),
+        "cmyk": image.mode == "CMYK",
+        "16-bit": image.mode.startswith("I") or (";16" in layout and "BGR" not in layout),
+        "palette": image.mode in ("P", "PA"),
+        "alpha": image.has_transparency_data,
+        "exif": _orientation(image) in _TURNS,
+    }
+    return tuple(note for note in NOTES if special[note])
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return image.getexif().get(0x0112, 1)
+    except Exception:  # a damaged tag block says nothing about the picture
+        return 1
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        return _from_16_bit(image).convert("RGB")
+    if image.mode == "F":
+        raise ValueError("floating-point pixels have no fixed white; save it with 8 or 16 bits")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def _from_16_bit(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.int64)
+    # Pillow widens 16-bit PGM to its 32-bit mode; a true 32-bit picture has no fixed white
+    if values.min() < 0 or values.max() > 65535 or (image.mode == "I" and image.format == "TIFF"):
+        raise ValueError("32-bit pixels have no fixed white; save it with 8 or 16 bits")
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))

@@ -1,0 +1,33 @@
+"""Token-level CLIP embeddings of prompts (Section 3.2): E = {e_1 .. e_K}, and CLIP of nothing.
+
+Axes: k prompts, m context tokens, d text width.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from mvc.clip_model import text_states, tokenize
+
+
+def embed(
+    prompts: Sequence[str], *, model: nn.Module, tokenizer, batch_size: int
+) -> Iterator[Float[Tensor, "b m d"]]:
+    """Embed prompts a batch at a time, in float16 on the CPU."""
+    device = next(model.parameters()).device
+    ids, _ = tokenize(tokenizer, prompts)
+    for batch in ids.split(batch_size):
+        yield text_states(model, batch.to(device)).half().cpu()
+
+
+def distinct(prompts: Sequence[str]) -> tuple[list[str], Int[Tensor, " k"]]:
+    """The different prompts in order of first appearance, and which of them each prompt is."""
+    index = {prompt: i for i, prompt in enumerate(dict.fromkeys(prompts))}
+    return list(index), torch.tensor([index[prompt] for prompt in prompts], dtype=torch.int64)
+
+
+def lengths(prompts: Sequence[str], *, tokenizer) -> Int[Tensor, " k"]:
+    """Tokens of each prompt before any cut, start and end included; over m it is truncated."""
+    return torch.tensor(tokenize(tokenizer, prompts)[1], dtype=torch.int64)

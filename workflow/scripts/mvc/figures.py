@@ -1,0 +1,146 @@
+"""Sheets of images: rows and columns with titles, enlarged without blur. No torch, no plotting.
+
+Equal images give equal bytes: nothing in a sheet depends on the machine but the PNG library.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import matplotlib
+from PIL import Image, ImageDraw, ImageFont
+
+GAP, GROUP_GAP, MARGIN = 2, 10, 14  # pixels between images, between groups of rows, around all
+INK, PAPER, EMPTY = (32, 33, 36), (255, 255, 255), (238, 238, 240)
+
+
+def grid(
+    rows: Sequence[Sequence[Image.Image | None]],
+    row_titles: Sequence[str],
+    column_titles: Sequence[str],
+    scale: int | float,
+) -> Image.Image:
+    """Lay images out in rows and columns.
+
+    Args:
+        rows: rows of images, all of one length; None leaves a cell empty.
+        row_titles: one a row. An empty title puts the row into the group of the row above it.
+        column_titles: none at all, or as many as divide the columns evenly: each stands above as
+            many columns as it has, and a wider gap parts it from the next.
+        scale: an image pixel's side in the sheet; the largest image sets the size of every cell.
+
+    Returns:
+        An RGB image.
+
+    Raises:
+        ValueError: no image at all, rows of different lengths, or titles that do not fit them.
+    """
+    _check(rows, row_titles, column_titles)
+    images = [image for row in rows for image in row if image is not None]
+    cell = max(1, round(scale * max(max(image.size) for image in images)))
+    span = len(rows[0]) // len(column_titles) if column_titles else len(rows[0])
+    font = _font(max(13, min(26, round(cell * 0.19 * min(span, 2)))))
+    left = MARGIN + _widest(row_titles, font)
+    xs = _offsets([i > 0 and i % span == 0 for i in range(len(rows[0]))], cell, left)
+    headings = [_wrap(t, font, span * (cell + GAP) + GROUP_GAP // 2) for t in column_titles]
+    top = MARGIN + max((_height(heading, font) for heading in headings), default=-6) + 6
+    ys = _offsets([i > 0 and title != "" for i, title in enumerate(row_titles)], cell, top)
+    sheet = Image.new("RGB", (xs[-1] + cell + MARGIN, ys[-1] + cell + MARGIN), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for row, y in zip(rows, ys, strict=True):
+        for image, x in zip(row, xs, strict=True):
+            sheet.paste(EMPTY if image is None else _cell(image, cell), (x, y, x + cell, y + cell))
+    for i, heading in enumerate(headings):
+        middle = (xs[i * span] + xs[(i + 1) * span - 1] + cell) / 2
+        draw.multiline_text((middle, top - 6), heading, INK, font, "md", align="center")
+    starts = [i for i, title in enumerate(row_titles) if title or i == 0]
+    for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
+        middle = (ys[start] + ys[end - 1] + cell) / 2
+        draw.multiline_text((left - 10, middle), row_titles[start], INK, font, "rm", align="right")
+    return sheet
+
+
+def first_of_each(labels: Sequence[int], classes: Sequence[int], count: int) -> list[list[int]]:
+    """The rows of the first `count` images of each class, in order: nobody chose them."""
+    found: dict[int, list[int]] = {label: [] for label in classes}
+    for row, label in enumerate(labels):
+        if label in found and len(found[label]) < count:
+            found[label].append(row)
+    return [found[label] for label in classes]
+
+
+def group(images: Sequence[Sequence[Image.Image]], lines: int) -> list[list[Image.Image | None]]:
+    """One column a class and `lines` rows: image i of class c stands in row i, column c."""
+    return [[own[i] if i < len(own) else None for own in images] for i in range(lines)]
+
+
+def scale_to(side: int, cell: int) -> int | float:
+    """The scale that brings images of a side near a cell's, a whole number if they are smaller."""
+    return cell / side if side > cell else max(1, round(cell / side))
+
+
+def _check(rows: Sequence, row_titles: Sequence[str], column_titles: Sequence[str]) -> None:
+    lengths = {len(row) for row in rows}
+    if len(lengths) != 1 or not any(image is not None for row in rows for image in row):
+        raise ValueError(f"rows of {sorted(lengths)} images; must be of one length, not all empty")
+    if len(row_titles) != len(rows):
+        raise ValueError(f"{len(row_titles)} row titles for {len(rows)} rows")
+    if column_titles and lengths.pop() % len(column_titles):
+        raise ValueError(f"{len(column_titles)} column titles for rows of {len(rows[0])} images")
+
+
+def _offsets(wide: Sequence[bool], cell: int, start: int) -> list[int]:
+    offsets = []
+    for is_wide in wide:
+        gap = (GROUP_GAP if is_wide else GAP) if offsets else 0
+        start = offsets[-1] + cell + gap if offsets else start
+        offsets.append(start)
+    return offsets
+
+
+def _cell(image: Image.Image, cell: int) -> Image.Image:
+    """The image as large as fits into a square cell, centred; enlarged pixel by pixel."""
+    factor = cell / max(image.size)
+    size = tuple(max(1, round(side * factor)) for side in image.size)
+    method = Image.Resampling.NEAREST if factor >= 1 else Image.Resampling.LANCZOS
+    result = Image.new("RGB", (cell, cell), EMPTY)
+    place = tuple((cell - side) // 2 for side in size)
+    result.paste(image.convert("RGB").resize(size, method), place)
+    return result
+
+
+@lru_cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which matplotlib carries: no system font, so the same on every machine."""
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    layout = ImageFont.Layout.BASIC  # the other layout needs a library that may be missing
+    return ImageFont.truetype(str(path), size, layout_engine=layout)
+
+
+def _widest(titles: Sequence[str], font: ImageFont.FreeTypeFont) -> int:
+    lines = [line for title in titles for line in title.split("\n") if line]
+    return round(max(map(font.getlength, lines), default=-10)) + 10
+
+
+def _wrap(title: str, font: ImageFont.FreeTypeFont, width: float) -> str:
+    """Break a title at spaces, after slashes and hyphens, and cut with … what is still too wide."""
+    words = title.replace("/", "/\0").replace("-", "-\0").replace(" ", " \0").split("\0")
+    lines = [""]
+    for word in words:
+        if lines[-1] and font.getlength((lines[-1] + word).rstrip()) > width:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(_cut(line.rstrip(), font, width) for line in lines)
+
+
+def _cut(line: str, font: ImageFont.FreeTypeFont, width: float) -> str:
+    if font.getlength(line) <= width:
+        return line
+    while line and font.getlength(line + "…") > width:
+        line = line[:-1]
+    return line + "…"
+
+
+def _height(text: str, font: ImageFont.FreeTypeFont) -> int:
+    draw = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    return round(draw.multiline_textbbox((0, 0), text, font)[3])

@@ -1,0 +1,137 @@
+"""A person's image folders: which files they hold, under which class. Standard library only.
+
+Names are data: they are never split at spaces, never globbed, never given to a shell.
+"""
+
+import hashlib
+import os
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+SUFFIXES = frozenset(
+    ".avif .bmp .gif .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split()
+)
+VALIDATION = ("validation", "valid", "val")  # names under which people keep that folder
+
+
+class Entry(NamedTuple):
+    """One image file; `image_id` is its path inside the data folder."""
+
+    path: Path
+    image_id: str
+    class_name: str
+    part: str  # "train", "validation" or "test" as the folders say; "all" where they say nothing
+
+
+class Scan(NamedTuple):
+    """What a data folder holds."""
+
+    entries: list[Entry]
+    unused: list[str]  # files that are hidden, in no class, or no images by their suffix
+    empty: list[tuple[str, str]]  # (part, class) of folders without an image
+
+
+def scan(root: Path) -> Scan:
+    """List `train/<class>/*` and `test/<class>/*`, or `<class>/*`, as torchvision's ImageFolder.
+
+    Subfolders of a class belong to it; links are followed. A folder called `train` next to one
+    called `test` makes the first layout; then a `validation`, `valid` or `val` folder is used too.
+    Class names are normalised (NFC), so that one name typed on two systems stays one class.
+
+    Raises:
+        ValueError: only one of `train` and `test` is there and it holds class folders.
+    """
+    folders = {d.name: d for d in _sorted(root) if d.is_dir() and not _hidden(d)}
+    parts = _parts(root, folders)
+    found: list[tuple[Path, str, str]] = []
+    used: set[Path] = set()
+    empty = []
+    for part, top in parts.items():
+        for folder in _sorted(top):
+            if not folder.is_dir() or _hidden(folder):
+                continue
+            images = [f for f in _files(folder, (os.path.realpath(root),)) if _is_image(f, folder)]
+            found += [(f, text(folder.name), part) for f in images]
+            used.update(images)
+            if not images:
+                empty.append((part, text(folder.name)))
+    unused = [text(f.relative_to(root)) for f in _files(root) if f not in used]
+    ids = _identifiers([f for f, _, _ in found], root)
+    entries = [Entry(f, i, name, part) for (f, name, part), i in zip(found, ids, strict=True)]
+    return Scan(entries, unused, empty)
+
+
+def text(name: str | Path) -> str:
+    """A file name as NFC Unicode; bytes that are not UTF-8 become `\\xNN`."""
+    plain = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return unicodedata.normalize("NFC", plain)
+
+
+def tree_digest(root: str | Path) -> str:
+    """Hash the names, sizes and modification times under a folder, or of one file.
+
+    Cheap enough to be asked at each start; "" where there is nothing.
+    """
+    root = Path(root)
+    lines = []
+    for file in [root] if root.is_file() else _files(root):
+        status = file.stat() if file.exists() else file.lstat()
+        lines.append(b"%b\0%d\0%d" % (os.fsencode(file), status.st_size, status.st_mtime_ns))
+    return hashlib.sha256(b"\0".join(lines)).hexdigest()[:12] if lines else ""
+
+
+def _parts(root: Path, folders: dict[str, Path]) -> dict[str, Path]:
+    if "train" in folders and "test" in folders:
+        extra = [folders[name] for name in VALIDATION if name in folders]
+        validation = {"validation": extra[0]} if extra else {}
+        return {"train": folders["train"], **validation, "test": folders["test"]}
+    for lone, other in (("train", "test"), ("test", "train")):
+        inside = _sorted(folders[lone]) if lone in folders else []
+        if any(d.is_dir() for d in inside) and not any(_is_image(f, root) for f in inside):
+            raise ValueError(
+                f"{root} has a folder {lone!r} of class folders but none called {other!r}; "
+                f"add it, or name the inside of {lone!r} as the data folder for a seeded split"
+            )
+    return {"all": root}
+
+
+def _identifiers(files: list[Path], root: Path) -> list[str]:
+    """Paths inside the data folder, NFC; the exact spelling for a second file of the same name."""
+    ids: dict[str, Path] = {}
+    for file in files:
+        inside = file.relative_to(root)
+        name = text(inside)
+        if name in ids:
+            name = os.fsencode(inside).decode("utf-8", "backslashreplace")
+        while name in ids:
+            name += "'"
+        ids[name] = file
+    return list(ids)
+
+
+def _files(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
+    """Every file under a folder, sorted; a link back to a folder above is not followed."""
+    here = os.path.realpath(folder)
+    if here in above:
+        return
+    for child in _sorted(folder):
+        if child.is_dir():
+            yield from _files(child, (*above, here))
+        elif child.is_file() or child.is_symlink():  # a broken link is a bad file, not no file
+            yield child
+
+
+def _sorted(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir(), key=lambda p: os.fsencode(p.name)) if folder.is_dir() else []
+
+
+def _hidden(path: Path) -> bool:
+    return path.name.startswith(".")
+
+
+def _is_image(file: Path, folder: Path) -> bool:
+    inside = file.relative_to(folder).parts
+    hidden = any(part.startswith(".") for part in inside)
+    return not hidden and file.suffix.lower() in SUFFIXES

@@ -1,0 +1,142 @@
+"""From rows of a plan to finished images: conditions in, pixels out, a batch at a time.
+
+Axes: n images, c latent channels, y and x latent positions; s pixels a side.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from mvc.banks import materialise
+from mvc.diffusion import decode, encode
+from mvc.pixels import encode as encode_png
+from mvc.pixels import load
+from mvc.plans import Plan
+from mvc.recipes import Recipes
+from mvc.shards import image_bytes
+from mvc.synthetic import initial_noise, padded_batches, resize, sample
+
+
+# On a CPU images are sampled so many at a time whatever the batch size asked for: as fast, and the
+# last bit of an image then does not depend on it.
+CPU_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How images are sampled; the config's section `synthetic` explains each."""
+
+    steps: int
+    mode: str
+    scale: float | int
+    image_scale: float | int
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Painter:
+    """The models and the embeddings that all batches share."""
+
+    unet: torch.nn.Module
+    vae: torch.nn.Module
+    solver: object
+    tokens: Float[Tensor, "k m d"]
+    null: Float[Tensor, "m d"]
+    sampling: Sampling
+
+    @property
+    def device(self) -> torch.device:
+        return self.unet.device
+
+    @property
+    def batch_size(self) -> int:
+        """Images sampled at once on this device."""
+        return CPU_BATCH if self.device.type == "cpu" else self.sampling.batch_size
+
+    @property
+    def conditioned(self) -> bool:
+        """Whether the U-Net takes a conditioning image: it has been widened."""
+        return self.unet.config.in_channels > self.vae.config.latent_channels
+
+    def paint(
+        self,
+        recipes: Recipes,
+        seeds: Sequence[int],
+        sources: Sequence[bytes] | None,
+        *,
+        side: int,
+    ) -> Iterator[UInt8[Tensor, "b 3 s s"]]:
+        """Make one image for each recipe.
+
+        Args:
+            recipes: what e_T is made from; without edits it is the caption's own embedding.
+            seeds: one an image, for z_T.
+            sources: files of the conditioning images x', or None for text only.
+            side: resolution in pixels.
+
+        Yields:
+            Batches of images, in order.
+        """
+        factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
+        shape = (self.vae.config.latent_channels, side // factor, side // factor)
+        for rows, real in padded_batches(len(seeds), self.batch_size):
+            image = None
+            if sources is not None:
+                pixels = load([sources[row] for row in rows], size=side)
+                image = encode(self.vae, pixels, batch_size=len(rows))[0].to(self.device)
+            text = materialise(self.tokens, recipes[rows]).float().to(self.device)
+            latents = sample(
+                self.unet,
+                self.solver,
+                initial_noise([seeds[row] for row in rows], shape).to(self.device),
+                text=text,
+                null=self.null.float().to(self.device),
+                image=image,
+                steps=self.sampling.steps,
+                mode=self.sampling.mode,
+                scale=self.sampling.scale,
+                image_scale=self.sampling.image_scale,
+            )
+            yield decode(self.vae, latents)[:real]
+
+
+def round_trip(
+    vae: torch.nn.Module, files: Sequence[bytes], *, side: int, batch_size: int
+) -> Iterator[UInt8[Tensor, "b 3 s s"]]:
+    """Images through the VAE and back, without diffusion: what resizing and the VAE cost."""
+    for rows, real in padded_batches(len(files), batch_size):
+        pixels = load([files[row] for row in rows], size=side)
+        latents = encode(vae, pixels, batch_size=len(rows))[0] * vae.config.scaling_factor
+        yield decode(vae, latents.to(vae.device))[:real]
+
+
+def sampling(cfg: Mapping) -> Sampling:
+    """How to sample, by the config's section `synthetic`."""
+    return Sampling(
+        steps=cfg["steps"],
+        mode=cfg["guidance"],
+        scale=cfg["scale"],
+        image_scale=cfg["image_scale"],
+        batch_size=cfg["batch_size"],
+    )
+
+
+def files(
+    painter: Painter, plan: Plan, train: pa.Table, *, resolution: int, side: int, grayscale: bool
+) -> Iterator[bytes]:
+    """The images of a plan as PNG files.
+
+    Args:
+        resolution: side of the generator's images.
+        side, grayscale: how they are stored.
+    """
+    sources = None
+    if painter.conditioned:
+        contents = image_bytes(train)
+        sources = [contents[row] for row in plan.sources]
+    for pixels in painter.paint(plan.recipes, plan.seeds, sources, side=resolution):
+        yield from encode_png(resize(pixels, side), grayscale=grayscale)

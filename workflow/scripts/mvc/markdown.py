@@ -1,0 +1,99 @@
+"""Markdown tables that a terminal shows well too: columns padded to one width."""
+
+import math
+import re
+import textwrap
+import unicodedata
+from collections.abc import Sequence
+from typing import SupportsInt
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
+    """A pipe table; the first `left` columns are flush left, the others flush right.
+
+    Raises:
+        ValueError: a row has more or fewer cells than there are headings.
+    """
+    for row in rows:
+        if len(row) != len(headings):
+            raise ValueError(f"a row of {len(row)} cells under {len(headings)} headings: {row}")
+    lines = [[escape(cell) for cell in row] for row in (headings, *rows)]
+    widths = [max(3, *(columns(line[i]) for line in lines)) for i in range(len(headings))]
+    rule = ["-" * w if i < left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
+    padded = [
+        [
+            _pad(cell, width, i < left)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        for line in lines
+    ]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (padded[0], rule, *padded[1:]))
+
+
+def fit(text: str, width: int) -> str:
+    """A page for a terminal of `width` columns: prose is wrapped, a table too wide is turned."""
+    blocks = []
+    for block in text.strip().split("\n\n"):
+        lines = block.split("\n")
+        if not block.startswith("|"):
+            wrapped = (
+                textwrap.fill(s, width, subsequent_indent="  " * s.startswith("- ")) for s in lines
+            )
+            blocks.append("\n".join(wrapped))
+        elif columns(lines[0]) <= width:
+            blocks.append(block)
+        else:
+            blocks.append(_turned(lines))
+    return "\n\n".join(blocks) + "\n"
+
+
+def number(value: float, digits: int, *, sign: bool = False) -> str:
+    """A number with a true minus sign, and `+` if `sign`; a dash for NaN. Never `-0.0`."""
+    if math.isnan(value):
+        return "\N{EN DASH}"
+    text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("+-")
+    return text.replace("-", MINUS)
+
+
+def count(value: SupportsInt) -> str:
+    """A whole number with thousands separators."""
+    return f"{int(value):,}"
+
+
+def p_value(p: float) -> str:
+    """Two significant digits, `< 0.001` below that; a dash for NaN."""
+    if math.isnan(p):
+        return "\N{EN DASH}"
+    return "< 0.001" if p < 0.001 else f"{p:.2g}"
+
+
+def escape(text: str) -> str:
+    """Text that a pipe table shows as it is: class names are data."""
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+
+
+def columns(text: str) -> int:
+    """How many terminal columns a text takes: wide East Asian letters take two, accents none."""
+    marks = sum(unicodedata.combining(c) != 0 for c in text)
+    return len(text) - marks + sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+
+
+def _turned(lines: Sequence[str]) -> str:
+    cells = [[c.strip() for c in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    headings, *rows = (
+        [_unescape(c) for c in row] for row in zip(cells[0], *cells[2:], strict=True)
+    )
+    return table(headings, rows)
+
+
+def _unescape(text: str) -> str:
+    return re.sub(r"\\([\\|])", r"\1", text)
+
+
+def _pad(text: str, width: int, left: bool) -> str:
+    space = " " * (width - columns(text))
+    return text + space if left else space + text

@@ -1,0 +1,105 @@
+"""What the four trainings share: schedule, weight averaging, progress lines."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import nn
+
+
+def rate_at(step: int, *, steps: int, peak: float, warmup: int) -> float:
+    """Learning rate of a step: linear warm-up, then a cosine down to 1 % of the peak."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    progress = (step - warmup) / max(steps - warmup, 1)
+    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def average(model: nn.Module, shadow: dict, step: int, *, decay: float) -> None:
+    """Move the exponential moving average of the weights one step on; short memory at first."""
+    decay = min(decay, (1 + step) / (10 + step))
+    with torch.no_grad():
+        current = model.state_dict()
+        floats = [name for name in shadow if shadow[name].is_floating_point()]
+        kept = [shadow[name] for name in floats]
+        torch._foreach_lerp_(kept, [current[name] for name in floats], 1 - decay)
+
+
+def run(
+    model: nn.Module,
+    loss_of: Callable[[int], torch.Tensor],
+    *,
+    steps: int,
+    rate: float,
+    warmup: int,
+    decay: float,
+    weight_decay: float = 0.01,
+    report: Callable[[str], None] = print,
+    keep: Callable[[int], None] | None = None,
+    keep_every: int = 1000,
+) -> None:
+    """Train with AdamW and leave the averaged weights in the model.
+
+    Args:
+        loss_of: the loss of one step, on a batch that it draws itself.
+        decay: of the averaged weights, per step.
+        keep: called every `keep_every` steps with the averaged weights in place.
+    """
+    shadow = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(
+        parameters, lr=rate, betas=(0.9, 0.98), weight_decay=weight_decay, fused=True
+    )
+    model.train()
+    for step, line in zip(range(steps), progress(steps, report), strict=False):
+        for group in optimiser.param_groups:
+            group["lr"] = rate_at(step, steps=steps, peak=rate, warmup=warmup)
+        loss = loss_of(step)
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        average(model, shadow, step, decay=decay)
+        line(loss)
+        if keep and (step + 1) % keep_every == 0 and step + 1 < steps:
+            with_average(model, shadow, lambda done=step + 1: keep(done))
+    model.load_state_dict(shadow)
+    model.eval()
+
+
+def with_average(model: nn.Module, shadow: dict, act: Callable[[], None]) -> None:
+    """Do something while the model holds the averaged weights, then put its own back."""
+    own = {name: value.clone() for name, value in model.state_dict().items()}
+    model.load_state_dict(shadow)
+    model.eval()
+    act()
+    model.load_state_dict(own)
+    model.train()
+
+
+def progress(
+    steps: int, report: Callable[[str], None], *, every: float = 10.0
+) -> Iterator[Callable]:
+    """For each step a function that takes its loss; a line is reported every few seconds."""
+    start = last = time.monotonic()
+    mean = 0.0
+    for step in range(steps):
+
+        def note(loss: torch.Tensor, step=step) -> None:
+            nonlocal last, mean
+            value = loss.item()
+            if not math.isfinite(value):
+                raise FloatingPointError(f"loss = {value} at step {step}; lower the rate")
+            mean = value if step == 0 else 0.98 * mean + 0.02 * value
+            now = time.monotonic()
+            if now - last >= every or step + 1 == steps:
+                last = now
+                speed = (step + 1) / (now - start)
+                left = (steps - step - 1) / speed
+                report(
+                    f"step {step + 1}/{steps}  loss {mean:.4f}  {speed:.2f} steps/s  "
+                    f"{now - start:.0f} s gone, {left:.0f} s left"
+                )
+
+        yield note

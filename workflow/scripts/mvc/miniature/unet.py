@@ -1,0 +1,173 @@
+"""The miniature Stable Diffusion's U-Net, trained as the real one: text to image, by Eq. 1.
+
+Axes: n pictures, c latent channels, y = x = 8 latent positions, m context tokens, d text width.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from jaxtyping import Float, Float16, Int, UInt8
+from mvc.clip_model import text_states, tokenize
+from mvc.diffusion import load_solver
+from mvc.miniature import training, vae
+from mvc.synthetic import sample
+from torch import Tensor, nn
+
+# Stable Diffusion 1.x's noise schedule.
+SCHEDULE = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+    "prediction_type": "epsilon",
+}
+# model_index.json: a pipeline without a text encoder of its own, which is CLIP's (see clip/).
+INDEX = {
+    "_class_name": "StableDiffusionPipeline",
+    "scheduler": ["diffusers", "DDIMScheduler"],
+    "unet": ["diffusers", "UNet2DConditionModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+    **{
+        part: [None, None]
+        for part in ("text_encoder", "tokenizer", "safety_checker", "feature_extractor")
+    },
+    "requires_safety_checker": False,
+}
+CLAMP = 5.0  # of the signal-to-noise ratio in the loss weights
+
+
+def create(
+    *,
+    channels: int,
+    positions: int,
+    widths: list[int],
+    attention: list[bool],
+    heads: int,
+    layers: int,
+    text_width: int,
+) -> UNet2DConditionModel:
+    """An untrained UNet2DConditionModel.
+
+    Args:
+        widths, attention: channels of each level, and whether it reads the text; each level
+            after the first halves the resolution. The middle always reads the text.
+    """
+    down = ["CrossAttnDownBlock2D" if reads else "DownBlock2D" for reads in attention]
+    up = ["CrossAttnUpBlock2D" if reads else "UpBlock2D" for reads in reversed(attention)]
+    return UNet2DConditionModel(
+        sample_size=positions,
+        in_channels=channels,
+        out_channels=channels,
+        down_block_types=down,
+        up_block_types=up,
+        mid_block_type="UNetMidBlock2DCrossAttn",
+        block_out_channels=widths,
+        layers_per_block=layers,
+        cross_attention_dim=text_width,
+        attention_head_dim=heads,  # diffusers reads it as the number of heads
+        norm_num_groups=8,
+    )
+
+
+def scheduler() -> DDIMScheduler:
+    """The scheduler that lies in the model's folder."""
+    return DDIMScheduler(**SCHEDULE)
+
+
+def cache_text(
+    clip: nn.Module, tokenizer, captions: Sequence[str], *, batch: int = 128, report=print
+) -> tuple[Float16[Tensor, "k m d"], Int[Tensor, " n"]]:
+    """Text states of the distinct captions, "" the first of them, and each caption's row.
+
+    About 20 KB a caption in half precision.
+    """
+    distinct, inverse = np.unique(np.array(["", *captions]), return_inverse=True)
+    ids = tokenize(tokenizer, distinct.tolist())[0]
+    states = []
+    for start in range(0, len(ids), batch):
+        states.append(text_states(clip, ids[start : start + batch]).half())
+        if start // batch % 100 == 99:
+            report(f"{start + batch:,} of {len(ids):,} captions embedded")
+    return torch.cat(states), torch.from_numpy(inverse[1:])
+
+
+def train(
+    model: UNet2DConditionModel,
+    latents: Float16[Tensor, "n c y x"],
+    text: Float16[Tensor, "k m d"],
+    rows_of_text: Int[Tensor, " n"],
+    *,
+    batch: int,
+    dropout: float,
+    generator: torch.Generator,
+    **settings,
+) -> None:
+    """Noise prediction, each example weighted by min(SNR, 5) / SNR.
+
+    The weights (Hang et al. 2023, min-SNR) stop the nearly clean, hardly informative timesteps
+    from taking most of a short training. Timesteps are drawn one from each of `batch` equal
+    strata of the schedule, which lowers the gradient's variance and keeps them uniform.
+
+    Args:
+        latents: scaled z_0.
+        text: states of the distinct captions; row 0 is the empty caption's.
+        dropout: share of examples that are trained without their caption.
+        settings: of `training.run`.
+    """
+    kept = scheduler().alphas_cumprod
+    steps = len(kept)
+    ratio = kept / (1 - kept)
+    weight = ratio.clamp(max=CLAMP) / ratio
+
+    def loss_of(step: int) -> Tensor:
+        rows = torch.randint(len(latents), (batch,), generator=generator)
+        z = latents[rows].float()
+        strata = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
+        t = (strata * steps).long()
+        noise = torch.randn(z.shape, generator=generator)
+        share = kept[t][:, None, None, None]
+        dropped = torch.rand(batch, generator=generator) < dropout
+        state = text[rows_of_text[rows].masked_fill(dropped, 0)].float()
+        guess = model(share.sqrt() * z + (1 - share).sqrt() * noise, t, state).sample
+        return (weight[t] * (guess - noise).square().mean((1, 2, 3))).mean()
+
+    training.run(model, loss_of, **settings)
+
+
+def draw(
+    model: UNet2DConditionModel,
+    decoder: AutoencoderKL,
+    folder: str | Path,
+    *,
+    text: Float[Tensor, "n m d"],
+    null: Float[Tensor, "m d"],
+    steps: int,
+    scale: float,
+    generator: torch.Generator,
+) -> UInt8[Tensor, "n 3 h w"]:
+    """Pictures of captions, by the sampler of the main pipeline.
+
+    Args:
+        folder: of the Stable Diffusion, with its scheduler.
+        scale: of the guidance.
+    """
+    shape = (len(text), model.config.in_channels, *[model.config.sample_size] * 2)
+    z = sample(
+        model,
+        load_solver(folder),
+        torch.randn(shape, generator=generator),
+        text=text,
+        null=null,
+        image=None,
+        steps=steps,
+        mode="text",
+        scale=scale,
+        image_scale=1.0,
+    )
+    return vae.decode(decoder, z / decoder.config.scaling_factor)

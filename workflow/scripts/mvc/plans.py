@@ -1,0 +1,117 @@
+"""What each synthetic image is made from, and its row in the shard: its full provenance."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from mvc import shards
+from mvc.recipes import Recipes, from_table, unmixed
+from mvc.synthetic import bounds, choose_sources, noise_seed
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The images of one shard.
+
+    `sources` are rows of the training images: the conditioning image x' of the fine-tuned
+    generator, the image whose caption the pre-trained one draws.
+    """
+
+    generator: str
+    indices: Sequence[int]
+    labels: list[int]
+    recipes: Recipes
+    bank_ids: list[int | None]
+    sources: list[int]
+    seeds: list[int]
+
+
+def make(
+    generator: str,
+    bank: pa.Table,
+    train_labels: Sequence[int],
+    *,
+    shard: int,
+    shards: int,
+    seed: int,
+) -> Plan:
+    """Plan one shard of a set that has one image for each entry of the bank.
+
+    Args:
+        generator: `finetuned`: entry i of the bank and a random image of its class;
+            `pretrained`: the unmixed caption of a random image of that class.
+        bank: recipes of all classes.
+        train_labels: class of each training image.
+    """
+    indices = bounds(len(bank), shard, shards)
+    rows = bank.slice(indices.start, len(indices))
+    labels = rows["label"].to_pylist()
+    stream = f"synthetic/{generator}/source"
+    sources = choose_sources(indices, labels, train_labels, seed=seed, stream=stream)
+    if generator == "finetuned":
+        recipes, bank_ids = from_table(rows), rows["bank_id"].to_pylist()
+    else:
+        recipes, bank_ids = unmixed(sources), [None] * len(rows)
+    seeds = [noise_seed(seed, generator, i) for i in indices]
+    return Plan(generator, indices, labels, recipes, bank_ids, sources, seeds)
+
+
+def to_table(
+    plan: Plan,
+    files: Sequence[bytes],
+    *,
+    train: pa.Table,
+    captions: pa.Table,
+    digest: str,
+    guidance: str,
+    steps: int,
+) -> pa.Table:
+    """A shard's table: the images and where each comes from.
+
+    Args:
+        files: the images, PNG.
+        train, captions: the training images and their captions, row by row the same.
+        digest: of the generator's weights.
+        guidance: mode and scale, for instance `text 7.5`.
+    """
+    n = len(files)
+    names = dict(zip(train["label"].to_pylist(), train["class_name"].to_pylist(), strict=True))
+    prompts = captions["prompt"].to_pylist()
+    source_ids = train["image_id"].to_pylist()
+    return shards.image_table(
+        data=files,
+        labels=plan.labels,
+        class_names=[names[label] for label in plan.labels],
+        image_ids=[f"{plan.generator}/{i:07d}" for i in plan.indices],
+        suffix=".png",
+        source_image_id=pa.array([source_ids[row] for row in plan.sources], pa.string()),
+        bank_id=pa.array(plan.bank_ids, pa.int64()),
+        caption=pa.array([prompts[row] for row in plan.recipes.base.tolist()], pa.string()),
+        generator=pa.array([plan.generator] * n, pa.string()),
+        generator_digest=pa.array([digest] * n, pa.string()),
+        seed=pa.array(plan.seeds, pa.int64()),
+        guidance=pa.array([guidance] * n, pa.string()),
+        steps=pa.array([steps] * n, pa.int32()),
+    )
+
+
+def real_table(extra: pa.Table, bank_labels: Sequence[int], *, shard: int, shards: int) -> pa.Table:
+    """The further real images of one shard: as many a class as the bank has entries.
+
+    Raises:
+        ValueError: a class has fewer further real images than that.
+    """
+    wanted: Mapping[int, int] = {y: list(bank_labels).count(y) for y in sorted(set(bank_labels))}
+    labels = extra["label"].to_pylist()
+    rows: list[int] = []
+    for label, count in wanted.items():
+        members = [row for row, other in enumerate(labels) if other == label]
+        if len(members) < count:
+            raise ValueError(
+                f"class {label} has {len(members)} further real images, the diagnostic arms need "
+                f"{count}; raise extra_per_class of the data set or lower banks.per_real"
+            )
+        rows += members[:count]
+    indices = bounds(len(rows), shard, shards)
+    return extra.take([rows[i] for i in indices])

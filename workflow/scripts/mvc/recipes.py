@@ -1,0 +1,76 @@
+"""Recipes of mixed embeddings: index tensors for the arithmetic, a Parquet table for the disk.
+
+Axes: n recipes, p coarse edits, q fine edits. Rows and elements count from 0, `first` and `last`
+both included.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+COARSE = pa.list_(pa.struct({"donor": pa.int32(), "first": pa.int16(), "last": pa.int16()}))
+FINE = pa.list_(
+    pa.struct({"donor": pa.int32(), "row": pa.int16(), "first": pa.int16(), "last": pa.int16()})
+)
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """Recipes as index tensors; an edit whose `last` is below its `first` changes nothing."""
+
+    base: Int[Tensor, " n"]
+    coarse: Int[Tensor, "n p 3"]  # donor, first, last
+    fine: Int[Tensor, "n q 4"]  # donor, row, first, last
+
+    def __getitem__(self, rows) -> "Recipes":
+        return Recipes(self.base[rows], self.coarse[rows], self.fine[rows])
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+
+def unmixed(captions: Sequence[int]) -> Recipes:
+    """Recipes without edits: each is the embedding of one caption."""
+    base = torch.tensor(captions, dtype=torch.int64)
+    return Recipes(base, base.new_zeros(len(base), 0, 3), base.new_zeros(len(base), 0, 4))
+
+
+def to_table(rows: Sequence[Mapping], change: Sequence[float]) -> pa.Table:
+    """bank.parquet: one recipe a row; no edits where a class has a single caption.
+
+    Args:
+        rows: recipes as `banks.mix_classes` draws them.
+        change: relative change of each.
+    """
+    schema = {"bank_id": pa.int64(), "label": pa.int64(), "base": pa.int32(), "coarse": COARSE}
+    schema |= {"fine": FINE, "seed": pa.int64(), "change": pa.float32()}
+    full = [{**row, "change": value} for row, value in zip(rows, change, strict=True)]
+    return pa.Table.from_pylist(full, pa.schema(schema))
+
+
+def from_table(table: pa.Table) -> Recipes:
+    """The recipes of a bank as index tensors."""
+    return from_rows(table.select(["base", "coarse", "fine"]).to_pylist())
+
+
+def from_rows(rows: Sequence[Mapping]) -> Recipes:
+    """Recipes as index tensors; shorter lists of edits are filled with edits of nothing."""
+    return Recipes(
+        torch.tensor([row["base"] for row in rows], dtype=torch.int64),
+        _edits([row["coarse"] for row in rows], ("donor", "first", "last")),
+        _edits([row["fine"] for row in rows], ("donor", "row", "first", "last")),
+    )
+
+
+def _edits(lists: Sequence[Sequence[Mapping]], fields: tuple[str, ...]) -> Tensor:
+    longest = max((len(edits) for edits in lists), default=0)
+    out = torch.zeros(len(lists), longest, len(fields), dtype=torch.int64)
+    out[..., -1] = -1  # last below first: nothing to copy
+    for i, edits in enumerate(lists):
+        for j, edit in enumerate(edits):
+            out[i, j] = torch.tensor([edit[field] for field in fields])
+    return out

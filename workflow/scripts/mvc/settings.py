@@ -1,0 +1,93 @@
+"""Faults of a configuration, each with its key, its value and what is allowed there."""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+
+from jsonschema import Draft202012Validator, ValidationError
+
+
+def faults(config: Mapping, schema: Mapping) -> list[str]:
+    """All that is wrong with a configuration, one line each, in the order of its keys."""
+    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: str(e.path))
+    lines = [line for error in errors for line in _lines(error, schema)]
+    if not lines and "datasets" in config:
+        lines = _across(config)
+    return list(dict.fromkeys(lines))
+
+
+def _lines(error: ValidationError, schema: Mapping) -> Iterator[str]:
+    key = ".".join(str(part) for part in error.absolute_path)
+    if error.validator in ("additionalProperties", "unevaluatedProperties"):
+        allowed = _allowed_keys(error.schema, schema)
+        for name in sorted(set(error.instance) - allowed, key=str):
+            close = get_close_matches(str(name), sorted(allowed), n=1)
+            hint = f"did you mean {close[0]}?" if close else f"allowed: {', '.join(sorted(allowed))}"
+            yield f"{_join(key, name)}: no such key; {hint}"
+    elif error.validator == "required":
+        for name in error.validator_value:
+            if name not in error.instance:
+                yield f"{_join(key, name)}: missing"
+    elif "propertyNames" in error.absolute_schema_path:
+        yield f"{_join(key, error.instance)}: not a name; must match {error.validator_value}"
+    else:
+        yield f"{key} = {error.instance!r}; {_rule(error)}"
+
+
+def _rule(error: ValidationError) -> str:
+    value = error.validator_value
+    if error.validator == "type":
+        kinds = value if isinstance(value, list) else [value]
+        numeric = isinstance(error.instance, str) and {"number", "integer"} & set(kinds)
+        hint = "; YAML reads 1e-4 as text: write 1.0e-4" if numeric and _number(error) else ""
+        return f"must be {' or '.join(kinds)}{hint}"
+    words = {
+        "enum": "must be one of",
+        "minimum": "must be >=",
+        "maximum": "must be <=",
+        "exclusiveMinimum": "must be >",
+        "exclusiveMaximum": "must be <",
+        "multipleOf": "must be a multiple of",
+        "minLength": "must not be empty; characters at least",
+        "minItems": "must not be empty; entries at least",
+        "minProperties": "must not be empty; entries at least",
+    }
+    if isinstance(value, list):
+        value = ", ".join("null" if v is None else str(v) for v in value)
+    return f"{words[error.validator]} {value}" if error.validator in words else error.message
+
+
+def _number(error: ValidationError) -> bool:
+    try:
+        float(error.instance)
+    except ValueError:
+        return False
+    return True
+
+
+def _allowed_keys(part: Mapping, schema: Mapping) -> set[str]:
+    """Keys that a part of the schema names, those of what it refers to included."""
+    keys = set(part.get("properties", ()))
+    if "$ref" in part:
+        keys |= _allowed_keys(schema["$defs"][part["$ref"].rsplit("/", 1)[1]], schema)
+    return keys
+
+
+def _across(config: Mapping) -> list[str]:
+    """Rules that join several keys."""
+    lines = []
+    if (shown := config["figures"]["dataset"]) not in config["datasets"]:
+        names = ", ".join(config["datasets"])
+        lines.append(f"figures.dataset = {shown!r}; must be one of {names}")
+    for name, own in config["datasets"].items():
+        training = {**config["classifiers"], **own.get("classifiers", {})}
+        given = [key for key in ("updates", "epochs") if training[key] is not None]
+        if len(given) != 1:
+            lines.append(f"classifiers.updates, classifiers.epochs ({name}): give one, null the other")
+        dropout = {**config["unet"], **own.get("unet", {})}["dropout"]
+        if sum(dropout.values()) > 1:
+            lines.append(f"unet.dropout = {dropout} ({name}); its shares must sum to <= 1")
+    return lines
+
+
+def _join(key: str, name: object) -> str:
+    return f"{key}.{name}" if key else str(name)

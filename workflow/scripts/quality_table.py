@@ -1,0 +1,21 @@
+"""quality_table: the quality of every synthetic set, for a program and for a person."""
+
+import json
+from pathlib import Path
+
+from mvc import quality_table, shards
+from mvc.stage import stage_log
+
+
+def main(snakemake) -> None:
+    with stage_log(snakemake):
+        results = [json.loads(Path(f).read_text(encoding="utf-8")) for f in snakemake.input]
+        table = quality_table.rows(results).round(6)
+        with shards.atomic(snakemake.output.csv) as temporary:
+            table.to_csv(temporary, index=False)
+        with shards.atomic(snakemake.output.md) as temporary:
+            temporary.write_text(quality_table.quality_markdown(results), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

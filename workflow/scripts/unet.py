@@ -1,0 +1,40 @@
+"""unet: Stable Diffusion's U-Net fine-tuned on same-class pairs; loss curve and samples."""
+
+from pathlib import Path
+
+from accelerate import Accelerator
+from mvc import finetune, shards
+from mvc.diffusion import load_unet, load_vae, widen
+from mvc.hygiene import refuse_held_out
+from mvc.provenance import files_digest, settings_digest
+from mvc.stage import stage_log
+from safetensors.torch import load_file
+
+
+def main(snakemake) -> None:
+    cfg, out = snakemake.params.cfg, snakemake.output
+    with stage_log(snakemake):
+        accelerator = Accelerator(mixed_precision=finetune.precision())
+        train = shards.read(snakemake.input.images)
+        refuse_held_out(train, shards.read(snakemake.input.held_out))
+        embeddings = load_file(snakemake.input.embeddings)
+        bank = shards.read(snakemake.input.bank)
+        vae = load_vae(cfg["diffusion"], device=accelerator.device)
+        base = load_unet(cfg["diffusion"], text_width=embeddings["tokens"].shape[2])
+        unet = widen(base, vae.config.latent_channels)
+        pool = finetune.make_pool(train, embeddings, bank, vae, cfg)
+        trainer = finetune.make_trainer(unet, cfg, accelerator)
+        inputs = files_digest(*sorted(set(map(str, snakemake.input))))
+        key = settings_digest({"cfg": cfg, "code": snakemake.params.code, "inputs": inputs})
+        state = Path(out.weights).with_name(f".state-{key}.safetensors")
+        drawing = finetune.drawing(cfg, vae, trainer.betas)
+        losses = trainer.run(pool, state, finetune.show(cfg["steps"]), **drawing)
+        if accelerator.is_main_process:
+            finetune.write_losses(losses, csv=out.losses, png=out.curve)
+            finetune.write_unet(trainer.finish(), weights=out.weights, config=out.config)
+            for old in state.parent.glob(".state-*.safetensors"):
+                old.unlink()
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
