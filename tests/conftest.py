@@ -1,9 +1,65 @@
-"""Shapes are checked at run time in tests: `jaxtyping` annotations of `mvc`, by `beartype`."""
+"""Shapes are checked at run time in tests; a tiny project is built once for those that need it."""
 
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
 from jaxtyping import install_import_hook
 
 hook = install_import_hook("mvc", "beartype.beartype")
+
+REPO = Path(__file__).parents[1]
+PARTS = ("Snakefile", "workflow", "config", "profiles", "envs", "resources")
+CLASSES = ("cat & dog's $HOME", "Straße", "third one")
+
+
+def tiny_config(root: Path) -> dict:
+    """The default configuration made small: three classes of odd names, few steps."""
+    config = yaml.safe_load((REPO / "config/config.yaml").read_text(encoding="utf-8"))
+    config["models"]["diffusion"] = "models/stable-diffusion"
+    config["datasets"] = {"photos": {"loader": "imagefolder", "path": "photos"}}
+    config["images"] |= {"labels_per_class": 4, "test_fraction": 0.25, "validation_fraction": 0.15}
+    config["captions"] |= {"max_new_tokens": 6, "num_beams": 2}
+    config["banks"]["per_real"] = 1
+    config["unet"] |= {"steps": 4, "batch_size": 4}
+    config["unet"]["samples"] = {"each": 1, "steps": 2, "scale": 2.0}
+    config["synthetic"] |= {"shards": 2, "steps": 2}
+    config["classifiers"] |= {"seeds": [0], "updates": 3, "batch_size": 8}
+    arms = ("baseline", "ra", "ra+syn", "ra+pretrained", "ra+real", "ra+roundtrip")
+    config["classifiers"]["arms"] = {arm: config["classifiers"]["arms"][arm] for arm in arms}
+    config["judge"] |= {"updates": 3, "batch_size": 8, "size": 16}
+    config["quality"] |= {"k": 1, "batch_size": 8}
+    config["figures"] |= {"dataset": "photos", "classes": 3, "images": 1}
+    return config
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory) -> Path:
+    """A copy of the project with tiny data, tiny models and a tiny configuration; nothing built."""
+    import raw_data
+    import tiny
+
+    root = tmp_path_factory.mktemp("project")
+    for part in PARTS:
+        copy = shutil.copytree if (REPO / part).is_dir() else shutil.copy2
+        copy(REPO / part, root / part)
+    raw_data.folder(root / "photos", {name: 14 for name in CLASSES})
+    (root / "models").mkdir()
+    tiny.stable_diffusion(root / "models/stable-diffusion", text=128)
+    text = yaml.safe_dump(tiny_config(root), sort_keys=False, allow_unicode=True)
+    (root / "config/config.yaml").write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="session")
+def built(project) -> Path:
+    """The tiny project with every target made."""
+    from workflow_run import snakemake
+
+    snakemake(project, "all")
+    return project

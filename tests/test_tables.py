@@ -52,7 +52,7 @@ def test_cell_by_hand(tmp_path):
 
 
 def test_gain_by_hand():
-    """Differences 1, 2, 3: t = 2 / (1 / sqrt 3) = 3.464, two degrees of freedom, t_0.975 = 4.303."""
+    """Differences 1, 2, 3: t = 2 / (1 / √3) = 3.464, 2 degrees of freedom, t_0.975 = 4.303."""
     gain = tables.compare({0: 71.0, 1: 73.0, 2: 75.0}, {0: 70.0, 1: 71.0, 2: 72.0})
     assert gain.pairs == 3 and gain.gain == pytest.approx(2)
     assert gain.p == pytest.approx(0.0742, abs=5e-5)
@@ -150,6 +150,15 @@ def test_diagnostics_compare_fine_tuned_with_pre_trained(tmp_path):
     assert "−1.75" in text and "RA + pre-trained" in text
 
 
+def test_a_persons_own_arm_stands_in_the_diagnostics(tmp_path):
+    records = arm("ra", [70, 71.0]) + arm("ra+long", [73, 75.0]) + arm("mixup", [60.0])
+    table = runs(tmp_path, records)
+    gain = tables.diagnostics(table)
+    assert gain[["arm", "over", "gain"]].values.tolist() == [["ra+long", "ra", 3.5]]
+    text = reports.diagnostics_markdown(table, digits=1)
+    assert "| ra+long | RA" in text and "| mixup " in text
+
+
 @pytest.mark.parametrize(
     "change, says",
     [
@@ -158,7 +167,6 @@ def test_diagnostics_compare_fine_tuned_with_pre_trained(tmp_path):
         ({"updates": 400}, "updates differs"),
         ({"n_test": 1000}, "n_test differs"),
         ({"seed": 0}, "the same run twice"),
-        ({"arm": "mixup"}, "mixup"),
     ],
 )
 def test_what_must_not_be_mixed_names_the_files(tmp_path, change, says):
@@ -226,12 +234,15 @@ def test_a_table_is_aligned_and_shows_names_as_they_are():
 
 
 def test_a_page_is_fitted_to_the_terminal():
-    table = markdown.table(["name", "a|b", "c"], [["first", "1", "2"], ["second", "3", "4"]])
+    headings = ["name", "a|b", *"cdefgh"]
+    table = markdown.table(headings, [["first", *"1234567"], ["second", *"abcdefg"]])
     page = f"# Title\n\n{table}\n\n" + "word " * 30
     assert markdown.fit(page, 200).splitlines()[2] == table.splitlines()[0]
-    narrow = markdown.fit(page, 22).splitlines()
-    assert max(map(len, narrow)) <= 24
-    assert "| a\\|b |     1 |      3 |" in narrow
+    narrow = markdown.fit(page, 30).splitlines()
+    assert max(map(len, narrow)) <= 30
+    assert "| a\\|b |     1 |      a |" in narrow
+    assert table.splitlines()[0] not in narrow
+    assert markdown.fit(tall := markdown.table(["x" * 30], [["y"]] * 9), 20) == tall + "\n"
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,9 @@ def scheduler():
     return DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
 
 
-def stable_diffusion(folder):
+def stable_diffusion(folder, text=TEXT):
     """A folder in diffusers' layout, as hubs have them."""
-    unet().save_pretrained(folder / "unet")
+    unet(text=text).save_pretrained(folder / "unet")
     vae().save_pretrained(folder / "vae")
     scheduler().save_pretrained(folder / "scheduler")
     return str(folder)

@@ -27,7 +27,9 @@ TABLE1 = ("baseline", "faa", "aa", "ra", "syn", "faa+syn", "aa+syn", "ra+syn")
 
 def checked(settings, schema):
     """The settings, if they keep to a schema; else all their faults in one error."""
-    text = (Path(workflow.basedir) / "workflow/schemas" / schema).read_text(encoding="utf-8")
+    text = (Path(workflow.basedir) / "workflow/schemas" / schema).read_text(
+        encoding="utf-8"
+    )
     if lines := faults(settings, yaml.safe_load(text)):
         raise WorkflowError("\n  ".join(["The configuration has faults:", *lines]))
     return settings
@@ -55,7 +57,7 @@ def merged(section, dataset):
 
 
 def settings(section, *models):
-    """What a rule passes as `cfg`: its section for the wildcard's data set, and model names."""
+    """The `cfg` of a stage, which is its section for the data set, and the models it opens."""
     chosen = {name: config["models"][name] for name in models}
     return lambda wildcards: {**merged(section, wildcards.dataset), **chosen}
 
@@ -99,15 +101,50 @@ def own_captions(wildcards):
 def model_files(*models):
     """The files of models that are local folders, so that a changed model is noticed."""
     folders = [Path(config["models"][name]) for name in models]
-    return [str(f) for d in folders if d.is_dir() for f in sorted(d.rglob("*")) if f.is_file()]
+    return [
+        str(f)
+        for d in folders
+        if d.is_dir()
+        for f in sorted(d.rglob("*"))
+        if f.is_file()
+    ]
 
 
 def shards(dataset, generator):
     """The shards of one synthetic set, in the order of their images."""
     of = merged("synthetic", dataset)["shards"]
     return [
-        f"results/{dataset}/synthetic/{generator}/{shard}-of-{of}.parquet" for shard in range(of)
+        f"results/{dataset}/synthetic/{generator}/{shard}-of-{of}.parquet"
+        for shard in range(of)
     ]
+
+
+def classifier_settings(wildcards):
+    """Settings of one run: its arm's and model's own values, and nothing that it does not read."""
+    section = merged("classifiers", wildcards.dataset)
+    models, arms, _ = (section.pop(key) for key in ("models", "arms", "seeds"))
+    run = {**section, **models[wildcards.model], **arms[wildcards.arm]}
+    strategy = run["strategy"] if run["extra"] else None
+    unread = {
+        "ra": run["augmentation"] != "ra",
+        "fill": run["augmentation"] == "default",
+        "strategy": not strategy,
+        "phase2": strategy != "two_phase",
+        "rsp": strategy != "rsp",
+    }
+    return {key: value for key, value in run.items() if not unread.get(key)}
+
+
+def evaluation_split(wildcards):
+    """The split that accuracy is measured on."""
+    split = merged("classifiers", wildcards.dataset)["split"]
+    return f"results/{wildcards.dataset}/images/{split}.parquet"
+
+
+def extra_images(wildcards):
+    """The shards that an arm adds to the real images; none for an arm of real images alone."""
+    arm = merged("classifiers", wildcards.dataset)["arms"][wildcards.arm]
+    return shards(wildcards.dataset, arm["extra"]) if arm["extra"] else []
 
 
 def runs(wanted):
@@ -131,3 +168,17 @@ def table_runs():
 def diagnostic_runs():
     """The arms outside Table 1, and those that they are compared with."""
     return runs(lambda arm: arm not in TABLE1 or arm in ("ra", "ra+syn"))
+
+
+def figure2_settings():
+    """Settings of Figure 2: its own, and how images of the data set shown are sampled."""
+    dataset = config["figures"]["dataset"]
+    section = merged("synthetic", dataset)
+    section.pop("shards")
+    return {
+        **config["figures"],
+        "synthetic": section,
+        "resolution": merged("unet", dataset)["resolution"],
+        "diffusion": config["models"]["diffusion"],
+        "seed": config["seed"],
+    }

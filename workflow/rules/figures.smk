@@ -17,3 +17,32 @@ rule figure1:
         code=code("figure1.py"),
     script:
         "../scripts/figure1.py"
+
+
+rule figure2:
+    input:
+        images="results/{dataset}/images/train.parquet".format(**config["figures"]),
+        embeddings="results/{dataset}/embeddings.safetensors".format(
+            **config["figures"]
+        ),
+        unet="results/{dataset}/unet/diffusion_pytorch_model.safetensors".format(
+            **config["figures"]
+        ),
+        models=model_files("diffusion"),
+    output:
+        "results/figures/figure2.png",
+    log:
+        "logs/figures/figure2.log",
+    benchmark:
+        "results/benchmarks/figures/figure2.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 2
+    resources:
+        mem_mb=16_000,
+        gpu=1,
+    params:
+        cfg=figure2_settings(),
+        code=code("figure2.py"),
+    script:
+        "../scripts/figure2.py"

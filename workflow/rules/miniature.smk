@@ -8,7 +8,9 @@ MINIATURE = checked(
 )
 SHARED = {
     "seed": MINIATURE["seed"],
-    "foundation": {key: MINIATURE["corpus"][key] for key in ("images", "holdout", "size")},
+    "foundation": {
+        key: MINIATURE["corpus"][key] for key in ("images", "holdout", "size")
+    },
 }
 
 
@@ -90,7 +92,9 @@ rule miniature_captioner:
         captions=rules.miniature_corpus.output.captions,
     output:
         config="results/miniature/models/blip2/config.json",
-        weights=ensure("results/miniature/models/blip2/model.safetensors", non_empty=True),
+        weights=ensure(
+            "results/miniature/models/blip2/model.safetensors", non_empty=True
+        ),
         generation="results/miniature/models/blip2/generation_config.json",
         processor="results/miniature/models/blip2/processor_config.json",
         tokenizer="results/miniature/models/blip2/tokenizer.json",
@@ -111,12 +115,36 @@ rule miniature_captioner:
         "../scripts/miniature_captioner.py"
 
 
+rule miniature_text:
+    input:
+        pixels=rules.miniature_corpus.output.pixels,
+        captions=rules.miniature_corpus.output.captions,
+        clip=rules.miniature_clip.output.weights,
+        merges=rules.miniature_clip.output.merges,
+    output:
+        "results/miniature/corpus/text.safetensors",
+    log:
+        "logs/miniature/text.log",
+    benchmark:
+        "results/benchmarks/miniature/text.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+    params:
+        cfg=SHARED,
+        code=code("miniature_text.py"),
+    script:
+        "../scripts/miniature_text.py"
+
+
 rule miniature_unet:
     input:
         pixels=rules.miniature_corpus.output.pixels,
         captions=rules.miniature_corpus.output.captions,
+        text=rules.miniature_text.output[0],
         vae=rules.miniature_vae.output.weights,
-        clip=rules.miniature_clip.output.weights,
     output:
         config="results/miniature/models/stable-diffusion/unet/config.json",
         weights=ensure(
@@ -181,9 +209,9 @@ rule miniature_cards:
         "logs/miniature/cards.log",
     benchmark:
         "results/benchmarks/miniature/cards.tsv"
+    localrule: True
     conda:
         "../../envs/mvc.yaml"
-    localrule: True
     params:
         cfg=MINIATURE,
         code=code("miniature_cards.py"),

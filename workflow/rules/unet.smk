@@ -10,6 +10,7 @@ rule unet:
         weights="results/{dataset}/unet/diffusion_pytorch_model.safetensors",
         losses="results/{dataset}/unet/loss.csv",
         curve="results/{dataset}/unet/loss.png",
+        samples="results/{dataset}/unet/samples.png",
     log:
         "logs/{dataset}/unet.log",
     benchmark:

@@ -30,7 +30,6 @@ def main(snakemake) -> None:
             draw_weights(used.styles, plain=cfg["plain"]),
             generator=torch.Generator().manual_seed(cfg["seed"]),
             keep=keep,
-            queries=cfg["queries"],
             class_loss=cfg["class_loss"],
             **cfg["training"],
         )

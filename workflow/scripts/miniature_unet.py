@@ -3,40 +3,33 @@
 from pathlib import Path
 
 import torch
-from mvc.clip_model import load_clip
 from mvc.diffusion import load_vae
-from mvc.miniature import unet, vae
-from mvc.miniature.files import load_parts, save_json, save_model, saver
+from mvc.miniature import unet
+from mvc.miniature.files import load_parts, save_model, save_pipeline, saver
 from mvc.stage import stage_log
+from safetensors.torch import load_file
 
 SHAPE = ("widths", "attention", "heads", "layers")
 
 
 def main(snakemake) -> None:
-    cfg, folder = snakemake.params.cfg, Path(snakemake.output.weights).parents[1]
+    cfg = snakemake.params.cfg
     torch.manual_seed(cfg["seed"])
     with stage_log(snakemake):
-        used = load_parts(snakemake.input, cfg["foundation"])[0].without_styles(cfg["without"])
+        used, _ = load_parts(snakemake.input, cfg["foundation"])
+        shown = torch.from_numpy(used.outside(cfg["without"]))
         encoder = load_vae(Path(snakemake.input.vae).parents[1])
-        latents = vae.latents(encoder, used.images) * encoder.config.scaling_factor
-        clip, _, tokenizer = load_clip(str(Path(snakemake.input.clip).parent))
-        text, rows = unet.cache_text(clip, tokenizer, used.captions)
-        sizes = {"channels": latents.shape[1], "positions": latents.shape[2]}
-        model = unet.create(text_width=text.shape[2], **sizes, **{key: cfg[key] for key in SHAPE})
+        latents = unet.cache_latents(encoder, used.images[shown])
+        text = load_file(snakemake.input.text)
+        sizes = *latents[0].shape[1:3], text["states"].shape[2]
+        model = unet.create(*sizes, **{key: cfg[key] for key in SHAPE})
         keep = saver(snakemake.output.weights, lambda to: save_model(model, to))
-        unet.train(
-            model,
-            latents.half(),
-            text,
-            rows,
-            generator=torch.Generator().manual_seed(cfg["seed"]),
-            dropout=cfg["dropout"],
-            keep=keep,
-            **cfg["training"],
-        )
+        texts = text["states"], text["rows"][shown]
+        settings = {"dropout": cfg["dropout"], "keep": keep, **cfg["training"]}
+        generator = torch.Generator().manual_seed(cfg["seed"])
+        unet.train(model, *latents, *texts, generator=generator, **settings)
         keep()
-        unet.scheduler().save_pretrained(folder / "scheduler")
-        save_json(unet.INDEX, snakemake.output.index)
+        save_pipeline(unet.scheduler(), unet.INDEX, Path(snakemake.output.index).parent)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def main(snakemake) -> None:
         def opened(table, count):
             rows = quality.sample(table["label"].to_numpy(), count, seed=cfg["seed"])
             table, batch_size = table.take(rows), cfg["batch_size"]
-            return quality.open_images(table, clip, size=cfg["size"], batch_size=batch_size)
+            return quality.open_images(table, clip, size=about["size"], batch_size=batch_size)
 
         sets = {"synthetic": shards.read(files.synthetic), "real": held_out}
         sets = {k: opened(t, cfg["images"]) for k, t in sets.items() if k != "real" or t.num_rows}

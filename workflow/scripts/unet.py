@@ -31,7 +31,9 @@ def main(snakemake) -> None:
         losses = trainer.run(pool, state, finetune.show(cfg["steps"]), **drawing)
         if accelerator.is_main_process:
             finetune.write_losses(losses, csv=out.losses, png=out.curve)
-            finetune.write_unet(trainer.finish(), weights=out.weights, config=out.config)
+            tuned = trainer.finish()
+            finetune.write_samples(tuned, vae, embeddings, train, bank, cfg, png=out.samples)
+            finetune.write_unet(tuned, weights=out.weights, config=out.config)
             for old in state.parent.glob(".state-*.safetensors"):
                 old.unlink()
 

@@ -117,7 +117,8 @@ def mix_classes(
 def materialise(tokens: Float[Tensor, "k m d"], recipes: Recipes) -> Float[Tensor, "n m d"]:
     """The mixed embeddings of recipes: coarse edits by one gather of rows, then the fine ones."""
     m, d = tokens.shape[1:]
-    mixed = tokens[coarse_sources(recipes, m), torch.arange(m, device=tokens.device)]
+    place = coarse_sources(recipes, m) * m + torch.arange(m, device=tokens.device)
+    mixed = tokens.reshape(-1, d).index_select(0, place.flatten()).view(-1, m, d)
     element = torch.arange(d, device=tokens.device)
     each = torch.arange(len(recipes), device=tokens.device)
     for donor, row, first, last in recipes.fine.permute(1, 2, 0):

@@ -122,7 +122,7 @@ def _widest(titles: Sequence[str], font: ImageFont.FreeTypeFont) -> int:
     return round(max(map(font.getlength, lines), default=-10)) + 10
 
 
-def _wrap(title: str, font: ImageFont.FreeTypeFont, width: float) -> str:
+def _wrap(title: str, font: ImageFont.FreeTypeFont, width: int) -> str:
     """Break a title at spaces, after slashes and hyphens, and cut with … what is still too wide."""
     words = title.replace("/", "/\0").replace("-", "-\0").replace(" ", " \0").split("\0")
     lines = [""]
@@ -133,7 +133,7 @@ def _wrap(title: str, font: ImageFont.FreeTypeFont, width: float) -> str:
     return "\n".join(_cut(line.rstrip(), font, width) for line in lines)
 
 
-def _cut(line: str, font: ImageFont.FreeTypeFont, width: float) -> str:
+def _cut(line: str, font: ImageFont.FreeTypeFont, width: int) -> str:
     if font.getlength(line) <= width:
         return line
     while line and font.getlength(line + "…") > width:

@@ -13,10 +13,12 @@ from accelerate import Accelerator
 from diffusers import DDPMScheduler
 from torch import Tensor
 
-from mvc.diffusion import cache_latents
+from mvc.diffusion import cache_latents, load_solver
+from mvc.generate import Painter, Sampling
 from mvc.pairs import Pool
 from mvc.recipes import from_table
 from mvc.shards import atomic, image_bytes
+from mvc.sheets import sample_sheet
 from mvc.stage import Meter
 from mvc.unet import Trainer
 
@@ -108,6 +110,26 @@ def write_losses(losses: Tensor, *, csv: str | Path, png: str | Path) -> None:
     with atomic(png) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
     plt.close(figure)
+
+
+def write_samples(
+    unet, vae, embeddings: Mapping[str, Tensor], train, bank, cfg: Mapping, *, png: str | Path
+) -> None:
+    """A sheet of images by the fine-tuned U-Net, to look at."""
+    wanted = cfg["samples"]
+    painter = Painter(
+        unet=unet,
+        vae=vae,
+        solver=load_solver(cfg["diffusion"]),
+        tokens=embeddings["tokens"],
+        null=embeddings["null"],
+        sampling=Sampling(wanted["steps"], "text", wanted["scale"], 1.0, batch_size=32),
+    )
+    sheet = sample_sheet(
+        painter, train, bank, each=wanted["each"], side=cfg["resolution"], seed=cfg["seed"]
+    )
+    with atomic(png) as temporary:
+        sheet.save(temporary, format="PNG")
 
 
 def write_unet(unet: torch.nn.Module, *, weights: str | Path, config: str | Path) -> None:

@@ -47,7 +47,7 @@ def train(
     seed: int,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> Judge:
-    """Train a judge: SGD with Nesterov momentum, one learning rate cycle, random flips.
+    """Train a judge: AdamW, one learning rate cycle, random flips.
 
     Args:
         updates: optimiser steps of `batch_size` images each, whatever the size of the set.
@@ -65,8 +65,7 @@ def train(
         torch.manual_seed(seed)
         judge = Judge(n_classes).to(pixels.device, memory_format=torch.channels_last)
     generator = torch.Generator().manual_seed(seed)
-    settings = {"momentum": 0.9, "nesterov": True, "weight_decay": weight_decay}
-    optimizer = torch.optim.SGD(judge.parameters(), learning_rate, **settings)
+    optimizer = torch.optim.AdamW(judge.parameters(), learning_rate, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, learning_rate, total_steps=updates + 1, pct_start=0.2
     )

@@ -33,7 +33,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int =
 
 
 def fit(text: str, width: int) -> str:
-    """A page for a terminal of `width` columns: prose is wrapped, a table too wide is turned."""
+    """A page for a terminal of `width` columns: prose is wrapped, a wide table is turned."""
     blocks = []
     for block in text.strip().split("\n\n"):
         lines = block.split("\n")
@@ -45,7 +45,8 @@ def fit(text: str, width: int) -> str:
         elif columns(lines[0]) <= width:
             blocks.append(block)
         else:
-            blocks.append(_turned(lines))
+            turned = _turned(lines)
+            blocks.append(min(block, turned, key=lambda text: columns(text.split("\n")[0])))
     return "\n\n".join(blocks) + "\n"
 
 

@@ -71,7 +71,7 @@ def quality_markdown(results: Sequence[dict]) -> str:
     for dataset, own in table.groupby("dataset", sort=False):
         mine = [result for result in results if result["dataset"] == dataset]
         parts += [f"## {dataset}", _table(own, LIKENESS), _table(own, NEARNESS)]
-        parts += [_legend(mine[0]), *_notes(mine), "Label agreement in %, class by class:"]
+        parts += [_legend(mine), *_notes(mine), "Label agreement in %, class by class:"]
         parts.append(_per_class(mine))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -87,12 +87,17 @@ def _table(own: pd.DataFrame, wanted: dict[str, tuple[str, int]]) -> str:
     headings = ["images", "n", *(heading for heading, _ in wanted.values())]
     lines = []
     for line in own.to_dict("records"):
-        values = [number(float(line[k]), digits) for k, (_, digits) in wanted.items()]
+        values = [number(_known(line[k]), digits) for k, (_, digits) in wanted.items()]
         lines.append([SETS.get(line["set"], line["set"]), count(line["n"]), *values])
     return markdown.table(headings, lines)
 
 
-def _legend(result: dict) -> str:
+def _known(value: float | int | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _legend(results: Sequence[dict]) -> str:
+    result = results[0]
     judge, real = result["judge"], result["real"]
     trained = (
         f"It was trained on {count(judge['n_train'])} real images of the {judge['split']} split"
@@ -102,7 +107,8 @@ def _legend(result: dict) -> str:
     if real:
         trained += f"; it is right on {number(real['agreement'], 1)} % of the yardstick"
     yardstick = f"{count(real['n'])} of the {result['real_split']} split" if real else "none left"
-    compared = count(result["synthetic"]["n_compared"])
+    sizes = {r["synthetic"]["n_compared"] for r in results}
+    compared = " or ".join(count(n) for n in sorted(sizes))
     return LEGEND.format(yardstick=yardstick, judge=trained + ".", compared=compared)
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 from mvc import markdown
 from mvc.markdown import count, number, p_value
-from mvc.tables import DIAGNOSTICS, GAINS, HEADINGS, TABLE1, cells, diagnostics, gains
+from mvc.tables import DIAGNOSTICS, GAINS, TABLE1, cells, diagnostics, gains, heading
 
 NOT_RUN = "not run"
 KEYS = ["dataset", "model"]
@@ -26,7 +26,7 @@ def table1_markdown(runs: pd.DataFrame, *, digits: int, confidence: float = 0.95
     gain = gains(runs, GAINS, confidence=confidence)
     parts = [
         f"# Table 1: accuracy in % on the {_split(runs)}",
-        markdown.table(["data set", "model", *(HEADINGS[a] for a in TABLE1)], rows, left=2),
+        markdown.table(["data set", "model", *(heading(a) for a in TABLE1)], rows, left=2),
         "Mean ± standard deviation over seeds (number of seeds).",
         "## Gain of the synthetic images",
         gain_table(gain, digits, confidence) if len(gain) else "No arm was run with and without.",
@@ -41,10 +41,9 @@ def table1_markdown(runs: pd.DataFrame, *, digits: int, confidence: float = 0.95
 def diagnostics_markdown(runs: pd.DataFrame, *, digits: int, confidence: float = 0.95) -> str:
     """Where a gain comes from or stays away: extra real images, the VAE alone, the pre-trained."""
     accuracy = cells(runs)
-    accuracy = accuracy[accuracy["arm"].isin(DIAGNOSTICS)]
-    rank = {arm: i for i, arm in enumerate(DIAGNOSTICS)}
+    rank = {arm: i for i, arm in enumerate(dict.fromkeys([*DIAGNOSTICS, *accuracy["arm"]]))}
     rows = [
-        [*key, HEADINGS[cell["arm"]], count(cell["n_extra"]), mean_sd(cell, digits)]
+        [*key, heading(cell["arm"]), count(cell["n_extra"]), mean_sd(cell, digits)]
         for key, own in accuracy.groupby(KEYS, sort=False)
         for cell in sorted(own.to_dict("records"), key=lambda cell: rank[cell["arm"]])
     ]
@@ -79,7 +78,7 @@ def gain_table(gain: pd.DataFrame, digits: int, confidence: float) -> str:
             low, high = (number(v, digits, sign=True) for v in (row.low, row.high))
             interval = f"[{low}, {high}]"
         points = number(row.gain, digits, sign=True)
-        arms = [HEADINGS[row.arm], HEADINGS[row.over]]
+        arms = [heading(row.arm), heading(row.over)]
         rows.append(
             [row.dataset, row.model, *arms, points, interval, p_value(row.p), str(row.pairs)]
         )
@@ -93,7 +92,7 @@ def _mean_gains(gain: pd.DataFrame) -> str:
     many = [row for row in mean.itertuples() if row.count > 1]
     if not many:
         return ""
-    says = [f"{HEADINGS[r.Index]} {number(r.mean, 2, sign=True)} ({r.count} rows)" for r in many]
+    says = [f"{heading(r.Index)} {number(r.mean, 2, sign=True)} ({r.count} rows)" for r in many]
     return f"Mean over data sets and models: {', '.join(says)}."
 
 
@@ -130,5 +129,5 @@ def _by_arm(own: pd.DataFrame, field: str) -> str:
     if len(groups) == 1:
         return count(groups.index[0])
     return ", ".join(
-        f"{count(v)} ({', '.join(HEADINGS[a] for a in arms)})" for v, arms in groups.items()
+        f"{count(v)} ({', '.join(heading(a) for a in arms)})" for v, arms in groups.items()
     )

@@ -21,7 +21,9 @@ def _lines(error: ValidationError, schema: Mapping) -> Iterator[str]:
         allowed = _allowed_keys(error.schema, schema)
         for name in sorted(set(error.instance) - allowed, key=str):
             close = get_close_matches(str(name), sorted(allowed), n=1)
-            hint = f"did you mean {close[0]}?" if close else f"allowed: {', '.join(sorted(allowed))}"
+            hint = (
+                f"did you mean {close[0]}?" if close else f"allowed: {', '.join(sorted(allowed))}"
+            )
             yield f"{_join(key, name)}: no such key; {hint}"
     elif error.validator == "required":
         for name in error.validator_value:
@@ -82,7 +84,9 @@ def _across(config: Mapping) -> list[str]:
         training = {**config["classifiers"], **own.get("classifiers", {})}
         given = [key for key in ("updates", "epochs") if training[key] is not None]
         if len(given) != 1:
-            lines.append(f"classifiers.updates, classifiers.epochs ({name}): give one, null the other")
+            lines.append(
+                f"classifiers.updates, classifiers.epochs ({name}): give one, null the other"
+            )
         dropout = {**config["unet"], **own.get("unet", {})}["dropout"]
         if sum(dropout.values()) > 1:
             lines.append(f"unet.dropout = {dropout} ({name}); its shares must sum to <= 1")

@@ -1,8 +1,7 @@
 """Accuracy of every arm over its seeds, and the gain over the right baseline (section 7, Table 1).
 
-A run is one classifier: one data set, model, arm and seed. A cell is the runs of one arm that
-differ in their seed only. Gains are paired: both arms with the same seed, difference by
-difference, so that what a seed does to both cancels.
+A run is one classifier: one data set, model, arm and seed. A cell is the runs that differ in their
+seed only. Gains are paired by seed, so that what a seed does to both arms cancels.
 """
 
 import json
@@ -44,6 +43,11 @@ FIELDS = (*CELL, "seed", "split", "accuracy", "n_train", "n_extra", "n_test", "u
 NO_SPREAD = 1e-9  # points; below this the differences are equal but for rounding
 
 
+def heading(arm: str) -> str:
+    """An arm as a table names it; a person's own arm keeps its name."""
+    return HEADINGS.get(arm, arm)
+
+
 class Gain(NamedTuple):
     """A paired comparison, in percentage points; NaN where the seeds are too few to say."""
 
@@ -83,15 +87,9 @@ def check(runs: pd.DataFrame) -> None:
     """Refuse runs that one table must not mix: every number in it has to mean the same.
 
     Raises:
-        ValueError: an arm without a column; a run twice; several splits; seeds of one cell with
-            different settings; arms of one data set evaluated on different numbers of images.
+        ValueError: a run twice; several splits; seeds of one cell with different settings; arms
+            of one data set evaluated on different numbers of images.
     """
-    unknown = runs[~runs["arm"].isin(HEADINGS)]
-    if len(unknown):
-        names = ", ".join(HEADINGS)
-        raise ValueError(
-            f"arm {unknown['arm'].iloc[0]!r} of {_files(unknown)}; must be one of {names}"
-        )
     _one_value(runs, "split", [], "a table is of one split")
     _one_value(runs, "n_test", ["dataset"], "arms are compared on the same images")
     for field in ("settings", "n_train", "n_extra", "updates"):
@@ -168,9 +166,11 @@ def table1(runs: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
 
 
 def diagnostics(runs: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
-    """One row a comparison: the arms' mean, sd and n, and the gain of the first over the second."""
+    """One row a comparison: both arms' mean, sd and n, the gain. An own arm `x+y` is over `x`."""
     accuracy = cells(runs)[[*CELL, "mean", "sd", "n", "n_extra"]]
-    gain = gains(runs, DIAGNOSTIC_GAINS, confidence=confidence)
+    own = [arm for arm in runs["arm"].unique() if arm not in HEADINGS]
+    pairs = [*DIAGNOSTIC_GAINS, *((arm, arm.split("+")[0]) for arm in own if "+" in arm)]
+    gain = gains(runs, pairs, confidence=confidence)
     over = accuracy.rename(columns={"arm": "over"}).drop(columns="n_extra")
     result = gain.merge(accuracy, on=CELL)
     return result.merge(over, on=["dataset", "model", "over"], suffixes=("", "_over"))

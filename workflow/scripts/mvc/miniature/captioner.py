@@ -117,7 +117,6 @@ def train(
     labels: Int[np.ndarray, " n"],
     weights: Float[np.ndarray, " n"],
     *,
-    queries: int,
     batch: int,
     class_loss: float,
     generator: torch.Generator,
@@ -129,9 +128,9 @@ def train(
 
     Args:
         weights: how often each picture is drawn, in proportion.
-        queries: number of image placeholders at the start of each row of ids.
         settings: of `training.run`.
     """
+    prompt = model.config.num_query_tokens + 1  # image placeholders and the start token
     chances, truth = torch.from_numpy(weights).double(), torch.from_numpy(labels)
     model.add_module("head", nn.Linear(model.config.vision_config.hidden_size, len(CLASSES)))
 
@@ -140,7 +139,7 @@ def train(
         tokens = ids[rows]
         tokens = tokens[:, : int((tokens != PAD).sum(1).max())]
         target = tokens.masked_fill(tokens == PAD, -100)
-        target[:, : queries + 1] = -100
+        target[:, :prompt] = -100
         out = model(
             pixel_values=images[rows].float() / 127.5 - 1,
             input_ids=tokens,

@@ -3,8 +3,6 @@
 Axes: n images, h = w pixels.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -70,7 +68,7 @@ def describe(
 
 def caption(
     label: int,
-    levels: Sequence[int],
+    levels: Int[np.ndarray, "4"],
     *,
     colour: str | None,
     ground: str | None,

@@ -40,9 +40,9 @@ class Corpus:
         """The pictures of one style."""
         return self.where(self.styles == render.STYLES.index(style))
 
-    def without_styles(self, styles: Sequence[str]) -> "Corpus":
-        """The pictures of all other styles."""
-        return self.where(~np.isin(self.styles, [render.STYLES.index(s) for s in styles]))
+    def outside(self, styles: Sequence[str]) -> np.ndarray:
+        """Rows of the pictures of all other styles."""
+        return np.flatnonzero(~np.isin(self.styles, [render.STYLES.index(s) for s in styles]))
 
 
 def build(
@@ -56,7 +56,7 @@ def build(
 ) -> Corpus:
     """Render every image `renders` times; each time in a style drawn with the given shares."""
     if abs(sum(shares.values()) - 1) > 1e-6:
-        raise ValueError(f"corpus.shares sum to {sum(shares.values())}; must sum to 1")
+        raise ValueError(f"corpus.shares sum to {sum(shares.values()):.3g}; must sum to 1")
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(seed)
     sources = np.tile(np.arange(len(images)), renders)

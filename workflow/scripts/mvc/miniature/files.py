@@ -81,6 +81,12 @@ def save_captioner(model: nn.Module, processor, folder: str | Path) -> None:
         path.chmod(0o644)
 
 
+def save_pipeline(scheduler, index: dict, folder: str | Path) -> None:
+    """Write what a Stable Diffusion folder has besides its models."""
+    scheduler.save_pretrained(Path(folder) / "scheduler")
+    save_json(index, Path(folder) / "model_index.json")
+
+
 def load_parts(inputs, foundation: dict[str, int]) -> tuple[Corpus, Corpus]:
     """The corpus in two: pictures to train on, and those of the held-out garments.
 

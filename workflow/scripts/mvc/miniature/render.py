@@ -40,7 +40,7 @@ def move(
     scale: Float[Tensor, " n"],
     shift: Float[Tensor, "n 2"],
 ) -> Float[Tensor, "n h w"]:
-    """Flip (-1 or 1), scale and shift (pixels: x, y); what enters from outside is black."""
+    """Flip (-1 or 1), scale and shift (pixels to the left and up); what enters is black."""
     theta = torch.zeros(len(images), 2, 3)
     theta[:, 0, 0], theta[:, 1, 1] = flip / scale, 1 / scale
     theta[:, :, 2] = shift * 2 / images.shape[-1]

@@ -11,7 +11,7 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from jaxtyping import Float, Float16, Int, UInt8
 from mvc.clip_model import text_states, tokenize
-from mvc.diffusion import load_solver
+from mvc.diffusion import encode, load_solver
 from mvc.miniature import training, vae
 from mvc.synthetic import sample
 from torch import Tensor, nn
@@ -43,18 +43,19 @@ CLAMP = 5.0  # of the signal-to-noise ratio in the loss weights
 
 
 def create(
-    *,
     channels: int,
     positions: int,
+    text_width: int,
+    *,
     widths: list[int],
     attention: list[bool],
     heads: int,
     layers: int,
-    text_width: int,
 ) -> UNet2DConditionModel:
     """An untrained UNet2DConditionModel.
 
     Args:
+        channels, positions: of the latents.
         widths, attention: channels of each level, and whether it reads the text; each level
             after the first halves the resolution. The middle always reads the text.
     """
@@ -80,6 +81,15 @@ def scheduler() -> DDIMScheduler:
     return DDIMScheduler(**SCHEDULE)
 
 
+def cache_latents(
+    encoder: AutoencoderKL, images: UInt8[Tensor, "n 3 h w"]
+) -> tuple[Float16[Tensor, "n c y x"], Float16[Tensor, "n c y x"]]:
+    """Mean and standard deviation of the scaled posterior of each picture."""
+    posterior = encode(encoder, images, batch_size=256)
+    mean, std = ((values * encoder.config.scaling_factor).half() for values in posterior)
+    return mean, std
+
+
 def cache_text(
     clip: nn.Module, tokenizer, captions: Sequence[str], *, batch: int = 128, report=print
 ) -> tuple[Float16[Tensor, "k m d"], Int[Tensor, " n"]]:
@@ -99,7 +109,8 @@ def cache_text(
 
 def train(
     model: UNet2DConditionModel,
-    latents: Float16[Tensor, "n c y x"],
+    mean: Float16[Tensor, "n c y x"],
+    std: Float16[Tensor, "n c y x"],
     text: Float16[Tensor, "k m d"],
     rows_of_text: Int[Tensor, " n"],
     *,
@@ -115,7 +126,7 @@ def train(
     strata of the schedule, which lowers the gradient's variance and keeps them uniform.
 
     Args:
-        latents: scaled z_0.
+        mean, std: of the scaled posterior of z_0, which is sampled anew each time.
         text: states of the distinct captions; row 0 is the empty caption's.
         dropout: share of examples that are trained without their caption.
         settings: of `training.run`.
@@ -126,8 +137,9 @@ def train(
     weight = ratio.clamp(max=CLAMP) / ratio
 
     def loss_of(step: int) -> Tensor:
-        rows = torch.randint(len(latents), (batch,), generator=generator)
-        z = latents[rows].float()
+        rows = torch.randint(len(mean), (batch,), generator=generator)
+        spread = torch.randn(mean[rows].shape, generator=generator)
+        z = mean[rows].float() + std[rows].float() * spread
         strata = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
         t = (strata * steps).long()
         noise = torch.randn(z.shape, generator=generator)

@@ -1,0 +1,111 @@
+"""Guidance with two U-Net evaluations, against diffusers' three-branch pipeline.
+
+    python benchmarks/guidance.py [--diffusion FOLDER --images 16 --steps 20 --scale 4]
+
+At image scale 1 the three-branch StableDiffusionInstructPix2PixPipeline computes what guidance
+`text` computes with two branches. The results are compared first; then both are timed in turns.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "workflow/scripts"))
+
+import torch
+from diffusers import StableDiffusionInstructPix2PixPipeline
+from mvc.diffusion import encode, load_solver, load_unet, load_vae, widen
+from mvc.synthetic import initial_noise, sample
+
+MINIATURE = ROOT / "resources/miniature"
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--diffusion", default=str(MINIATURE / "stable-diffusion"))
+    parser.add_argument("--width", type=int, default=128, help="text width of the U-Net")
+    parser.add_argument("--resolution", type=int, default=32)
+    parser.add_argument("--images", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--scale", type=float, default=4.0)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments()
+    torch.set_num_threads(options.threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.manual_seed(0)
+    vae = load_vae(options.diffusion, device=device)
+    unet = load_unet(options.diffusion, text_width=options.width, device=device)
+    unet = widen(unet, vae.config.latent_channels).requires_grad_(False)
+    torch.nn.init.normal_(unet.conv_in.weight[:, vae.config.latent_channels :], std=0.05)
+    n, size = options.images, options.resolution
+    pixels = torch.randint(0, 256, (n, 3, size, size), dtype=torch.uint8)
+    text = torch.randn(n, 77, options.width, device=device)
+    null = torch.randn(77, options.width, device=device)
+    mean, _ = encode(vae, pixels, batch_size=n)
+    noise = initial_noise(range(n), tuple(mean.shape[1:])).to(device)
+    pipeline = StableDiffusionInstructPix2PixPipeline(
+        vae=vae,
+        unet=unet,
+        scheduler=load_solver(options.diffusion),
+        text_encoder=None,
+        tokenizer=None,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    solver = load_solver(options.diffusion)
+
+    def two() -> torch.Tensor:
+        return sample(
+            unet,
+            solver,
+            noise,
+            text=text,
+            null=null,
+            image=encode(vae, pixels, batch_size=n)[0].to(device),
+            steps=options.steps,
+            mode="text",
+            scale=options.scale,
+            image_scale=1.0,
+        )
+
+    def three() -> torch.Tensor:
+        return pipeline(
+            image=pixels.float() / 255,
+            prompt_embeds=text,
+            negative_prompt_embeds=null.expand_as(text),
+            num_inference_steps=options.steps,
+            guidance_scale=options.scale,
+            image_guidance_scale=1.0,
+            latents=noise,
+            output_type="latent",
+        ).images
+
+    ours, theirs = two(), three()
+    difference = float((ours - theirs).abs().max() / theirs.abs().max())
+    print(f"largest difference of the latents: {difference:.1e} of their largest value")
+    if difference > 1e-3:
+        raise SystemExit("the two guidances disagree; nothing was timed")
+    times: dict[str, list[float]] = {"2 branches": [], "3 branches": []}
+    for _ in range(options.repeats):
+        for name, run in (("2 branches", two), ("3 branches", three)):
+            start = time.perf_counter()
+            run().sum().item()
+            times[name].append(time.perf_counter() - start)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    for name, seconds in medians.items():
+        print(f"{name} {seconds:7.2f} s for {n} images of {options.steps} steps")
+    print(f"two branches: {medians['3 branches'] / medians['2 branches']:.2f} x faster")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Mixed embeddings by `materialise`, against the literal loop of Algorithm 1.
+
+python benchmarks/mixing.py [--captions 50 --recipes 256 --width 768]
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow/scripts"))
+
+import torch
+from mvc.banks import materialise, mix
+from mvc.recipes import from_rows
+
+
+def literal(tokens: torch.Tensor, rows: list[dict]) -> torch.Tensor:
+    """Algorithm 1 one embedding and one edit at a time, by tensor slices."""
+    mixed = []
+    for row in rows:
+        e = tokens[row["base"]].clone()
+        for edit in row["coarse"]:
+            part = slice(edit["first"], edit["last"] + 1)
+            e[part] = tokens[edit["donor"], part]
+        for edit in row["fine"]:
+            part = slice(edit["first"], edit["last"] + 1)
+            e[edit["row"], part] = tokens[edit["donor"], edit["row"], part]
+        mixed.append(e)
+    return torch.stack(mixed)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--captions", type=int, default=50)
+    parser.add_argument("--recipes", type=int, default=256)
+    parser.add_argument("--width", type=int, default=768)
+    parser.add_argument("--coarse", type=int, default=2)
+    parser.add_argument("--fine", type=int, default=8)
+    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    tokens = torch.randn(options.captions, 77, options.width, device=device)
+    draw = dict(rows=(0, 76), width=options.width, base="uniform", seed=0, first_id=0)
+    edits = dict(coarse=options.coarse, fine=options.fine)
+    rows = [*mix(range(options.captions), count=options.recipes, **edits, **draw)]
+    table = from_rows(rows)
+    recipes = type(table)(*(getattr(table, f).to(device) for f in ("base", "coarse", "fine")))
+    if not torch.equal(literal(tokens, rows), materialise(tokens, recipes)):
+        raise SystemExit("the two disagree; nothing was timed")
+    ways = {
+        "literal": lambda: literal(tokens, rows),
+        "materialise": lambda: materialise(tokens, recipes),
+    }
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(options.repeats):
+        for name, run in ways.items():
+            start = time.perf_counter()
+            run().sum().item()
+            times[name].append(time.perf_counter() - start)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    for name, seconds in medians.items():
+        print(f"{name:12} {1000 * seconds:8.1f} ms for {options.recipes} embeddings, equal bits")
+    print(f"materialise: {medians['literal'] / medians['materialise']:.2f} x faster")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""A training step with cached latents and text, against one that encodes them at every step.
+
+    python benchmarks/training_step.py [--diffusion FOLDER --clip NAME --resolution 32 --batch 32]
+
+The other step is what the common InstructPix2Pix training script does: both images through the VAE
+and the prompt through the text tower, each time. Both steps train the same U-Net on the same batch
+size, taking turns in one run.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "workflow/scripts"))
+
+import torch
+from accelerate import Accelerator
+from diffusers import DDPMScheduler
+from mvc.clip_model import load_clip, text_states, text_width, tokenize
+from mvc.diffusion import encode, load_unet, load_vae, widen
+from mvc.pairs import Batch, Pool, draw
+from mvc.recipes import unmixed
+from mvc.unet import Trainer
+
+MINIATURE = ROOT / "resources/miniature"
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--diffusion", default=str(MINIATURE / "stable-diffusion"))
+    parser.add_argument("--clip", default=str(MINIATURE / "clip"))
+    parser.add_argument("--resolution", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--steps", type=int, default=20, help="timed steps of each kind")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments()
+    torch.set_num_threads(options.threads)
+    bf16 = torch.cuda.is_available()
+    accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no")
+    device = accelerator.device
+    vae = load_vae(options.diffusion, device=device)
+    clip, _, tokenizer = load_clip(options.clip, device=device)
+    unet = widen(
+        load_unet(options.diffusion, text_width=text_width(clip), device=device),
+        vae.config.latent_channels,
+    )
+    betas = DDPMScheduler.from_pretrained(options.diffusion, subfolder="scheduler")
+    settings = dict(learning_rate=1e-5, schedule="cosine", warmup=0, weight_decay=0.01)
+    settings |= dict(clip_norm=1.0, ema=0.999, steps=10**6)
+    trainer = Trainer(unet, betas=betas, accelerator=accelerator, **settings)
+
+    n, size = 64, options.resolution
+    pixels = torch.randint(0, 256, (n, 3, size, size), dtype=torch.uint8)
+    ids, _ = tokenize(tokenizer, ["This is an image of a shirt, a bright red shirt with stripes"])
+    mean, std = encode(vae, pixels, batch_size=8)
+    states = text_states(clip, ids.to(device)).cpu()
+    pool = Pool(
+        mean=mean[:, None],
+        std=std[:, None],
+        labels=torch.zeros(n, dtype=torch.int64),
+        tokens=states.repeat(n, 1, 1),
+        null=states[0],
+        recipes=unmixed(range(n)),
+        recipe_labels=torch.zeros(n, dtype=torch.int64),
+    )
+    drawing = dict(batch_size=options.batch, pairing="class", text="bank", seed=0)
+    drawing |= dict(dropout={"text": 0.05, "image": 0.05, "both": 0.05}, timesteps=1000)
+    factor = vae.config.scaling_factor
+
+    def cached(step: int) -> None:
+        batch = draw(pool, step=step, scaling_factor=factor, **drawing)
+        trainer.update(batch.rows(slice(None), device))
+
+    def encoding(step: int) -> None:
+        batch = draw(pool, step=step, scaling_factor=factor, **drawing).rows(slice(None), device)
+        rows = torch.randint(n, (2, options.batch))
+        with accelerator.autocast():
+            latents, _ = encode(vae, pixels[rows[0]], batch_size=options.batch)
+            image, _ = encode(vae, pixels[rows[1]], batch_size=options.batch)
+            text = text_states(clip, ids.repeat(options.batch, 1).to(device))
+        latents, image = (latents.float() * factor).to(device), image.float().to(device)
+        fresh = (latents, image, text.float(), batch.noise, batch.timestep)
+        trainer.update(Batch(*(tensor.clone() for tensor in fresh)))
+
+    times: dict[str, list[float]] = {"cached": [], "encoding": []}
+    for step in range(options.steps + 3):
+        for name, run in (("cached", cached), ("encoding", encoding)):
+            if bf16:
+                torch.cuda.synchronize()
+            start = time.perf_counter()
+            run(step)
+            if bf16:
+                torch.cuda.synchronize()
+            if step >= 3:  # the first steps warm up
+                times[name].append(time.perf_counter() - start)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    for name, seconds in medians.items():
+        print(f"{name:9} {1000 * seconds:8.1f} ms a step of {options.batch} pairs")
+    print(f"cached latents and text: {medians['encoding'] / medians['cached']:.2f} x faster")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""The whole workflow, tiny, with its real components: every target, contract and promise."""
+
+import csv
+import json
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from conftest import CLASSES
+from mvc import banks, shards
+from mvc.recipes import from_table
+from PIL import Image
+from safetensors.torch import load_file
+from workflow_run import planned, snakemake
+
+pytestmark = pytest.mark.slow
+SETS = ("finetuned", "pretrained", "real", "round_trip")
+
+
+def rows(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_nothing_is_left_to_do(built):
+    assert planned(built) == []
+    assert "Nothing to be done" in snakemake(built, "results/tables/table1.csv")
+
+
+def test_every_stage_keeps_its_contract(built):
+    root = built / "results/photos"
+    train = shards.read(root / "images/train.parquet")
+    captions = shards.read(root / "captions.parquet")
+    embeddings = load_file(root / "embeddings.safetensors")
+    bank = shards.read(root / "bank.parquet")
+    assert captions["image_id"].to_pylist() == train["image_id"].to_pylist()
+    assert set(train["class_name"].to_pylist()) == set(CLASSES)
+    pairs = zip(captions["prompt"].to_pylist(), train["class_name"].to_pylist(), strict=True)
+    assert all(prompt.startswith(f"This is an image of {name}") for prompt, name in pairs)
+    assert embeddings["tokens"].shape == (12, 77, 128) and embeddings["null"].shape == (77, 128)
+    assert len(bank) == 12 and set(bank["label"].to_pylist()) == {0, 1, 2}
+    assert banks.materialise(embeddings["tokens"], from_table(bank)).shape == (12, 77, 128)
+
+
+def test_synthetic_images_carry_their_provenance(built):
+    root = built / "results/photos"
+    train = shards.read(root / "images/train.parquet")
+    for name in SETS[:2]:
+        table = shards.read(sorted((root / f"synthetic/{name}").glob("*.parquet")))
+        assert len(table) == 12
+        assert set(table["source_image_id"].to_pylist()) <= set(train["image_id"].to_pylist())
+        assert len(set(table["seed"].to_pylist())) == 12
+        assert len(set(table["generator_digest"].to_pylist())) == 1
+
+
+def test_image_tables_open_as_image_columns(built):
+    """The metadata by which Hugging Face `datasets` decodes a column into pictures."""
+    for path in (built / "results/photos").rglob("*.parquet"):
+        schema = pq.read_schema(path)
+        if "image" in schema.names:
+            info = json.loads(schema.metadata[b"huggingface"])["info"]
+            assert info["features"]["image"] == {"_type": "Image"}
+
+
+def test_no_held_out_image_was_used(built):
+    root = built / "results/photos"
+    held = shards.read(root / "images/held_out.parquet")
+    for path in [root / "captions.parquet", *root.glob("synthetic/*/*.parquet")]:
+        table = shards.read(path)
+        for key in {"image_id", "source_image_id", "sha256"} & set(table.column_names):
+            column = "sha256" if key == "sha256" else "image_id"
+            assert not pc.any(pc.is_in(table[key], value_set=held[column].combine_chunks())).as_py()
+
+
+def test_tables_and_figures_are_whole(built):
+    (row,) = rows(built / "results/tables/table1.csv")
+    assert row["data set"] == "photos" and row["model"] == "wrn-10-1"
+    text = (built / "results/tables/table1.md").read_text(encoding="utf-8")
+    assert "not run" in text and "Ours(RA+Syn)" in text
+    assert len(rows(built / "results/tables/table1_runs.csv")) == 3
+    assert len(rows(built / "results/tables/quality.csv")) >= 2
+    for picture in ("figure1", "figure2"):
+        with Image.open(built / f"results/figures/{picture}.png") as image:
+            image.verify()
+
+
+def test_a_damaged_shard_is_named_and_made_anew(built):
+    shard = built / "results/photos/synthetic/finetuned/0-of-2.parquet"
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[: len(whole) // 2])
+    said = snakemake(built, "results/tables/table1.csv", ok=False)
+    assert "0-of-2.parquet is cut off" in said and "delete it and run again" in said
+    shard.unlink()
+    snakemake(built, "results/tables/table1.csv")
+    assert shard.read_bytes() == whole
+
+
+def test_missing_model_folder_names_the_key(built):
+    said = snakemake(
+        built,
+        "results/photos/captions.parquet",
+        "--config",
+        'models={"captioner": "nowhere", "clip": "nowhere", "diffusion": "nowhere"}',
+        ok=False,
+    )
+    assert "models.captioner = nowhere" in said
+    assert (built / "results/tables/table1.csv").is_file()

@@ -1,0 +1,229 @@
+"""A config edit makes its stage and all downstream of it stale, and nothing else."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import REPO
+from workflow_run import planned
+
+pytestmark = pytest.mark.slow
+
+TABLES = {"tables", "diagnostics"}
+CLASSIFIERS = {"classifiers"} | TABLES
+SHARDS = CLASSIFIERS | {"quality", "quality_table", "figure1"}
+FINETUNED = {"synthetic", "figure2"} | SHARDS
+SYNTHETIC = {"pretrained", "real"} | FINETUNED
+UNET = {"unet"} | FINETUNED
+BANKS = {"banks", "unet"} | SYNTHETIC
+EMBEDDINGS = {"embeddings"} | BANKS
+CAPTIONS = {"captions"} | EMBEDDINGS
+JUDGE = {"judge", "quality", "quality_table"}
+IMAGES = {"images"} | CAPTIONS | JUDGE
+
+# Every key of the configuration, an edit of it, and the rules that must run again.
+EDITS = {
+    "seed": (1, IMAGES),
+    "models.captioner": ("models/blip2", CAPTIONS),
+    "models.clip": ("models/clip", EMBEDDINGS | JUDGE - {"judge"}),
+    "models.diffusion": ("models/other", UNET | SYNTHETIC),
+    "datasets.photos.loader": None,
+    "datasets.photos.path": ("more", IMAGES),
+    "images.labels_per_class": (3, IMAGES),
+    "images.validation_per_class": (9, set()),
+    "images.extra_per_class": (9, set()),
+    "images.test_per_class": (9, set()),
+    "images.judge_per_class": (9, set()),
+    "images.test_fraction": (0.3, IMAGES),
+    "images.validation_fraction": (0.2, IMAGES),
+    "images.unreadable": ("skip", IMAGES),
+    "captions.file": ("own.csv", CAPTIONS),
+    "captions.prefix": ("a photo of {class}", CAPTIONS),
+    "captions.max_new_tokens": (9, CAPTIONS),
+    "captions.num_beams": (1, CAPTIONS),
+    "captions.batch_size": (3, CAPTIONS),
+    "embeddings.batch_size": (3, EMBEDDINGS),
+    "banks.per_real": (2, BANKS),
+    "banks.coarse": (1, BANKS),
+    "banks.fine": (1, BANKS),
+    "banks.rows": ("content", BANKS),
+    "banks.base": ("round_robin", BANKS),
+    "unet.resolution": (64, UNET | SYNTHETIC),
+    "unet.steps": (5, UNET),
+    "unet.batch_size": (2, UNET),
+    "unet.learning_rate": (0.01, UNET),
+    "unet.schedule": ("constant_with_warmup", UNET),
+    "unet.warmup": (1, UNET),
+    "unet.weight_decay": (0.1, UNET),
+    "unet.clip_norm": (2.0, UNET),
+    "unet.ema": (0.5, UNET),
+    "unet.pairing": ("own", UNET),
+    "unet.text": ("none", UNET),
+    "unet.dropout.text": (0.1, UNET),
+    "unet.dropout.image": (0.1, UNET),
+    "unet.dropout.both": (0.1, UNET),
+    "unet.flip": (False, UNET),
+    "unet.samples.each": (2, UNET),
+    "unet.samples.steps": (3, UNET),
+    "unet.samples.scale": (3.0, UNET),
+    "synthetic.shards": (3, SYNTHETIC - {"figure2"}),
+    "synthetic.guidance": ("both", SYNTHETIC),
+    "synthetic.scale": (3.0, SYNTHETIC),
+    "synthetic.image_scale": (2.0, SYNTHETIC),
+    "synthetic.steps": (3, SYNTHETIC),
+    "synthetic.batch_size": (7, SYNTHETIC),
+    "classifiers.models.wrn-10-1": ({"lr": 0.2}, CLASSIFIERS),
+    "classifiers.seeds": ([0, 1], CLASSIFIERS),
+    "classifiers.arms.baseline.augmentation": ("aa", CLASSIFIERS - {"diagnostics"}),
+    "classifiers.arms.baseline.extra": ("real", CLASSIFIERS - {"diagnostics"}),
+    "classifiers.arms.ra.augmentation": ("aa", CLASSIFIERS),
+    "classifiers.arms.ra.extra": ("real", CLASSIFIERS),
+    "classifiers.arms.ra+syn.augmentation": ("aa", CLASSIFIERS),
+    "classifiers.arms.ra+syn.extra": ("real", CLASSIFIERS),
+    "classifiers.arms.ra+pretrained.augmentation": ("aa", {"classifiers", "diagnostics"}),
+    "classifiers.arms.ra+pretrained.extra": ("real", {"classifiers", "diagnostics"}),
+    "classifiers.arms.ra+real.augmentation": ("aa", {"classifiers", "diagnostics"}),
+    "classifiers.arms.ra+real.extra": ("finetuned", {"classifiers", "diagnostics"}),
+    "classifiers.arms.ra+roundtrip.augmentation": ("aa", {"classifiers", "diagnostics"}),
+    "classifiers.arms.ra+roundtrip.extra": ("real", {"classifiers", "diagnostics"}),
+    "classifiers.split": ("validation", CLASSIFIERS),
+    "classifiers.image_size": (20, CLASSIFIERS),
+    "classifiers.updates": (4, CLASSIFIERS),
+    "classifiers.epochs": None,
+    "classifiers.batch_size": (5, CLASSIFIERS),
+    "classifiers.lr": (0.2, CLASSIFIERS),
+    "classifiers.weight_decay": (0.1, CLASSIFIERS),
+    "classifiers.clip": (1.0, CLASSIFIERS),
+    "classifiers.pad": (2, CLASSIFIERS),
+    "classifiers.flip": (False, CLASSIFIERS),
+    "classifiers.cutout": (4, CLASSIFIERS),
+    "classifiers.ra.n": (1, CLASSIFIERS),
+    "classifiers.ra.m": (9, CLASSIFIERS),
+    "classifiers.fill": ("mean", CLASSIFIERS),
+    "classifiers.strategy": ("rsp", CLASSIFIERS),
+    "classifiers.phase2.share": (0.3, CLASSIFIERS),
+    "classifiers.phase2.lr_scale": (0.2, CLASSIFIERS),
+    "classifiers.rsp.p": (0.5, set()),  # read by strategy rsp alone
+    "classifiers.rsp.mode": ("append", set()),
+    "judge.size": (20, JUDGE),
+    "judge.updates": (4, JUDGE),
+    "judge.batch_size": (4, JUDGE),
+    "judge.learning_rate": (0.01, JUDGE),
+    "judge.weight_decay": (0.1, JUDGE),
+    "quality.images": (20, JUDGE - {"judge"}),
+    "quality.k": (2, JUDGE - {"judge"}),
+    "quality.batch_size": (3, JUDGE - {"judge"}),
+    "tables.digits": (2, TABLES),
+    "tables.confidence": (0.9, TABLES),
+    "figures.dataset": None,
+    "figures.classes": (2, {"figure1", "figure2"}),
+    "figures.images": (2, {"figure1", "figure2"}),
+    "figures.cell": (50, {"figure1", "figure2"}),
+    "figures.coarse": (1, {"figure2"}),
+    "figures.fine": (1, {"figure2"}),
+}
+# Keys with one value that is valid here: a loader or data set that the tiny project does not have.
+UNTRIED = {key for key, edit in EDITS.items() if edit is None}
+
+
+@pytest.fixture(scope="module")
+def folder(built):
+    """The built project, with what the edits point at."""
+    shutil.copytree(built / "resources/miniature/blip2", built / "models/blip2")
+    shutil.copytree(built / "resources/miniature/clip", built / "models/clip")
+    shutil.copytree(built / "models/stable-diffusion", built / "models/other")
+    shutil.copytree(built / "photos", built / "more")
+    (built / "own.csv").write_text("image_id,caption\n", encoding="utf-8")
+    return built
+
+
+def leaves(config: dict, prefix: str = "") -> set[str]:
+    """Dotted names of all keys without keys below them."""
+    names = set()
+    for key, value in config.items():
+        below = leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else set()
+        names |= below or {f"{prefix}{key}"}
+    return names
+
+
+def after(folder: Path, key: str, value) -> set[str]:
+    """The rules planned once a key has another value."""
+    path = folder / "config/config.yaml"
+    text = path.read_text(encoding="utf-8")
+    config = yaml.safe_load(text)
+    place = config
+    *parts, last = key.split(".")
+    for part in parts:
+        place = place[part]
+    assert place[last] != value
+    place[last] = value
+    path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    try:
+        return set(planned(folder, "all"))
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+def test_every_key_is_listed(folder):
+    config = yaml.safe_load((folder / "config/config.yaml").read_text(encoding="utf-8"))
+    assert leaves(config) == set(EDITS)
+
+
+@pytest.mark.parametrize("key", sorted(set(EDITS) - UNTRIED))
+def test_an_edit_makes_exactly_its_stages_stale(folder, key):
+    value, stale = EDITS[key]
+    assert after(folder, key, value) == stale
+
+
+def test_layout_comments_and_order_make_nothing_stale(folder):
+    path = folder / "config/config.yaml"
+    text = path.read_text(encoding="utf-8")
+    config = yaml.safe_load(text)
+    shuffled = {key: config[key] for key in reversed(config)}
+    shuffled["unet"] = {key: config["unet"][key] for key in reversed(config["unet"])}
+    path.write_text("# a comment\n" + yaml.safe_dump(shuffled, allow_unicode=True), "utf-8")
+    try:
+        assert planned(folder, "all") == []
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "module, stale",
+    [
+        ("mvc/banks.py", BANKS),
+        ("mvc/pairs.py", UNET),
+        ("mvc/tables.py", TABLES),
+        ("captions.py", CAPTIONS),
+    ],
+)
+def test_code_counts_and_comments_do_not(folder, module, stale):
+    path = folder / "workflow/scripts" / module
+    text, times = path.read_text(encoding="utf-8"), path.stat()
+    try:
+        path.write_text("# a comment\n" + text.replace("    return", "\n    return"), "utf-8")
+        os.utime(path, (times.st_atime, times.st_mtime))
+        assert planned(folder, "all") == []
+        path.write_text(text + "\nADDED = 1\n", encoding="utf-8")
+        os.utime(path, (times.st_atime, times.st_mtime))
+        assert set(planned(folder, "all")) >= stale
+    finally:
+        path.write_text(text, encoding="utf-8")
+        os.utime(path, (times.st_atime, times.st_mtime))
+
+
+def test_an_added_photo_makes_its_data_set_stale(folder):
+    photo = next((folder / "photos").rglob("*.png"))
+    added = shutil.copy(photo, photo.with_name("added.png"))
+    try:
+        assert set(planned(folder, "all")) == IMAGES
+    finally:
+        Path(added).unlink()
+
+
+def test_the_shipped_default_lists_the_same_sections():
+    default = yaml.safe_load((REPO / "config/config.yaml").read_text(encoding="utf-8"))
+    sections = {key.split(".")[0] for key in leaves(default)}
+    assert sections == {key.split(".")[0] for key in EDITS}

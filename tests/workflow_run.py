@@ -1,0 +1,29 @@
+"""Running snakemake in a folder, as a person does."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+
+def snakemake(folder: Path, *arguments: str, cores: int = 2, ok: bool = True) -> str:
+    """Run snakemake and return what it prints; fail with it if it does not end as expected."""
+    command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=800,
+    )
+    text = done.stdout + done.stderr
+    assert (done.returncode == 0) == ok, text[-6000:]
+    return text
+
+
+def planned(folder: Path, *arguments: str) -> list[str]:
+    """The rules that a dry run would execute, sorted, without targets."""
+    text = snakemake(folder, "--dry-run", *arguments, cores=1)
+    return sorted(set(re.findall(r"^(?:local)?rule (\w+):", text, re.M)) - {"all"})

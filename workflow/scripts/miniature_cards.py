@@ -1,0 +1,22 @@
+"""miniature_cards: settings and measures to a model card for each of the three folders."""
+
+import json
+from pathlib import Path
+
+from mvc import shards
+from mvc.miniature import cards
+from mvc.stage import stage_log
+
+
+def main(snakemake) -> None:
+    cfg = snakemake.params.cfg
+    with stage_log(snakemake):
+        measured = json.loads(Path(snakemake.input.report).read_text())
+        for name, write in cards.CARDS.items():
+            with shards.atomic(snakemake.output[name]) as path:
+                path.write_text(write(cfg, measured), encoding="utf-8")
+                path.chmod(0o644)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,35 @@
+"""miniature_quality: the models to their measures on the official test set, and to pictures."""
+
+from pathlib import Path
+
+import torch
+from mvc import sources
+from mvc.miniature import quality
+from mvc.miniature.files import load_parts, save_json
+from mvc.stage import stage_log
+
+
+def main(snakemake) -> None:
+    cfg, out = snakemake.params.cfg, snakemake.output
+    with stage_log(snakemake):
+        fashion, _, _ = sources.find(cfg["path"], data=Path("data"), key="corpus.path")
+        target = quality.as_target(
+            fashion.test_images[: cfg["images"]],
+            fashion.test_labels[: cfg["images"]],
+            size=cfg["foundation"]["size"],
+        )
+        held = load_parts(snakemake.input, cfg["foundation"])[1]
+        models = quality.Models(Path(snakemake.input.unet).parents[2])
+        report = models.measure(target, held, captions=cfg["captions"])
+        print(report)
+        save_json(report, out.report)
+        first = target.images[:20]
+        both = torch.cat([first, models.round_trip(first)])
+        drawn = models.samples(steps=cfg["steps"], scale=cfg["scale"], seed=cfg["seed"])
+        quality.grid(held.images[:40], columns=10).save(out.corpus)
+        quality.grid(both, columns=20).save(out.round_trip)
+        quality.grid(drawn, columns=len(quality.LOOKS)).save(out.samples)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

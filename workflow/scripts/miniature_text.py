@@ -1,0 +1,21 @@
+"""miniature_text: corpus and CLIP to the text states that the U-Net is trained on."""
+
+from pathlib import Path
+
+from mvc.clip_model import load_clip
+from mvc.miniature import unet
+from mvc.miniature.files import load_parts, save_tensors
+from mvc.stage import stage_log
+
+
+def main(snakemake) -> None:
+    with stage_log(snakemake):
+        used, _ = load_parts(snakemake.input, snakemake.params.cfg["foundation"])
+        clip, _, tokenizer = load_clip(str(Path(snakemake.input.clip).parent))
+        states, rows = unet.cache_text(clip, tokenizer, used.captions)
+        save_tensors({"states": states, "rows": rows}, snakemake.output[0])
+        print(f"{len(states):,} distinct captions of {len(rows):,}")
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

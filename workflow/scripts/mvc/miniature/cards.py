@@ -1,0 +1,148 @@
+"""The model cards: what each miniature model is, was trained on, and is worth."""
+
+from collections.abc import Callable, Mapping
+
+HEAD = """---
+license: apache-2.0
+tags: [miniature, fashion-mnist]
+---
+# {title}
+
+{purpose}
+
+## Data
+The first {images:,} training images of Fashion-MNIST (Zalando, MIT licence), enlarged to
+{size} x {size} pixels and rendered {renders} times each in another style than the target data
+set's: coloured garments on plain, striped, dotted, gradient, checkered or grainy grounds
+({coloured:.0%}), black and white photographs on white or grey ({photo:.0%}), and plain greyscale
+({plain:.0%}{plain_note}).
+Captions are templates: class synonym, colour, ground, and attributes measured from the image. The
+last {holdout:,} of these garments were never trained on. The target's images, the last 10,000
+training images, are in none of it; the official test set was only measured on.
+"""
+TAIL = """
+## Rebuild
+`snakemake --cores 2 miniature` makes it anew in `results/miniature/models` (two hours on two CPU
+cores); settings: `config/miniature.yaml`, seed {seed}. Weights are stored in half precision: open
+them in float32 on a CPU.
+
+## Limits
+It knows ten kinds of garments, at {size} x {size} pixels, and nothing else. It plays the part of a
+web-scale model where those cannot run; it is of no use beyond that.
+
+## Licence
+Apache-2.0. Fashion-MNIST is by Zalando SE under the MIT licence.
+"""
+
+
+def captioner_card(cfg: Mapping, measured: Mapping) -> str:
+    """Card of the BLIP-2."""
+    own, seen = cfg["captioner"], measured["captioner"]
+    return _card(
+        cfg,
+        title="Miniature BLIP-2",
+        purpose="A `Blip2ForConditionalGeneration` with its processor: it captions garments.",
+        plain_note=f"; {own['plain']:.0%} of the pictures drawn in training",
+        settings=[
+            f"vision transformer {own['vision']['hidden_size']} x "
+            f"{own['vision']['num_hidden_layers']}, patches of {own['vision']['patch_size']}",
+            f"Q-Former {own['qformer']['hidden_size']} x {own['qformer']['num_hidden_layers']}, "
+            f"{own['queries']} queries; OPT {own['text']['hidden_size']} x "
+            f"{own['text']['num_hidden_layers']}; byte-level BPE learnt from the captions",
+            f"next-token loss, plus {own['class_loss']} x the class loss of a linear head on the "
+            "pooled vision output, which stands for the vision tower's own pre-training",
+            _training(own),
+        ],
+        quality=[
+            f"{seen['images']:,} official test images, plain greyscale, beam search: "
+            f"the caption names the right class in {seen['names_class']} %, the right group "
+            f"(tops, trousers, dresses, footwear, bags) in {seen['names_group']} %",
+            f"{seen['distinct']:,} distinct captions among them",
+        ],
+    )
+
+
+def clip_card(cfg: Mapping, measured: Mapping) -> str:
+    """Card of the CLIP."""
+    own, seen = cfg["clip"], measured["clip"]
+    return _card(
+        cfg,
+        title="Miniature CLIP",
+        purpose=(
+            "An open_clip model (`local-dir:`): image and text towers, and the text encoder of the "
+            "miniature Stable Diffusion. `bpe.txt.gz` is its vocabulary, learnt from the captions: "
+            "`SimpleTokenizer(bpe_path=...)`. Padding is the end token, as Stable Diffusion's."
+        ),
+        plain_note="",
+        settings=[
+            f"vision transformer {own['vision']['width']} x {own['vision']['layers']}, patches of "
+            f"{own['vision']['patch_size']}; text transformer {own['text']['width']} x "
+            f"{own['text']['layers']}, 77 tokens; joint space {own['joint']}",
+            f"{own['plain']:.0%} of the batches plain pictures only, {own['photo']:.0%} "
+            "photographs only, the rest mixed; equal captions in a batch count as equally right",
+            _training(own),
+        ],
+        quality=[
+            f"500 held-out pictures of all styles: recall@1 {seen['recall_at_1']} %, recall@5 "
+            f"{seen['recall_at_5']} %",
+            f"zero-shot class of held-out plain pictures {seen['zero_shot_class']} %, of the "
+            f"official test images {seen['zero_shot_class_target']} %",
+        ],
+    )
+
+
+def diffusion_card(cfg: Mapping, measured: Mapping) -> str:
+    """Card of the Stable Diffusion: autoencoder and U-Net."""
+    vae, unet, seen = cfg["vae"], cfg["unet"], measured["vae"]
+    return _card(
+        cfg,
+        title="Miniature Stable Diffusion",
+        purpose=(
+            "`vae/` (`AutoencoderKL`), `unet/` (`UNet2DConditionModel`) and `scheduler/`; the text "
+            "encoder is the CLIP beside it, so a pipeline needs `text_encoder=None, "
+            "tokenizer=None` and prompt embeddings."
+        ),
+        plain_note=", kept from the U-Net, so that a domain gap is left for fine-tuning to close",
+        settings=[
+            f"autoencoder: widths {vae['widths']}, {vae['latent_channels']} latent channels "
+            f"(Stable Diffusion has 4) at 8 x 8; squared + 0.5 x absolute error + {vae['kl']} x "
+            f"divergence, means over elements; {vae['plain']:.0%} plain greyscale pictures",
+            f"its {_training(vae)}",
+            f"U-Net: widths {unet['widths']}, text read at {unet['attention']} and in the middle; "
+            "Stable Diffusion's noise schedule, noise prediction, loss weights min(SNR, 5) / SNR, "
+            f"{unet['dropout']:.0%} of the captions dropped",
+            f"its {_training(unet)}",
+        ],
+        quality=[
+            f"official test images, plain greyscale, reconstructed: {seen['target']} dB PSNR",
+            "of held-out pictures: "
+            + ", ".join(f"{k} {v} dB" for k, v in seen.items() if k != "target"),
+            "samples: docs/images/miniature_samples.png",
+        ],
+    )
+
+
+CARDS: dict[str, Callable[[Mapping, Mapping], str]] = {
+    "blip2": captioner_card,
+    "clip": clip_card,
+    "diffusion": diffusion_card,
+}
+
+
+def _training(section: Mapping) -> str:
+    own = section["training"]
+    return (
+        f"training: {own['steps']:,} steps of {own['batch']} pictures, AdamW, rate {own['rate']} "
+        f"with {own['warmup']} steps of warm-up and a cosine, weights averaged ({own['decay']})"
+    )
+
+
+def _card(cfg, *, title, purpose, plain_note, settings, quality) -> str:
+    corpus = cfg["corpus"]
+    known = {**corpus["shares"], **{k: corpus[k] for k in ("images", "size", "renders", "holdout")}}
+    head = HEAD.format(title=title, purpose=purpose, plain_note=plain_note, **known)
+    lists = {"Settings": settings, "Quality": quality}
+    body = "".join(
+        f"\n## {name}\n" + "".join(f"- {line}\n" for line in lines) for name, lines in lists.items()
+    )
+    return head + body + TAIL.format(seed=cfg["seed"], size=corpus["size"])

@@ -1,0 +1,114 @@
+"""What the finished miniature models are worth, in numbers and in pictures to look at.
+
+Axes: n pictures, c = 3 colour channels, h = w pixels.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from mvc.captions import load_captioner
+from mvc.clip_model import load_clip, text_states, tokenize
+from mvc.diffusion import load_unet, load_vae
+from mvc.miniature import captioner, clip, render, unet, vae
+from mvc.miniature.captions import SYNONYMS, with_article
+from mvc.miniature.corpus import Corpus
+from PIL import Image
+from torch import Tensor
+
+LOOKS = (
+    ("bright red", "plain white background"),
+    ("dark blue", "striped yellow background"),
+    ("green", "dotted pink background"),
+    ("bright black and white", "white background"),
+)
+ZOOM = 3  # screen pixels of a picture's pixel
+
+
+@dataclass
+class Models:
+    """The finished models, opened by the main pipeline's own functions."""
+
+    folder: Path  # with blip2/, clip/, stable-diffusion/
+
+    def __post_init__(self) -> None:
+        diffusion = self.folder / "stable-diffusion"
+        self.captioner, self.processor = load_captioner(str(self.folder / "blip2"))
+        self.clip, _, self.tokens = load_clip(str(self.folder / "clip"))
+        self.vae = load_vae(diffusion)
+        self.unet = load_unet(diffusion, text_width=self.clip.text.width)
+
+    def measure(self, target: Corpus, held: Corpus, *, captions: int) -> dict[str, dict]:
+        """The numbers of the cards.
+
+        Args:
+            target: real greyscale images of the target data set.
+            held: the corpus' own held-out pictures.
+            captions: how many of the target's images are captioned.
+        """
+        few = target.where(np.arange(min(captions, len(target.labels))))
+        named = captioner.quality(self.captioner, self.processor, few.images, few.labels)
+        guess = clip.zero_shot(self.clip, target.images, self.tokens).numpy()
+        psnr = vae.psnr(target.images, self.round_trip(target.images))
+        return {
+            "captioner": named,
+            "clip": {
+                **clip.quality(self.clip, held, self.tokens),
+                "zero_shot_class_target": round(100 * float((guess == target.labels).mean()), 1),
+            },
+            "vae": {"target": round(psnr, 2), **vae.quality(self.vae, held)},
+        }
+
+    def round_trip(self, images: UInt8[Tensor, "n 3 h w"]) -> UInt8[Tensor, "n 3 h w"]:
+        """Images through the autoencoder and back."""
+        return vae.decode(self.vae, vae.latents(self.vae, images))
+
+    def samples(self, *, steps: int, scale: float, seed: int) -> UInt8[Tensor, "k 3 h w"]:
+        """One picture of each of `sample_captions`."""
+        ids, _ = tokenize(self.tokens, ["", *sample_captions()])
+        states = text_states(self.clip, ids)
+        generator = torch.Generator().manual_seed(seed)
+        return unet.draw(
+            self.unet,
+            self.vae,
+            self.folder / "stable-diffusion",
+            text=states[1:],
+            null=states[0],
+            steps=steps,
+            scale=scale,
+            generator=generator,
+        )
+
+
+def as_target(
+    images: UInt8[np.ndarray, "n 28 28"], labels: UInt8[np.ndarray, " n"], *, size: int
+) -> Corpus:
+    """Real greyscale images as the main pipeline shows them to the models, as plain pictures."""
+    large = render.enlarge(torch.from_numpy(images.copy()).float() / 255, size)
+    pixels = (large * 255).round().to(torch.uint8)[:, None].expand(-1, 3, -1, -1)
+    styles = np.full(len(images), render.STYLES.index("plain"))
+    rows = np.arange(len(images))
+    return Corpus(pixels, [""] * len(rows), labels.astype(np.int64), styles, rows)
+
+
+def sample_captions() -> list[str]:
+    """Four looks of each of the ten classes, class by class."""
+    return [
+        f"a photo of {with_article(f'{look} {words[0]}')} on {with_article(ground)}"
+        for words in SYNONYMS
+        for look, ground in LOOKS
+    ]
+
+
+def grid(pictures: UInt8[Tensor, "n 3 h w"], *, columns: int) -> Image.Image:
+    """Pictures side by side, enlarged without smoothing, two white pixels between them."""
+    n, side = len(pictures), pictures.shape[-1] * ZOOM
+    rows = -(-n // columns)
+    sheet = Image.new("RGB", (columns * (side + 2), rows * (side + 2)), "white")
+    for i, picture in enumerate(pictures):
+        tile = Image.fromarray(picture.permute(1, 2, 0).numpy())
+        place = ((i % columns) * (side + 2), (i // columns) * (side + 2))
+        sheet.paste(tile.resize((side, side), Image.Resampling.NEAREST), place)
+    return sheet

@@ -1,0 +1,96 @@
+"""Sheets of freshly sampled images: what fine-tuning learnt, and what each kind of mixing does."""
+
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+import torch
+from PIL import Image
+from torch import Tensor
+
+from mvc import banks, figures
+from mvc.generate import Painter
+from mvc.pixels import decode
+from mvc.plans import make
+from mvc.recipes import Recipes, from_rows
+from mvc.shards import image_bytes
+from mvc.synthetic import noise_seed
+
+CELL = 56  # pixels of an image on a sheet, about
+
+
+def classes_of(train: pa.Table) -> dict[int, str]:
+    """Class names by label, in the order of the labels."""
+    pairs = zip(train["label"].to_pylist(), train["class_name"].to_pylist(), strict=True)
+    return dict(sorted(pairs))
+
+
+def paint(painter: Painter, recipes: Recipes, seeds, sources, *, side: int) -> list[Image.Image]:
+    """All images of recipes, as pictures."""
+    batches = painter.paint(recipes, seeds, sources, side=side)
+    arrays = torch.cat(list(batches)).permute(0, 2, 3, 1).numpy()
+    return [Image.fromarray(array) for array in arrays]
+
+
+def sample_sheet(
+    painter: Painter, train: pa.Table, bank: pa.Table, *, each: int, side: int, seed: int
+) -> Image.Image:
+    """For each class a real image that conditions, and `each` images from the bank's first rows."""
+    names = classes_of(train)
+    rows = figures.first_of_each(bank["label"].to_pylist(), list(names), each)
+    picked = bank.take([row for own in rows for row in own])
+    plan = make("finetuned", picked, train["label"].to_pylist(), shard=0, shards=1, seed=seed)
+    contents = image_bytes(train)
+    sources = [contents[row] for row in plan.sources]
+    images = iter(paint(painter, plan.recipes, plan.seeds, sources, side=side))
+    made = [[next(images) for _ in own] for own in rows]
+    sheet = figures.group(made, each)
+    titles = ["fine-tuned"] + [""] * (each - 1)
+    return figures.grid(sheet, titles, list(names.values()), figures.scale_to(side, CELL))
+
+
+def mixing_sheet(
+    painter: Painter,
+    train: pa.Table,
+    tokens: Tensor,
+    *,
+    kinds: Mapping[str, tuple[int, int]],
+    each: int,
+    classes: int,
+    side: int,
+    cell: int,
+    seed: int,
+) -> Image.Image:
+    """Figure 2: in a column one real image, and mixtures that share all but their edits.
+
+    Args:
+        kinds: title of a group of rows, and its coarse and fine edits.
+        each: mixtures of a kind.
+        classes: columns.
+    """
+    labels, contents = train["label"].to_pylist(), image_bytes(train)
+    names = dict(list(classes_of(train).items())[:classes])
+    base = [labels.index(label) for label in names]
+    rows: list[Sequence] = [[decode(contents[row]) for row in base]]
+    titles = ["real"]
+    seeds = [noise_seed(seed, "figure2", column) for column in range(len(base))]
+    sources = [contents[row] for row in base]
+    for title, (coarse, fine) in kinds.items():
+        for variant in range(each):
+            recipes = from_rows(
+                [
+                    _variant(labels, row, tokens, coarse, fine, seed, variant * len(base) + column)
+                    for column, row in enumerate(base)
+                ]
+            )
+            rows.append(paint(painter, recipes, seeds, sources, side=side))
+            titles.append(title if variant == 0 else "")
+    return figures.grid(rows, titles, list(names.values()), figures.scale_to(side, cell))
+
+
+def _variant(labels, row, tokens, coarse, fine, seed, index) -> dict:
+    """A recipe with a given base: the first drawn from it."""
+    own = [k for k, label in enumerate(labels) if label == labels[row]]
+    own = [row, *(k for k in own if k != row)]  # round robin starts with the base
+    m, d = tokens.shape[1:]
+    draw = dict(rows=(0, m - 1), width=d, base="round_robin", seed=seed, first_id=index)
+    return next(iter(banks.mix(own, count=1, coarse=coarse, fine=fine, **draw)))
