@@ -9,7 +9,7 @@ import torch
 from mvc import batches, pixels, shards
 from mvc.batches import Length, insert, phases, shuffled
 from mvc.classifiers import Recipe, fit, run
-from mvc.labelled import Labelled, check_sources, labelled
+from mvc.labelled import Labelled, check_sources, coloured_like, labelled
 from mvc.training import Nesterov, predict, prepared, statistics
 from mvc.wide_resnet import build
 
@@ -342,6 +342,17 @@ def test_labelled_reads_a_table():
     twice = table(part, "train").set_column(2, "class_name", [["boot"] * 23 + ["hat"]])
     with pytest.raises(ValueError, match="is both"):
         labelled(twice, size=None)
+
+
+def test_extra_images_are_read_as_greyscale_where_the_data_set_is():
+    grey, colour = toy(), toy(6, prefix="made")
+    grey.images[:] = grey.images[:, :1]
+    colour.images[:, 0] = 255
+    read = coloured_like(grey, colour).images
+    assert torch.equal(read[:, 0], read[:, 1]) and torch.equal(read[:, 0], read[:, 2])
+    weighted = (colour.images * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1)
+    assert (read[:, 0] - weighted).abs().max() <= 0.5
+    assert coloured_like(toy(), colour) is colour
 
 
 def test_image_without_source_is_refused():

@@ -55,9 +55,7 @@ def make(world, generator, *, shards_=1, batch_size=4, only=None):
     tables = []
     for shard in range(shards_) if only is None else [only]:
         plan = plans.make(generator, world["bank"], LABELS, shard=shard, shards=shards_, seed=5)
-        files = [
-            *generate.files(painter, plan, world["train"], resolution=32, side=28, grayscale=False)
-        ]
+        files = [*generate.files(painter, plan, world["train"], resolution=32, side=28)]
         tables.append(
             plans.to_table(
                 plan,
@@ -131,13 +129,12 @@ def test_shards_cover_all_indices_once(total, count):
         synthetic.bounds(total, count, count)
 
 
-def test_native_format():
-    grey = torch.full((2, 3, 28, 28), 7, dtype=torch.uint8)
-    assert synthetic.native_format(encode(grey, grayscale=True), resolution=32) == (28, True)
-    colour = grey.clone()
-    colour[1, 0] = 9
-    files = encode(colour, grayscale=False) + encode(grey[:, :, :20, :20], grayscale=False)
-    assert synthetic.native_format(files, resolution=32) == (32, False)
+def test_images_are_stored_at_the_data_sets_size():
+    pixels = torch.zeros(2, 3, 28, 28, dtype=torch.uint8)
+    files = encode(pixels, grayscale=True)
+    assert synthetic.native_side(files, resolution=32) == 28
+    files += encode(pixels[..., :20], grayscale=True)
+    assert synthetic.native_side(files, resolution=32) == 32
 
 
 def test_real_images_in_a_sets_place(world):

@@ -4,7 +4,7 @@ import json
 
 from mvc import shards
 from mvc.classifiers import Recipe, run
-from mvc.labelled import COLUMNS, EXTRA_COLUMNS, check_sources, labelled
+from mvc.labelled import COLUMNS, EXTRA_COLUMNS, check_sources, coloured_like, labelled
 from mvc.provenance import settings_digest
 from mvc.stage import device, stage_log
 
@@ -18,6 +18,7 @@ def main(snakemake) -> None:
         if source is not None:
             extra = labelled(shards.read(files.extra, EXTRA_COLUMNS), size=size)
             check_sources(train, extra, source)
+            extra = coloured_like(train, extra)
         measured = run(
             train,
             extra,

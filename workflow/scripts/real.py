@@ -5,7 +5,7 @@ from mvc import generate, plans, shards
 from mvc.diffusion import load_vae
 from mvc.pixels import encode
 from mvc.stage import device, stage_log
-from mvc.synthetic import native_format, resize
+from mvc.synthetic import native_side, resize
 
 
 def main(snakemake) -> None:
@@ -16,12 +16,12 @@ def main(snakemake) -> None:
         table = plans.real_table(extra, labels, shard=int(names.shard), shards=int(names.shards))
         if names.generator == "round_trip":
             files = shards.image_bytes(table)
-            side, grayscale = native_format(files, resolution=cfg["resolution"])
+            side = native_side(files, resolution=cfg["resolution"])
             vae = load_vae(cfg["diffusion"], device=device())
             batches = generate.round_trip(
                 vae, files, side=cfg["resolution"], batch_size=cfg["batch_size"]
             )
-            made = [png for b in batches for png in encode(resize(b, side), grayscale=grayscale)]
+            made = [png for b in batches for png in encode(resize(b, side), grayscale=False)]
             table = shards.image_table(
                 data=made,
                 labels=table["label"].to_pylist(),

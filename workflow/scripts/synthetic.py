@@ -7,7 +7,7 @@ from mvc.diffusion import load_solver, load_unet, load_vae
 from mvc.hygiene import refuse_held_out
 from mvc.provenance import files_digest
 from mvc.stage import device, progress, stage_log
-from mvc.synthetic import native_format
+from mvc.synthetic import native_side
 from safetensors.torch import load_file
 
 
@@ -34,11 +34,9 @@ def main(snakemake) -> None:
             null=embeddings["null"],
             sampling=generate.sampling(cfg),
         )
-        side, grayscale = native_format(shards.image_bytes(train), resolution=cfg["resolution"])
-        print(f"{len(plan.seeds):,} images, stored at {side} px{' in grey' * grayscale}")
-        images = generate.files(
-            painter, plan, train, resolution=cfg["resolution"], side=side, grayscale=grayscale
-        )
+        side = native_side(shards.image_bytes(train), resolution=cfg["resolution"])
+        print(f"{len(plan.seeds):,} images, stored at {side} px")
+        images = generate.files(painter, plan, train, resolution=cfg["resolution"], side=side)
         files = list(progress(images, total=len(plan.seeds), unit="images"))
         table = plans.to_table(
             plan,

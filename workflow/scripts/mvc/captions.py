@@ -25,7 +25,7 @@ def load_captioner(name: str, *, device: str | torch.device = "cpu"):
         model = Blip2ForConditionalGeneration.from_pretrained(
             name, dtype=dtype, use_safetensors=True
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise FileNotFoundError(
             f"models.captioner = {name}: no BLIP-2 model there. Give a folder with config.json, "
             f"model.safetensors and the processor's files, or a hub name ({error})"

@@ -28,7 +28,7 @@ def load(part: type, name: str | Path, subfolder: str | None, *, device="cpu"):
         model = part.from_pretrained(
             str(name), subfolder=subfolder, torch_dtype=torch.float32, use_safetensors=True
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise FileNotFoundError(
             f"models.diffusion = {name}: no {subfolder or 'U-Net'} there. Give a folder in "
             "diffusers' layout (vae/, unet/, scheduler/ with config.json and safetensors) or a hub "

@@ -126,17 +126,17 @@ def sampling(cfg: Mapping) -> Sampling:
 
 
 def files(
-    painter: Painter, plan: Plan, train: pa.Table, *, resolution: int, side: int, grayscale: bool
+    painter: Painter, plan: Plan, train: pa.Table, *, resolution: int, side: int
 ) -> Iterator[bytes]:
     """The images of a plan as PNG files.
 
     Args:
         resolution: side of the generator's images.
-        side, grayscale: how they are stored.
+        side: side at which they are stored.
     """
     sources = None
     if painter.conditioned:
         contents = image_bytes(train)
         sources = [contents[row] for row in plan.sources]
     for pixels in painter.paint(plan.recipes, plan.seeds, sources, side=resolution):
-        yield from encode_png(resize(pixels, side), grayscale=grayscale)
+        yield from encode_png(resize(pixels, side), grayscale=False)

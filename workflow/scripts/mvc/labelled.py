@@ -1,7 +1,7 @@
 """Image tables as labelled tensors in memory, and the checks that keep splits apart."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import torch
@@ -47,6 +47,19 @@ def labelled(table: pa.Table, *, size: int | None) -> Labelled:
         dict(sorted(names.items())),
         frozenset(ids),
     )
+
+
+def coloured_like(train: Labelled, extra: Labelled) -> Labelled:
+    """Extra images as the training images are: greyscale (ITU-R 601) where all of those are.
+
+    A generator may give a grey garment a tint, or a pre-trained one draw in colour; a person whose
+    data set is greyscale would read any image as greyscale.
+    """
+    if not bool((train.images == train.images[:, :1]).all()):
+        return extra
+    weights = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+    luma = (extra.images * weights).sum(dim=1, keepdim=True).round().to(torch.uint8)
+    return replace(extra, images=luma.expand_as(extra.images).contiguous())
 
 
 def check_classes(train: Labelled, other: Labelled, name: str) -> None:

@@ -121,14 +121,10 @@ def resize(pixels: UInt8[Tensor, "n 3 h w"], size: int) -> UInt8[Tensor, "n 3 s 
     return interpolate(pixels, (size, size), mode="bicubic", antialias=True)
 
 
-def native_format(files: Iterable[bytes], *, resolution: int) -> tuple[int, bool]:
-    """How a data set's images are stored: their side in pixels, and whether all are greyscale.
+def native_side(files: Iterable[bytes], *, resolution: int) -> int:
+    """Side in pixels at which images are stored: the data set's, or the generator's resolution.
 
-    The side is the shorter one where all images share it, else the generator's resolution.
+    The data set's is the shorter side of its images, where all of them share it.
     """
-    sides, grayscale = set(), True
-    for data in files:
-        array = np.asarray(decode(data))
-        sides.add(min(array.shape[:2]))
-        grayscale = grayscale and bool((array == array[..., :1]).all())
-    return (sides.pop() if len(sides) == 1 else resolution), grayscale
+    sides = {min(decode(data).size) for data in files}
+    return sides.pop() if len(sides) == 1 else resolution
