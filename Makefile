@@ -15,7 +15,7 @@ environment: .venv/installed
 demo: environment
 	$(BIN)/snakemake --cores $(CORES) --quiet rules -- results/tables/table1.csv
 	@$(BIN)/python workflow/scripts/show.py results/tables/table1.md
-	@$(BIN)/python workflow/scripts/mvc/timings.py results/benchmarks
+	@$(BIN)/python workflow/scripts/timings.py results/benchmarks
 
 test: environment
 	$(BIN)/python -m pytest

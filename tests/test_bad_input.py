@@ -53,7 +53,7 @@ def test_bad_file_is_refused_by_name_with_the_mend(root, kind):
     with pytest.raises(ValueError) as caught:
         build(root)
     text = str(caught.value)
-    assert "1 of 13 image files" in text and "datasets.mine.unreadable" in text
+    assert "1 of 13 image files" in text and "datasets.mine.images.unreadable" in text
     assert f"a/{kind}.png: " in text and reason in text
 
 

@@ -78,7 +78,7 @@ def sized_splits(
         extra = max(len(members) - train - held, 0) if extra is None else extra
         if train + held + extra > len(members):
             raise ValueError(
-                f"{key}: labels_per_class {train} + validation_per_class {held} + extra_per_class "
+                f"{key}.images: labels_per_class {train} + validation_per_class {held} + extra_per_class "
                 f"{extra} = {train + held + extra}; class {classes[label]!r} has {len(members)} "
                 "images in the pool"
             )
@@ -90,7 +90,7 @@ def sized_splits(
         for label, members in _shuffled(parts[part], classes, part_seed, part).items():
             if size is not None and size > len(members):
                 raise ValueError(
-                    f"{key}.{part}_per_class = {size}; must be <= {len(members)}, the images of "
+                    f"{key}.images.{part}_per_class = {size}; must be <= {len(members)}, the images of "
                     f"class {classes[label]!r}, or null for all"
                 )
             picked[part] += members if size is None else members[:size]
@@ -140,7 +140,7 @@ def check(splits: dict[str, list[Record]], classes: Sequence[str], *, key: str) 
     if len(classes) < 2:
         raise ValueError(f"{key}: {len(classes)} class(es) {list(classes)}; at least 2 are needed")
     if not splits["test"]:
-        raise ValueError(f"{key}: no test image; add some, or raise its test_fraction")
+        raise ValueError(f"{key}: no test image; add some, or raise {key}.images.test_fraction")
     n = {split: np.bincount([r.label for r in rows], minlength=len(classes)) for split, rows in
          splits.items() if rows}  # fmt: skip
     train = n.get("train", np.zeros(len(classes), int))
