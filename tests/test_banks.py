@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from mvc import banks, shards
+from mvc import banks, change, shards
 from mvc.recipes import from_rows, from_table, to_table
 
 M, D = 12, 8
@@ -133,9 +133,11 @@ def test_measures_of_change():
     E[:, :6] = E[0, :6]
     rows = [{"base": 0, "coarse": [{"donor": 1, "first": 0, "last": 5}], "fine": []}]
     rows += [{"base": 0, "coarse": [{"donor": 1, "first": 0, "last": M - 1}], "fine": []}]
-    change = banks.measure(E, from_rows(rows))
-    assert change[0] == 0 and change[1] == pytest.approx(float((E[1] - E[0]).norm() / E[0].norm()))
-    assert banks.share_of_no_ops(E, from_rows(rows)) == 0.5
+    changes = change.measure(E, from_rows(rows))
+    assert changes[0] == 0 and changes[1] == pytest.approx(
+        float((E[1] - E[0]).norm() / E[0].norm())
+    )
+    assert change.share_of_no_ops(E, from_rows(rows)) == 0.5
 
 
 def test_a_bank_survives_its_file(tmp_path: Path):

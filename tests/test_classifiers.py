@@ -94,7 +94,7 @@ def test_rsp_keeps_class_and_share():
     labels = torch.tensor([0, 1, 2, 3])
     extra = torch.tensor([1, 0, 1, 2, 1])
     batch = torch.arange(4).repeat(5000)
-    (mixed,) = insert(iter([batch]), labels, extra, p=0.8, append=False, generator=generator())
+    (mixed,) = insert(iter([batch]), labels, extra, p=0.8, mode="replace", generator=generator())
     assert torch.equal(torch.cat((labels, extra))[mixed], labels[batch])
     taken = (mixed >= 4).double().view(-1, 4).mean(0)
     assert taken[:3].tolist() == pytest.approx([0.8] * 3, abs=0.02) and taken[3] == 0
@@ -105,7 +105,7 @@ def test_rsp_keeps_class_and_share():
 def test_rsp_appends():
     labels = torch.tensor([0, 1, 2])
     (grown,) = insert(
-        iter([torch.arange(3)]), labels, torch.tensor([0, 1, 2]), p=1, append=True,
+        iter([torch.arange(3)]), labels, torch.tensor([0, 1, 2]), p=1, mode="append",
         generator=generator(),
     )  # fmt: skip
     assert grown.tolist() == [0, 1, 2, 3, 4, 5]
@@ -130,7 +130,7 @@ def test_real_batches_are_paired():
 )
 def test_bad_strategies_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
-        plan(**changes)
+        [rows(phase) for phase in plan(**changes)]
 
 
 @pytest.mark.parametrize("given", [{}, {"epochs": 1, "updates": 1}])

@@ -74,7 +74,7 @@ def test_no_held_out_image_was_used(built):
 
 def test_tables_and_figures_are_whole(built):
     (row,) = rows(built / "results/tables/table1.csv")
-    assert row["data set"] == "photos" and row["model"] == "wrn-10-1"
+    assert row["dataset"] == "photos" and row["model"] == "wrn-10-1"
     text = (built / "results/tables/table1.md").read_text(encoding="utf-8")
     assert "not run" in text and "Ours(RA+Syn)" in text
     assert len(rows(built / "results/tables/table1_runs.csv")) == 3

@@ -45,6 +45,10 @@ wildcard_constraints:
     seed=r"\d+",
 
 
+# The data set that the figures show.
+SHOWN = config["figures"]["dataset"] or next(iter(config["datasets"]))
+
+
 def code(script):
     """Digest of `script` and every `mvc` module it imports, directly or not."""
     return code_digest(SCRIPTS / script)
@@ -172,7 +176,7 @@ def diagnostic_runs():
 
 def figure2_settings():
     """Settings of Figure 2: its own, and how images of the data set shown are sampled."""
-    dataset = config["figures"]["dataset"]
+    dataset = SHOWN
     section = merged("synthetic", dataset)
     section.pop("shards")
     return {

@@ -1,8 +1,8 @@
 rule figure1:
     input:
-        real="results/{dataset}/images/train.parquet".format(**config["figures"]),
-        pretrained=shards(config["figures"]["dataset"], "pretrained"),
-        finetuned=shards(config["figures"]["dataset"], "finetuned"),
+        real="results/{dataset}/images/train.parquet".format(dataset=SHOWN),
+        pretrained=shards(SHOWN, "pretrained"),
+        finetuned=shards(SHOWN, "finetuned"),
     output:
         "results/figures/figure1.png",
     log:
@@ -21,12 +21,10 @@ rule figure1:
 
 rule figure2:
     input:
-        images="results/{dataset}/images/train.parquet".format(**config["figures"]),
-        embeddings="results/{dataset}/embeddings.safetensors".format(
-            **config["figures"]
-        ),
+        images="results/{dataset}/images/train.parquet".format(dataset=SHOWN),
+        embeddings="results/{dataset}/embeddings.safetensors".format(dataset=SHOWN),
         unet="results/{dataset}/unet/diffusion_pytorch_model.safetensors".format(
-            **config["figures"]
+            dataset=SHOWN
         ),
         models=model_files("diffusion"),
     output:

@@ -1,6 +1,6 @@
 """banks: for each class, the recipes of its mixed embeddings and how much they change."""
 
-from mvc import banks, shards
+from mvc import banks, change, shards
 from mvc.recipes import from_rows, to_table
 from mvc.stage import stage_log
 from safetensors.torch import load_file
@@ -18,15 +18,15 @@ def main(snakemake) -> None:
             raise ValueError(f"captions {len(labels):,} != embeddings {len(tokens):,}")
         rows = [*banks.mix_classes(labels, tokens, n_tokens, **{k: cfg[k] for k in KEYS})]
         recipes = from_rows(rows)
-        change = banks.measure(tokens, recipes)
-        no_ops = banks.share_of_no_ops(tokens, recipes)
+        changes = change.measure(tokens, recipes)
+        no_ops = change.share_of_no_ops(tokens, recipes)
         single = sum(labels.count(label) == 1 for label in set(labels))
         print(f"{len(rows):,} recipes from {len(labels):,} captions")
-        print(f"relative change: mean {change.mean():.3f}, sd {change.std():.3f}")
+        print(f"relative change: mean {changes.mean():.3f}, sd {changes.std():.3f}")
         print(f"edits that change nothing: {no_ops:.1%}")
         if single:
             print(f"warning: {single} class(es) have one caption, which is kept unmixed")
-        shards.write(to_table(rows, change.tolist()), snakemake.output[0])
+        shards.write(to_table(rows, changes.tolist()), snakemake.output[0])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Which images each update sees: the training strategies of section 6.
 
 Images are numbered: 0..r-1 the real ones, r..r+x-1 the extra ones (synthetic or further real).
-Axes: b images of one batch, r real and x extra images.
+Axes: r real and x extra images; batches vary in length.
 
 - `combined`: passes over real and extra images together.
 - `two_phase`: `combined`, then the real images alone for fewer updates at a smaller learning rate.
@@ -26,7 +26,7 @@ STRATEGIES = ("two_phase", "rsp", "combined")
 class Phase:
     """A stretch of training with its own cosine schedule: `updates` batches, starting at `lr`."""
 
-    batches: Iterator[Int64[Tensor, " b"]]
+    batches: Iterator[Int64[Tensor, " _"]]
     updates: int
     lr: int | float
 
@@ -50,6 +50,8 @@ class Length:
 
     def split(self, share: int | float) -> tuple["Length", "Length"]:
         """Lengths of phase 1 and 2: of given updates `share` is phase 2, to epochs it is added."""
+        if not 0 <= share < 1:
+            raise ValueError(f"classifiers.phase2.share = {share}; must be >= 0 and < 1")
         if self.updates is None:
             parts = self.epochs, share * self.epochs
             return tuple(Length(self.batch_size, epochs=part) for part in parts)
@@ -82,31 +84,25 @@ def phases(
     Args:
         real, extra: labels of the real and of the extra images.
         strategy: one of STRATEGIES; ignored without extra images.
-        share, lr_scale: of phase 2, against phase 1 (`two_phase`).
-        p, mode: probability and `replace` or `append` (`rsp`).
-        order: of the passes over the images; equal states give equal real batches in every arm
-            that sees the real images alone (real only, `rsp`).
+        share, lr_scale: of phase 2 (`two_phase`). p, mode: see `insert` (`rsp`).
+        order: of the real images; equal states give equal real batches with and without `rsp`.
         choice: of the extra images.
 
     Raises:
-        ValueError: unknown strategy or mode, or p or share outside of 0..1.
+        ValueError: unknown strategy, or share outside of 0..1.
     """
-    r, x = len(real), len(extra)
-    alone = _phase(r, length, lr, order)
-    if not x:
+    alone, together = _phase(len(real), length, lr, order), len(real) + len(extra)
+    if not len(extra):
         return [alone]
     if strategy == "rsp":
-        if not 0 <= p <= 1 or mode not in ("replace", "append"):
-            raise ValueError(f"classifiers.rsp: p = {p}, mode = {mode}; 0..1, replace or append")
-        mixed = insert(alone.batches, real, extra, p=p, append=mode == "append", generator=choice)
+        mixed = insert(alone.batches, real, extra, p=p, mode=mode, generator=choice)
         return [Phase(mixed, alone.updates, lr)]
     if strategy == "combined":
-        return [_phase(r + x, length, lr, order)]
+        return [_phase(together, length, lr, order)]
     if strategy == "two_phase":
-        if not 0 <= share < 1:
-            raise ValueError(f"classifiers.phase2.share = {share}; must be >= 0 and < 1")
         first, second = length.split(share)
-        return [_phase(r + x, first, lr, choice), _phase(r, second, lr * lr_scale, order)]
+        last = _phase(len(real), second, lr * lr_scale, order)
+        return [_phase(together, first, lr, choice), last]
     raise ValueError(f"classifiers.strategy = {strategy}; must be one of {', '.join(STRATEGIES)}")
 
 
@@ -118,7 +114,7 @@ def _phase(n: int, length: Length, lr: int | float, generator: torch.Generator) 
 
 def shuffled(
     n: int, draws: int, batch_size: int, *, generator: torch.Generator
-) -> Iterator[Int64[Tensor, " b"]]:
+) -> Iterator[Int64[Tensor, " _"]]:
     """Batches from passes over 0..n-1, each in a new random order; the last one may be smaller.
 
     A batch may reach into the next pass, so that sets smaller than a batch work and none is cut.
@@ -133,18 +129,23 @@ def shuffled(
 
 
 def insert(
-    batches: Iterator[Int64[Tensor, " b"]],
+    batches: Iterator[Int64[Tensor, " _"]],
     real: Int64[Tensor, " r"],
     extra: Int64[Tensor, " x"],
     *,
     p: int | float,
-    append: bool,
+    mode: str,
     generator: torch.Generator,
-) -> Iterator[Int64[Tensor, " c"]]:
+) -> Iterator[Int64[Tensor, " _"]]:
     """Random selection with probability (RSP): extra images of the slots' classes enter batches.
 
     A slot whose class has no extra image stays as it is.
+
+    Raises:
+        ValueError: p outside of 0..1, or a mode other than `replace` and `append`.
     """
+    if not 0 <= p <= 1 or mode not in ("replace", "append"):
+        raise ValueError(f"classifiers.rsp: p = {p}, mode = {mode}; 0..1, replace or append")
     by_class = extra.argsort(stable=True) + len(real)
     counts = torch.bincount(extra, minlength=int(real.max()) + 1)
     first = counts.cumsum(0) - counts
@@ -153,7 +154,7 @@ def insert(
         available = counts[real[batch]]
         picked = first[real[batch]] + (place * available).long()
         taken = (entering < p) & (available > 0)
-        if append:
+        if mode == "append":
             yield torch.cat((batch, by_class[picked[taken]]))
         else:
             yield torch.where(taken, by_class[picked.clamp(max=len(extra) - 1)], batch)

@@ -118,39 +118,38 @@ def fit(
 ) -> Fitted:
     """Train one classifier on real and extra images.
 
-    The streams of random numbers depend on `root` and `seed` alone: runs of one seed start from the
-    same weights in every arm, and see the same real batches where their strategies allow it, so
-    that arms can be compared in pairs.
+    Random numbers depend on `root` and `seed` alone: in every arm, runs of one seed start from the
+    same weights and, where strategies allow it, see the same real batches: they compare in pairs.
     """
-    check_classes(real, real, "training")
-    if extra is not None:
-        check_classes(real, extra, "extra")
-    order, choice, draws, weights = (
-        torch.Generator().manual_seed(stream_seed(root, f"classifiers/{name}", seed))
-        for name in ("order", "choice", "augment", "weights")
-    )
+    parts = [real, extra] if extra else [real]
+    for part, name in zip(parts, ("training", "extra"), strict=False):
+        check_classes(real, part, name)
+    order, choice, draws, weights = streams(root, seed)
     plan = batches.phases(
         real.labels,
-        torch.empty(0, dtype=torch.int64) if extra is None else extra.labels,
+        extra.labels if extra else real.labels[:0],
         length=batches.Length(recipe.batch_size, recipe.epochs, recipe.updates),
-        lr=recipe.lr,
-        strategy=recipe.strategy,
-        order=order,
-        choice=choice,
-        **recipe.phase2,
-        **recipe.rsp,
-    )
-    parts = [real] if extra is None else [real, extra]
+        lr=recipe.lr, strategy=recipe.strategy, order=order, choice=choice,
+        **recipe.phase2, **recipe.rsp,
+    )  # fmt: skip
     print(" + ".join(f"{len(part.labels):,}" for part in parts), "images (real + extra),", recipe)
     images = torch.cat([part.images for part in parts]).to(device)
     labels = torch.cat([part.labels for part in parts]).to(device)
     mean, std = statistics(real.images.to(device))
     net = wide_resnet.build(model, len(real.class_names), generator=weights)
     net = net.to(device, memory_format=torch.channels_last)
-    prepare = augmentation(recipe, mean, std, tuple(images.shape[2:]), draws)
-    decay, clip = recipe.weight_decay, recipe.clip
-    updates = train(net, images, labels, plan, prepare=prepare, weight_decay=decay, clip=clip)
+    updates = train(
+        net, images, labels, plan, weight_decay=recipe.weight_decay, clip=recipe.clip,
+        prepare=augmentation(recipe, mean, std, tuple(images.shape[2:]), draws),
+    )  # fmt: skip
     return Fitted(net, mean, std, updates)
+
+
+def streams(root: int, seed: int) -> list[torch.Generator]:
+    """Generators of the order of images, the choice of extra ones, augmentation and weights."""
+    names = ("order", "choice", "augment", "weights")
+    seeds = (stream_seed(root, f"classifiers/{name}", seed) for name in names)
+    return [torch.Generator().manual_seed(s) for s in seeds]
 
 
 def evaluate(fitted: Fitted, part: Labelled) -> dict:

@@ -20,7 +20,6 @@ from mvc.recipes import Recipes
 from mvc.shards import image_bytes
 from mvc.synthetic import initial_noise, padded_batches, resize, sample
 
-
 # On a CPU images are sampled so many at a time whatever the batch size asked for: as fast, and the
 # last bit of an image then does not depend on it.
 CPU_BATCH = 8

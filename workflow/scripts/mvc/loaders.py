@@ -123,6 +123,6 @@ def _refusal(bad: Sequence[str], n: int, key: str) -> str:
     more = f"\n  … and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
     return (
         f"{len(bad)} of {n} image files cannot be used:{named}{more}\n"
-        f"Mend or remove them, or set {key}.images.unreadable to skip, which leaves them out and counts "
-        "them in report.json"
+        f"Mend or remove them, or set {key}.images.unreadable to skip, which leaves them out and "
+        "counts them in report.json"
     )

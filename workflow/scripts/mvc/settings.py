@@ -77,7 +77,8 @@ def _allowed_keys(part: Mapping, schema: Mapping) -> set[str]:
 def _across(config: Mapping) -> list[str]:
     """Rules that join several keys."""
     lines = []
-    if (shown := config["figures"]["dataset"]) not in config["datasets"]:
+    shown = config["figures"]["dataset"]
+    if shown is not None and shown not in config["datasets"]:
         names = ", ".join(config["datasets"])
         lines.append(f"figures.dataset = {shown!r}; must be one of {names}")
     for name, own in config["datasets"].items():

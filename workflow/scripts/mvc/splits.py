@@ -78,8 +78,8 @@ def sized_splits(
         extra = max(len(members) - train - held, 0) if extra is None else extra
         if train + held + extra > len(members):
             raise ValueError(
-                f"{key}.images: labels_per_class {train} + validation_per_class {held} + extra_per_class "
-                f"{extra} = {train + held + extra}; class {classes[label]!r} has {len(members)} "
+                f"{key}.images: labels_per_class {train} + validation_per_class {held} + "
+                f"extra_per_class {extra} = {train + held + extra}; class {classes[label]!r} has {len(members)} "
                 "images in the pool"
             )
         picked["train"] += members[:train]
@@ -90,8 +90,8 @@ def sized_splits(
         for label, members in _shuffled(parts[part], classes, part_seed, part).items():
             if size is not None and size > len(members):
                 raise ValueError(
-                    f"{key}.images.{part}_per_class = {size}; must be <= {len(members)}, the images of "
-                    f"class {classes[label]!r}, or null for all"
+                    f"{key}.images.{part}_per_class = {size}; must be <= {len(members)}, the "
+                    f"images of class {classes[label]!r}, or null for all"
                 )
             picked[part] += members if size is None else members[:size]
     return _in_order(picked, records)

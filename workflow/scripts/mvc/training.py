@@ -87,11 +87,11 @@ class Nesterov:
 
 
 def prepared(
-    batches: Iterable[Int64[Tensor, " b"]],
+    batches: Iterable[Int64[Tensor, " _"]],
     images: UInt8[Tensor, "n 3 h w"],
     labels: Int64[Tensor, " n"],
     prepare: Augment,
-) -> Iterator[tuple[Float32[Tensor, "b 3 h w"], Int64[Tensor, " b"]]]:
+) -> Iterator[tuple[Float32[Tensor, "_ 3 h w"], Int64[Tensor, " _"]]]:
     """Augmented inputs and labels of each batch.
 
     Batches of small images are augmented several at once: the cost of an operation on CPU is then
