@@ -79,8 +79,8 @@ def sized_splits(
         if train + held + extra > len(members):
             raise ValueError(
                 f"{key}.images: labels_per_class {train} + validation_per_class {held} + "
-                f"extra_per_class {extra} = {train + held + extra}; class {classes[label]!r} has {len(members)} "
-                "images in the pool"
+                f"extra_per_class {extra} = {train + held + extra}; class "
+                f"{classes[label]!r} has {len(members)} images in the pool"
             )
         picked["train"] += members[:train]
         picked["extra"] += members[train : train + extra]
