@@ -19,7 +19,7 @@ include: "workflow/rules/quality.smk"  # images + synthetic      -> tables/quali
 include: "workflow/rules/figures.smk"  # images + synthetic      -> figures/*.png
 
 
-# include: "workflow/rules/miniature.smk"  # Fashion-MNIST           -> the miniature models
+include: "workflow/rules/miniature.smk"  # Fashion-MNIST           -> the miniature models
 
 
 rule all:
