@@ -28,7 +28,7 @@ def main(snakemake) -> None:
         drawn = models.samples(steps=cfg["steps"], scale=cfg["scale"], seed=cfg["seed"])
         quality.grid(held.images[:40], columns=10).save(out.corpus)
         quality.grid(both, columns=20).save(out.round_trip)
-        quality.grid(drawn, columns=len(quality.LOOKS)).save(out.samples)
+        quality.grid(drawn, columns=10).save(out.samples)
 
 
 if __name__ == "__main__":

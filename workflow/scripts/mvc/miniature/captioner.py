@@ -26,6 +26,15 @@ from transformers import (
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 PAD, END = SPECIAL.index("<pad>"), SPECIAL.index("</s>")  # OPT starts texts with </s> too
 
+# Without text of its own and without dropout; every layer looks at the picture.
+QFORMER = {
+    "vocab_size": 8,
+    "max_position_embeddings": 16,
+    "cross_attention_frequency": 1,
+    "attention_probs_dropout_prob": 0.0,
+    "hidden_dropout_prob": 0.0,
+}
+
 
 def create_processor(captions: Sequence[str], *, size: int, queries: int) -> Blip2Processor:
     """A byte-level BPE learnt from the captions, and the image processor."""
@@ -72,15 +81,7 @@ def create(
     tokenizer = processor.tokenizer
     config = Blip2Config(
         vision_config={"image_size": size, "initializer_range": 0.02, "qkv_bias": True, **vision},
-        qformer_config={
-            "vocab_size": 8,
-            "max_position_embeddings": 16,
-            "encoder_hidden_size": vision["hidden_size"],
-            "cross_attention_frequency": 1,
-            "attention_probs_dropout_prob": 0.0,
-            "hidden_dropout_prob": 0.0,
-            **qformer,
-        },
+        qformer_config={**QFORMER, "encoder_hidden_size": vision["hidden_size"], **qformer},
         text_config={
             "model_type": "opt",
             "vocab_size": len(tokenizer),
@@ -123,15 +124,14 @@ def train(
     **settings,
 ) -> None:
     """Next-token loss, plus `class_loss` x the class loss of a linear head on the pooled vision.
-
-    The head stands for the pre-training that a real vision tower comes with, and is thrown away.
+    The head stands for a real vision tower's own pre-training; it is thrown away.
 
     Args:
         weights: how often each picture is drawn, in proportion.
         settings: of `training.run`.
     """
     prompt = model.config.num_query_tokens + 1  # image placeholders and the start token
-    chances, truth = torch.from_numpy(weights).double(), torch.from_numpy(labels)
+    chances, truth = torch.from_numpy(weights), torch.from_numpy(labels)
     model.add_module("head", nn.Linear(model.config.vision_config.hidden_size, len(CLASSES)))
 
     def loss_of(step: int) -> Tensor:

@@ -94,11 +94,11 @@ def as_target(
 
 
 def sample_captions() -> list[str]:
-    """Four looks of each of the ten classes, class by class."""
+    """Four looks of each of the ten classes, look by look."""
     return [
         f"a photo of {with_article(f'{look} {words[0]}')} on {with_article(ground)}"
-        for words in SYNONYMS
         for look, ground in LOOKS
+        for words in SYNONYMS
     ]
 
 

@@ -121,18 +121,15 @@ def train(
 ) -> None:
     """Noise prediction, each example weighted by min(SNR, 5) / SNR.
 
-    The weights (Hang et al. 2023, min-SNR) stop the nearly clean, hardly informative timesteps
-    from taking most of a short training. Timesteps are drawn one from each of `batch` equal
-    strata of the schedule, which lowers the gradient's variance and keeps them uniform.
+    The weights (Hang et al. 2023, min-SNR) stop nearly clean timesteps from taking most of a short
+    training. One timestep is drawn from each of `batch` equal strata: uniform, less variance.
 
     Args:
         mean, std: of the scaled posterior of z_0, which is sampled anew each time.
         text: states of the distinct captions; row 0 is the empty caption's.
-        dropout: share of examples that are trained without their caption.
-        settings: of `training.run`.
+        dropout: share of examples without their caption. settings: of `training.run`.
     """
     kept = scheduler().alphas_cumprod
-    steps = len(kept)
     ratio = kept / (1 - kept)
     weight = ratio.clamp(max=CLAMP) / ratio
 
@@ -141,7 +138,7 @@ def train(
         spread = torch.randn(mean[rows].shape, generator=generator)
         z = mean[rows].float() + std[rows].float() * spread
         strata = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
-        t = (strata * steps).long()
+        t = (strata * len(kept)).long()
         noise = torch.randn(z.shape, generator=generator)
         share = kept[t][:, None, None, None]
         dropped = torch.rand(batch, generator=generator) < dropout
