@@ -102,11 +102,11 @@ EDITS = {
     "classifiers.ra.n": (1, CLASSIFIERS),
     "classifiers.ra.m": (9, CLASSIFIERS),
     "classifiers.fill": ("mean", CLASSIFIERS),
-    "classifiers.strategy": ("two_phase", CLASSIFIERS),
-    "classifiers.phase2.share": (0.3, set()),  # read by strategy two_phase alone
-    "classifiers.phase2.lr_scale": (0.2, set()),
-    "classifiers.rsp.p": (0.5, CLASSIFIERS),
-    "classifiers.rsp.mode": ("append", CLASSIFIERS),
+    "classifiers.strategy": ("rsp", CLASSIFIERS),
+    "classifiers.phase2.share": (0.3, CLASSIFIERS),
+    "classifiers.phase2.lr_scale": (0.2, CLASSIFIERS),
+    "classifiers.rsp.p": (0.4, set()),  # read by strategy rsp alone
+    "classifiers.rsp.mode": ("append", set()),
     "judge.size": (20, JUDGE),
     "judge.updates": (4, JUDGE),
     "judge.batch_size": (4, JUDGE),

@@ -22,6 +22,8 @@ UNREAD_IMAGES = {
         "judge_per_class",
     ),
 }
+# Files of a model folder that are read; its card is not.
+MODEL_SUFFIXES = (".json", ".safetensors", ".txt", ".gz")
 TABLE1 = ("baseline", "faa", "aa", "ra", "syn", "faa+syn", "aa+syn", "ra+syn")
 
 
@@ -105,13 +107,8 @@ def own_captions(wildcards):
 def model_files(*models):
     """The files of models that are local folders, so that a changed model is noticed."""
     folders = [Path(config["models"][name]) for name in models]
-    return [
-        str(f)
-        for d in folders
-        if d.is_dir()
-        for f in sorted(d.rglob("*"))
-        if f.is_file()
-    ]
+    files = (f for d in folders if d.is_dir() for f in sorted(d.rglob("*")))
+    return [str(f) for f in files if f.suffix in MODEL_SUFFIXES]
 
 
 def shards(dataset, generator):
