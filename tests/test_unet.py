@@ -122,3 +122,17 @@ def test_written_unet_opens_in_diffusers(pool, tmp_path):
     assert sorted(p.name for p in folder.iterdir()) == ["config.json", name]
     for a, b in zip(back.parameters(), net.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_state_is_named_by_all_that_it_depends_on(tmp_path):
+    weights, read = tmp_path / "unet/weights", tmp_path / "input"
+    read.write_text("a")
+    first = finetune.state_file(weights, {"cfg": {"steps": 1}}, [str(read)])
+    assert first == finetune.state_file(weights, {"cfg": {"steps": 1}}, [str(read)])
+    assert first != finetune.state_file(weights, {"cfg": {"steps": 2}}, [str(read)])
+    read.write_text("b")
+    assert first != finetune.state_file(weights, {"cfg": {"steps": 1}}, [str(read)])
+    first.parent.mkdir()
+    first.write_text("state")
+    finetune.forget_states(weights)
+    assert not first.exists()

@@ -5,7 +5,7 @@ rule synthetic:
         captions=rules.captions.output[0],
         embeddings=rules.embeddings.output[0],
         bank=rules.banks.output[0],
-        unet=[rules.unet.output.config],
+        unet=rules.unet.output.config,
         weights=[rules.unet.output.weights],
         models=model_files("diffusion"),
     output:

@@ -31,12 +31,11 @@ def main(snakemake) -> None:
         pairs = zip(texts, names, strict=True)
         prompts = [captions.prompt(text, name, prefix=cfg["prefix"]) for text, name in pairs]
         print(f"{len(set(texts)):,} distinct captions of {len(texts):,} images")
-        columns = train.select(["image_id", "label", "class_name"]).append_column(
-            "caption", pa.array(texts, pa.string())
-        )
-        columns = columns.append_column("prompt", pa.array(prompts, pa.string()))
-        captioner = pa.array([source] * len(texts), pa.string())
-        shards.write(columns.append_column("captioner", captioner), snakemake.output[0])
+        table = train.select(["image_id", "label", "class_name"])
+        columns = {"caption": texts, "prompt": prompts, "captioner": [source] * len(texts)}
+        for name, values in columns.items():
+            table = table.append_column(name, pa.array(values, pa.string()))
+        shards.write(table, snakemake.output[0])
 
 
 if __name__ == "__main__":

@@ -1,12 +1,9 @@
 """unet: Stable Diffusion's U-Net fine-tuned on same-class pairs; loss curve and samples."""
 
-from pathlib import Path
-
 from accelerate import Accelerator
 from mvc import finetune, shards
 from mvc.diffusion import load_unet, load_vae, widen
 from mvc.hygiene import refuse_held_out
-from mvc.provenance import files_digest, settings_digest
 from mvc.stage import stage_log
 from safetensors.torch import load_file
 
@@ -24,9 +21,8 @@ def main(snakemake) -> None:
         unet = widen(base, vae.config.latent_channels)
         pool = finetune.make_pool(train, embeddings, bank, vae, cfg)
         trainer = finetune.make_trainer(unet, cfg, accelerator)
-        inputs = files_digest(*sorted(set(map(str, snakemake.input))))
-        key = settings_digest({"cfg": cfg, "code": snakemake.params.code, "inputs": inputs})
-        state = Path(out.weights).with_name(f".state-{key}.safetensors")
+        depends = {"cfg": cfg, "code": snakemake.params.code}
+        state = finetune.state_file(out.weights, depends, snakemake.input)
         drawing = finetune.drawing(cfg, vae, trainer.betas)
         losses = trainer.run(pool, state, finetune.show(cfg["steps"]), **drawing)
         if accelerator.is_main_process:
@@ -34,8 +30,7 @@ def main(snakemake) -> None:
             tuned = trainer.finish()
             finetune.write_samples(tuned, vae, embeddings, train, bank, cfg, png=out.samples)
             finetune.write_unet(tuned, weights=out.weights, config=out.config)
-            for old in state.parent.glob(".state-*.safetensors"):
-                old.unlink()
+            finetune.forget_states(out.weights)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """From a config section and the stages before to a trainer, and from its end to files."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +16,7 @@ from torch import Tensor
 from mvc.diffusion import cache_latents, load_solver
 from mvc.generate import Painter, Sampling
 from mvc.pairs import Pool
+from mvc.provenance import files_digest, settings_digest
 from mvc.recipes import from_table
 from mvc.shards import atomic, image_bytes
 from mvc.sheets import sample_sheet
@@ -75,6 +76,27 @@ def drawing(cfg: Mapping, vae, betas: DDPMScheduler) -> dict:
         "scaling_factor": vae.config.scaling_factor,
         "timesteps": betas.config.num_train_timesteps,
     }
+
+
+def state_file(weights: str | Path, depends: Mapping, inputs: Iterable[str]) -> Path:
+    """Where the resume state lies: named by all that the weights depend on.
+
+    An edit of settings, code or inputs gives another name, so that no stale state is taken up.
+
+    Args:
+        weights: the file that training will write.
+        depends: settings and digest of the code.
+        inputs: files read.
+    """
+    files = files_digest(*sorted(set(map(str, inputs))))
+    key = settings_digest({**depends, "inputs": files})
+    return Path(weights).with_name(f".state-{key}.safetensors")
+
+
+def forget_states(weights: str | Path) -> None:
+    """Remove all resume states: training is done."""
+    for state in Path(weights).parent.glob(".state-*.safetensors"):
+        state.unlink()
 
 
 def show(steps: int) -> Callable[[int, float], None]:

@@ -5,6 +5,7 @@ Axes: n images, c latent channels, y and x latent positions; s pixels a side.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import torch
@@ -12,7 +13,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from mvc.banks import materialise
-from mvc.diffusion import decode, encode
+from mvc.diffusion import decode, encode, load_solver, load_unet, load_vae
 from mvc.pixels import encode as encode_png
 from mvc.pixels import load
 from mvc.plans import Plan
@@ -111,6 +112,31 @@ def round_trip(
         pixels = load([files[row] for row in rows], size=side)
         latents = encode(vae, pixels, batch_size=len(rows))[0] * vae.config.scaling_factor
         yield decode(vae, latents.to(vae.device))[:real]
+
+
+def open_painter(
+    unet: str | Path,
+    embeddings: Mapping[str, Tensor],
+    *,
+    diffusion: str,
+    sampling: Sampling,
+    device: torch.device,
+) -> Painter:
+    """Open the models: a U-Net, fine-tuned or not, and the rest of its Stable Diffusion.
+
+    Args:
+        unet: folder or hub name of the U-Net.
+        embeddings: `tokens` (k, m, d) and `null` (m, d).
+        diffusion: Stable Diffusion's folder or hub name, for the VAE and the noise schedule.
+    """
+    return Painter(
+        unet=load_unet(unet, text_width=embeddings["tokens"].shape[2], device=device),
+        vae=load_vae(diffusion, device=device),
+        solver=load_solver(diffusion),
+        tokens=embeddings["tokens"],
+        null=embeddings["null"],
+        sampling=sampling,
+    )
 
 
 def sampling(cfg: Mapping) -> Sampling:

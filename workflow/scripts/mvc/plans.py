@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from mvc import shards
+from mvc.provenance import files_digest
 from mvc.recipes import Recipes, from_table, unmixed
 from mvc.synthetic import bounds, choose_sources, noise_seed
 
@@ -94,6 +95,20 @@ def to_table(
         guidance=pa.array([guidance] * n, pa.string()),
         steps=pa.array([steps] * n, pa.int32()),
     )
+
+
+def provenance(cfg: Mapping, weights: Sequence[str]) -> dict:
+    """What all images of a set share: the generator's weights, the guidance, the solver's steps.
+
+    Args:
+        cfg: the section `synthetic`, with `diffusion`.
+        weights: files of the weights; none where they are on a hub, whose name then stands.
+    """
+    return {
+        "digest": files_digest(*weights) if weights else cfg["diffusion"],
+        "guidance": f"{cfg['guidance']} {cfg['scale']}",
+        "steps": cfg["steps"],
+    }
 
 
 def real_table(extra: pa.Table, bank_labels: Sequence[int], *, shard: int, shards: int) -> pa.Table:
