@@ -8,6 +8,7 @@ rule banks:
         "logs/{dataset}/banks.log",
     benchmark:
         "results/benchmarks/{dataset}/banks.tsv"
+    priority: 1
     conda:
         "../../envs/mvc.yaml"
     threads: 1

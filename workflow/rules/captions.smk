@@ -10,9 +10,10 @@ rule captions:
         "logs/{dataset}/captions.log",
     benchmark:
         "results/benchmarks/{dataset}/captions.tsv"
+    priority: 1
     conda:
         "../../envs/mvc.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=16_000,
         gpu=1,

@@ -8,9 +8,10 @@ rule embeddings:
         "logs/{dataset}/embeddings.log",
     benchmark:
         "results/benchmarks/{dataset}/embeddings.tsv"
+    priority: 1
     conda:
         "../../envs/mvc.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=8_000,
         gpu=1,

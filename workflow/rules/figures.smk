@@ -35,7 +35,7 @@ rule figure2:
         "results/benchmarks/figures/figure2.tsv"
     conda:
         "../../envs/mvc.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=16_000,
         gpu=1,

@@ -13,7 +13,7 @@ rule images:
         "results/benchmarks/{dataset}/images.tsv"
     conda:
         "../../envs/mvc.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=2000,
     params:

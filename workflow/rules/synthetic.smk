@@ -17,6 +17,7 @@ rule synthetic:
         "logs/{dataset}/synthetic/finetuned/{shard}-of-{shards}.log",
     benchmark:
         "results/benchmarks/{dataset}/synthetic/finetuned/{shard}-of-{shards}.tsv"
+    priority: 1
     conda:
         "../../envs/mvc.yaml"
     threads: 1

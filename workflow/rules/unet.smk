@@ -15,9 +15,10 @@ rule unet:
         "logs/{dataset}/unet.log",
     benchmark:
         "results/benchmarks/{dataset}/unet.tsv"
+    priority: 1
     conda:
         "../../envs/mvc.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=32_000,
         gpu=1,
