@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from mvc.settings import faults
+from mvc.settings import faults, missing_files
 
 REPO = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((REPO / "config/config.yaml").read_text(encoding="utf-8"))
@@ -82,3 +82,20 @@ def test_every_key_is_explained():
     sections = [i for i, line in enumerate(lines) if re.match(r"^\w+:", line)]
     for i in sections:
         assert lines[i - 1].startswith("#"), lines[i]
+
+
+def test_what_is_named_must_be_there(tmp_path, monkeypatch):
+    """Found before a run: a stage that fails takes its finished results with it."""
+    monkeypatch.chdir(tmp_path)
+    config = edited("datasets.mine", {"loader": "imagefolder", "path": "fotos"})
+    config["datasets"]["other"] = {"loader": "imagefolder", "path": None}
+    config["captions"]["file"] = "own.csv"
+    config["models"]["captioner"] = "Salesforce/blip2-opt-2.7b"
+    lines = missing_files(config)
+    assert sum("models." in line for line in lines) == 2
+    assert any("models.clip = 'resources/miniature/clip': no such folder" in s for s in lines)
+    assert any("datasets.mine.path = 'fotos': no such folder" in line for line in lines)
+    assert any("datasets.other.path = None: no such folder" in line for line in lines)
+    assert any("captions.file = 'own.csv' (mine): no such file" in line for line in lines)
+    monkeypatch.chdir(REPO)
+    assert missing_files(CONFIG) == []

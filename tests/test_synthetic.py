@@ -133,16 +133,17 @@ def test_images_are_stored_at_the_data_sets_size():
     pixels = torch.zeros(2, 3, 28, 28, dtype=torch.uint8)
     files = encode(pixels, grayscale=True)
     assert synthetic.native_side(files, resolution=32) == 28
+    assert synthetic.native_side(files, resolution=16) == 16
     files += encode(pixels[..., :20], grayscale=True)
     assert synthetic.native_side(files, resolution=32) == 32
 
 
 def test_real_images_in_a_sets_place(world):
     extra = world["train"]
-    table = plans.real_table(extra, [0, 0, 1], shard=0, shards=1)
+    table = plans.real_table(extra, extra, [0, 0, 1], shard=0, shards=1)
     assert table["image_id"].to_pylist() == ["train/0", "train/1", "train/3"]
-    with pytest.raises(ValueError, match="class 1 has 2 further real images.*need 3"):
-        plans.real_table(extra, [1, 1, 1], shard=0, shards=1)
+    with pytest.raises(ValueError, match="class 'dog' has 2 further real images.*need 3"):
+        plans.real_table(extra, extra, [1, 1, 1], shard=0, shards=1)
 
 
 def test_round_trip_is_the_vae_alone(world):

@@ -10,7 +10,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from mvc.folders import tree_digest
 from mvc.provenance import code_digest
-from mvc.settings import faults
+from mvc.settings import faults, missing_files
 
 # Keys of the section `images` that a loader does not read.
 UNREAD_IMAGES = {
@@ -24,20 +24,22 @@ UNREAD_IMAGES = {
 }
 # Files of a model folder that are read; its card is not.
 MODEL_SUFFIXES = (".json", ".safetensors", ".txt", ".gz")
+# Generators whose images are further real ones.
+REAL = ("real", "round_trip")
 TABLE1 = ("baseline", "faa", "aa", "ra", "syn", "faa+syn", "aa+syn", "ra+syn")
 
 
-def checked(settings, schema):
-    """The settings, if they keep to a schema; else all their faults in one error."""
+def checked(settings, schema, more=lambda settings: []):
+    """The settings, if they keep to a schema and to more; else all their faults in one error."""
     text = (Path(workflow.basedir) / "workflow/schemas" / schema).read_text(
         encoding="utf-8"
     )
-    if lines := faults(settings, yaml.safe_load(text)):
+    if lines := faults(settings, yaml.safe_load(text)) or more(settings):
         raise WorkflowError("\n  ".join(["The configuration has faults:", *lines]))
     return settings
 
 
-config = checked(config, "config.schema.yaml")
+config = checked(config, "config.schema.yaml", missing_files)
 
 
 wildcard_constraints:
@@ -148,8 +150,14 @@ def extra_images(wildcards):
     return shards(wildcards.dataset, arm["extra"]) if arm["extra"] else []
 
 
+def has_extra(dataset):
+    """Whether a data set can have further real images: a folder of which all are used has none."""
+    folder = config["datasets"][dataset]["loader"] == "imagefolder"
+    return not folder or merged("images", dataset)["labels_per_class"] is not None
+
+
 def runs(wanted):
-    """The classifier runs of all data sets whose arm is wanted."""
+    """The classifier runs of all data sets whose arm is wanted and possible."""
     return [
         f"results/{dataset}/classifiers/{model}/{arm}/{seed}.json"
         for dataset in config["datasets"]
@@ -157,6 +165,7 @@ def runs(wanted):
         for model in section["models"]
         for arm in section["arms"]
         if wanted(arm)
+        and (section["arms"][arm]["extra"] not in REAL or has_extra(dataset))
         for seed in section["seeds"]
     ]
 

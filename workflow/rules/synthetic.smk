@@ -64,6 +64,7 @@ rule pretrained:
 rule real:
     input:
         extra=rules.images.output.extra,
+        train=rules.images.output.train,
         bank=rules.banks.output[0],
         models=model_files("diffusion"),
     output:

@@ -13,7 +13,9 @@ def main(snakemake) -> None:
     with stage_log(snakemake):
         labels = shards.read(snakemake.input.bank, ["label"])["label"].to_pylist()
         extra = shards.read(snakemake.input.extra)
-        table = plans.real_table(extra, labels, shard=int(names.shard), shards=int(names.shards))
+        train = shards.read(snakemake.input.train, ["label", "class_name"])
+        part = {"shard": int(names.shard), "shards": int(names.shards)}
+        table = plans.real_table(extra, train, labels, **part)
         if names.generator == "round_trip":
             files = shards.image_bytes(table)
             side = native_side(files, resolution=cfg["resolution"])

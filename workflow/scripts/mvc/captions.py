@@ -1,5 +1,6 @@
 """Captions of images with BLIP-2, each made a prompt that names its class (Section 3.2)."""
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -86,12 +87,17 @@ def own_captions(path: str | Path, image_ids: Sequence[str]) -> list[str]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"captions.file = {path}: no such file")
-    frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=str)
+    frame = (
+        pd.read_parquet(path)
+        if path.suffix == ".parquet"
+        else pd.read_csv(path, dtype=str, keep_default_na=False)
+    )
     if absent := {"image_id", "caption"} - set(frame.columns):
         raise ValueError(f"captions.file = {path}: no column {', '.join(sorted(absent))}")
     if repeated := sorted(frame["image_id"][frame["image_id"].duplicated()]):
         raise ValueError(f"captions.file = {path}: {repeated[0]} has more than one caption")
-    texts = dict(zip(frame["image_id"], frame["caption"].fillna(""), strict=True))
+    names = [unicodedata.normalize("NFC", name) for name in frame["image_id"]]
+    texts = dict(zip(names, frame["caption"].fillna(""), strict=True))
     if missing := [i for i in image_ids if i not in texts]:
         raise ValueError(
             f"captions.file = {path}: no caption for {len(missing):,} of {len(image_ids):,} "

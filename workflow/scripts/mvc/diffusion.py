@@ -8,10 +8,14 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
+from diffusers.utils import logging
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from mvc.pixels import load as load_pixels
+
+# The fine-tuned U-Net's config has a key that diffusers does not know, and warns of at each load.
+logging.set_verbosity_error()
 
 # How e_I enters the U-Net, kept in the checkpoint's config: the mode of the VAE's posterior, not
 # multiplied by its scaling factor, as InstructPix2Pix does.

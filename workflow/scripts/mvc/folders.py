@@ -70,15 +70,18 @@ def text(name: str | Path) -> str:
 
 
 def tree_digest(root: str | Path) -> str:
-    """Hash the names, sizes and modification times under a folder, or of one file.
+    """Hash the names, sizes and modification times under a folder, or of one file; none hidden.
 
     Cheap enough to be asked at each start; "" where there is nothing.
     """
     root = Path(root)
     lines = []
     for file in [root] if root.is_file() else _files(root):
+        name = file.relative_to(root)
+        if any(part.startswith(".") for part in name.parts):
+            continue  # a file manager's own; no image
         status = file.stat() if file.exists() else file.lstat()
-        lines.append(b"%b\0%d\0%d" % (os.fsencode(file), status.st_size, status.st_mtime_ns))
+        lines.append(b"%b\0%d\0%d" % (os.fsencode(name), status.st_size, status.st_mtime_ns))
     return hashlib.sha256(b"\0".join(lines)).hexdigest()[:12] if lines else ""
 
 

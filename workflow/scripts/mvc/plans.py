@@ -104,14 +104,17 @@ def provenance(cfg: Mapping, weights: Sequence[str]) -> dict:
         cfg: the section `synthetic`, with `diffusion`.
         weights: files of the weights; none where they are on a hub, whose name then stands.
     """
+    scales = [cfg["scale"], cfg["image_scale"]] if cfg["guidance"] == "ip2p" else [cfg["scale"]]
     return {
         "digest": files_digest(*weights) if weights else cfg["diffusion"],
-        "guidance": f"{cfg['guidance']} {cfg['scale']}",
+        "guidance": " ".join(map(str, [cfg["guidance"], *scales])),
         "steps": cfg["steps"],
     }
 
 
-def real_table(extra: pa.Table, bank_labels: Sequence[int], *, shard: int, shards: int) -> pa.Table:
+def real_table(
+    extra: pa.Table, train: pa.Table, bank_labels: Sequence[int], *, shard: int, shards: int
+) -> pa.Table:
     """The further real images of one shard: as many a class as the bank has entries.
 
     Raises:
@@ -119,13 +122,16 @@ def real_table(extra: pa.Table, bank_labels: Sequence[int], *, shard: int, shard
     """
     wanted: Mapping[int, int] = {y: list(bank_labels).count(y) for y in sorted(set(bank_labels))}
     labels = extra["label"].to_pylist()
+    names = dict(zip(train["label"].to_pylist(), train["class_name"].to_pylist(), strict=True))
     rows: list[int] = []
     for label, count in wanted.items():
         members = [row for row, other in enumerate(labels) if other == label]
         if len(members) < count:
             raise ValueError(
-                f"class {label} has {len(members)} further real images, the diagnostic arms need "
-                f"{count}; raise extra_per_class of the data set or lower banks.per_real"
+                f"class {names[label]!r} has {len(members)} further real images, the arms with "
+                f"real ones need {count}; raise images.extra_per_class (imagefolder: lower "
+                "images.labels_per_class), lower banks.per_real, or take the arms ra+real and "
+                "ra+roundtrip out of classifiers.arms"
             )
         rows += members[:count]
     indices = bounds(len(rows), shard, shards)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 
 from jsonschema import Draft202012Validator, ValidationError
 
@@ -13,6 +14,29 @@ def faults(config: Mapping, schema: Mapping) -> list[str]:
     if not lines and "datasets" in config:
         lines = _across(config)
     return list(dict.fromkeys(lines))
+
+
+def missing_files(config: Mapping) -> list[str]:
+    """Folders and files that the configuration names and that are not there, one line each.
+
+    Found before anything runs, since a stage that fails takes its finished results with it.
+    """
+    lines = []
+    for name, value in config["models"].items():
+        local = value.count("/") > 1 or value.startswith((".", "/", "~"))
+        if local and not Path(value).is_dir():
+            lines.append(f"models.{name} = {value!r}: no such folder")
+    for name, own in config["datasets"].items():
+        path = own["path"]
+        if own["loader"] == "imagefolder" and not (path and Path(path).is_dir()):
+            lines.append(
+                f"datasets.{name}.path = {path!r}: no such folder; name the one that holds a "
+                "folder of images for each class"
+            )
+        captions = {**config["captions"], **own.get("captions", {})}["file"]
+        if captions and not Path(captions).is_file():
+            lines.append(f"captions.file = {captions!r} ({name}): no such file")
+    return lines
 
 
 def _lines(error: ValidationError, schema: Mapping) -> Iterator[str]:

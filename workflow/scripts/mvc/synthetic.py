@@ -122,9 +122,9 @@ def resize(pixels: UInt8[Tensor, "n 3 h w"], size: int) -> UInt8[Tensor, "n 3 s 
 
 
 def native_side(files: Iterable[bytes], *, resolution: int) -> int:
-    """Side in pixels at which images are stored: the data set's, or the generator's resolution.
+    """Side in pixels at which images are stored: the data set's, the generator's at most.
 
     The data set's is the shorter side of its images, where all of them share it.
     """
     sides = {min(decode(data).size) for data in files}
-    return sides.pop() if len(sides) == 1 else resolution
+    return min(*sides, resolution) if len(sides) == 1 else resolution
