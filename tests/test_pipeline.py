@@ -105,3 +105,10 @@ def test_missing_model_folder_names_the_key(built):
     )
     assert "models.captioner = nowhere" in said
     assert (built / "results/tables/table1.csv").is_file()
+
+
+def test_a_folder_of_which_all_images_are_used_has_no_further_real_ones(built):
+    """The arms that need them are left out, and every target can still be made."""
+    edit = 'images={"labels_per_class": null}'
+    rules = planned(built, "all", "--config", edit)
+    assert {"images", "unet", "synthetic", "diagnostics"} <= set(rules) and "real" not in rules
