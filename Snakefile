@@ -17,8 +17,6 @@ include: "workflow/rules/classifiers.smk"  # images + synthetic      -> classifi
 include: "workflow/rules/tables.smk"  # classifiers             -> tables/table1.csv
 include: "workflow/rules/quality.smk"  # images + synthetic      -> tables/quality.csv
 include: "workflow/rules/figures.smk"  # images + synthetic      -> figures/*.png
-
-
 include: "workflow/rules/miniature.smk"  # Fashion-MNIST           -> the miniature models
 
 

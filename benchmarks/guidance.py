@@ -7,9 +7,7 @@ At image scale 1 the three-branch StableDiffusionInstructPix2PixPipeline compute
 """
 
 import argparse
-import statistics
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -19,6 +17,7 @@ import torch
 from diffusers import StableDiffusionInstructPix2PixPipeline
 from mvc.diffusion import encode, load_solver, load_unet, load_vae, widen
 from mvc.synthetic import initial_noise, sample
+from race import race
 
 MINIATURE = ROOT / "resources/miniature"
 
@@ -95,16 +94,13 @@ def main() -> None:
     print(f"largest difference of the latents: {difference:.1e} of their largest value")
     if difference > 1e-3:
         raise SystemExit("the two guidances disagree; nothing was timed")
-    times: dict[str, list[float]] = {"2 branches": [], "3 branches": []}
-    for _ in range(options.repeats):
-        for name, run in (("2 branches", two), ("3 branches", three)):
-            start = time.perf_counter()
-            run().sum().item()
-            times[name].append(time.perf_counter() - start)
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    for name, seconds in medians.items():
-        print(f"{name} {seconds:7.2f} s for {n} images of {options.steps} steps")
-    print(f"two branches: {medians['3 branches'] / medians['2 branches']:.2f} x faster")
+    race(
+        two,
+        three,
+        names=("two branches", "three branches"),
+        repeats=options.repeats,
+        of=f"{n} images of {options.steps} steps",
+    )
 
 
 if __name__ == "__main__":

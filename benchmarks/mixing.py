@@ -4,9 +4,7 @@ python benchmarks/mixing.py [--captions 50 --recipes 256 --width 768]
 """
 
 import argparse
-import statistics
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow/scripts"))
@@ -14,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow/scripts"))
 import torch
 from mvc.banks import materialise, mix
 from mvc.recipes import from_rows
+from race import race
 
 
 def literal(tokens: torch.Tensor, rows: list[dict]) -> torch.Tensor:
@@ -51,20 +50,13 @@ def main() -> None:
     recipes = type(table)(*(getattr(table, f).to(device) for f in ("base", "coarse", "fine")))
     if not torch.equal(literal(tokens, rows), materialise(tokens, recipes)):
         raise SystemExit("the two disagree; nothing was timed")
-    ways = {
-        "literal": lambda: literal(tokens, rows),
-        "materialise": lambda: materialise(tokens, recipes),
-    }
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(options.repeats):
-        for name, run in ways.items():
-            start = time.perf_counter()
-            run().sum().item()
-            times[name].append(time.perf_counter() - start)
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    for name, seconds in medians.items():
-        print(f"{name:12} {1000 * seconds:8.1f} ms for {options.recipes} embeddings, equal bits")
-    print(f"materialise: {medians['literal'] / medians['materialise']:.2f} x faster")
+    race(
+        lambda: materialise(tokens, recipes),
+        lambda: literal(tokens, rows),
+        names=("materialise", "literal"),
+        repeats=options.repeats,
+        of=f"{options.recipes} embeddings, equal bits",
+    )
 
 
 if __name__ == "__main__":

@@ -8,9 +8,8 @@ size, taking turns in one run.
 """
 
 import argparse
-import statistics
+import itertools
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +23,7 @@ from mvc.diffusion import encode, load_unet, load_vae, widen
 from mvc.pairs import Batch, Pool, draw
 from mvc.recipes import unmixed
 from mvc.unet import Trainer
+from race import race
 
 MINIATURE = ROOT / "resources/miniature"
 
@@ -74,12 +74,15 @@ def main() -> None:
     drawing |= dict(dropout={"text": 0.05, "image": 0.05, "both": 0.05}, timesteps=1000)
     factor = vae.config.scaling_factor
 
-    def cached(step: int) -> None:
-        batch = draw(pool, step=step, scaling_factor=factor, **drawing)
+    steps = itertools.count()
+
+    def cached() -> None:
+        batch = draw(pool, step=next(steps), scaling_factor=factor, **drawing)
         trainer.update(batch.rows(slice(None), device))
 
-    def encoding(step: int) -> None:
-        batch = draw(pool, step=step, scaling_factor=factor, **drawing).rows(slice(None), device)
+    def encoding() -> None:
+        batch = draw(pool, step=next(steps), scaling_factor=factor, **drawing)
+        batch = batch.rows(slice(None), device)
         rows = torch.randint(n, (2, options.batch))
         with accelerator.autocast():
             latents, _ = encode(vae, pixels[rows[0]], batch_size=options.batch)
@@ -89,21 +92,13 @@ def main() -> None:
         fresh = (latents, image, text.float(), batch.noise, batch.timestep)
         trainer.update(Batch(*(tensor.clone() for tensor in fresh)))
 
-    times: dict[str, list[float]] = {"cached": [], "encoding": []}
-    for step in range(options.steps + 3):
-        for name, run in (("cached", cached), ("encoding", encoding)):
-            if bf16:
-                torch.cuda.synchronize()
-            start = time.perf_counter()
-            run(step)
-            if bf16:
-                torch.cuda.synchronize()
-            if step >= 3:  # the first steps warm up
-                times[name].append(time.perf_counter() - start)
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    for name, seconds in medians.items():
-        print(f"{name:9} {1000 * seconds:8.1f} ms a step of {options.batch} pairs")
-    print(f"cached latents and text: {medians['encoding'] / medians['cached']:.2f} x faster")
+    race(
+        cached,
+        encoding,
+        names=("cached", "encoding"),
+        repeats=options.steps,
+        of=f"a step of {options.batch} pairs",
+    )
 
 
 if __name__ == "__main__":
