@@ -23,9 +23,9 @@ def missing_files(config: Mapping) -> list[str]:
     """
     lines = []
     for name, value in config["models"].items():
-        local = value.count("/") > 1 or value.startswith((".", "/", "~"))
-        if local and not Path(value).is_dir():
-            lines.append(f"models.{name} = {value!r}: no such folder")
+        hub = value.count("/") == 1 and not value.startswith((".", "/", "~"))
+        if not hub and not Path(value).is_dir():
+            lines.append(f"models.{name} = {value!r}: no such folder, and no owner/name of a hub")
     for name, own in config["datasets"].items():
         path = own["path"]
         if own["loader"] == "imagefolder" and not (path and Path(path).is_dir()):
