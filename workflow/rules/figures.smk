@@ -13,7 +13,7 @@ rule figure1:
     conda:
         "../../envs/mvc.yaml"
     params:
-        cfg=config["figures"],
+        cfg={key: config["figures"][key] for key in ("classes", "images", "cell")},
         code=code("figure1.py"),
     script:
         "../scripts/figure1.py"
