@@ -39,7 +39,19 @@ def checked(settings, schema, more=lambda settings: []):
     return settings
 
 
+def ordered(value):
+    """A value with the keys of its dicts sorted, at every depth: Snakemake compares their text."""
+    if isinstance(value, dict):
+        return {key: ordered(value[key]) for key in sorted(value)}
+    return value
+
+
 config = checked(config, "config.schema.yaml", missing_files)
+for section in config:  # data sets keep their order, which is that of the tables' rows
+    if section != "datasets":
+        config[section] = ordered(config[section])
+for dataset in config["datasets"]:
+    config["datasets"][dataset] = ordered(config["datasets"][dataset])
 
 
 wildcard_constraints:
