@@ -21,7 +21,7 @@ def main(snakemake) -> None:
         print(f"{len(texts):,} distinct of {len(prompts):,} prompts; {truncated:,} truncated")
         tensors = {"tokens": states[index], "null": states[-1].clone(), "n_tokens": n_tokens}
         with shards.atomic(snakemake.output[0]) as temporary:
-            save_file(tensors, temporary, {"clip": cfg["clip"], "truncated": str(truncated)})
+            save_file(tensors, temporary, {"clip": cfg["clip"]})  # one: several are not in order
             temporary.chmod(0o644)
 
 

@@ -23,7 +23,7 @@ def main(snakemake) -> None:
             learning_rate=cfg["learning_rate"],
             weight_decay=cfg["weight_decay"],
             seed=cfg["seed"],
-            progress=lambda steps: progress(steps, total=cfg["updates"], unit="update"),
+            progress=lambda steps: progress(steps, total=cfg["updates"], unit="updates"),
         )
         fitted = (judge.predict(trained, images) == data.labels).double().mean()
         print(f"{len(images):,} images of split {split}; {100 * fitted:.1f} % of them fitted")

@@ -65,7 +65,7 @@ def imagefolder(cfg: dict, key: str, threads: int) -> tuple[tuple[str, ...], lis
         raise ValueError(f"{key}.path = {root}: no image in a class folder")
     with ThreadPoolExecutor(max(threads, 1)) as pool:
         looks = pool.map(look, (entry.path for entry in entries))
-        looks = list(progress(looks, total=len(entries), unit="image"))
+        looks = list(progress(looks, total=len(entries), unit="images"))
     bad = [f"{e.image_id}: {x.problem}" for e, x in zip(entries, looks, strict=True) if x.problem]
     if bad and cfg["unreadable"] == "error":
         raise ValueError(_refusal(bad, len(entries), key))
