@@ -11,7 +11,6 @@ to write them, so that memory does not grow with the data set.
 """
 
 import itertools
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -72,10 +71,7 @@ def write_split(built: Built, split: str, path: str | Path) -> None:
     """Write one split's image table in row groups of bounded size."""
     batches = _batches(built.splits[split], built.classes)
     first = next(batches)
-    features = {field.name: {"dtype": str(field.type), "_type": "Value"} for field in first.schema}
-    features["image"] = {"_type": "Image"}  # so that Hugging Face `datasets` shows pictures
-    info = json.dumps({"info": {"features": features}})
-    schema = first.schema.with_metadata({"huggingface": info})
+    schema = shards.marked(first.schema)
     with shards.atomic(path) as temporary:
         with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
             for batch in itertools.chain([first], batches):

@@ -37,11 +37,15 @@ def atomic(path: str | Path) -> Iterator[Path]:
 def write(table: pa.Table, path: str | Path) -> None:
     """Write a table as Parquet (zstd); an `image` column is marked as a Hugging Face Image."""
     if "image" in table.column_names:
-        features = {name: _feature(table.schema.field(name)) for name in table.column_names}
-        info = json.dumps({"info": {"features": features}})
-        table = table.replace_schema_metadata({"huggingface": info})
+        table = table.cast(marked(table.schema))
     with atomic(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
+
+
+def marked(schema: pa.Schema) -> pa.Schema:
+    """A schema that tells Hugging Face `datasets` to open the column `image` as pictures."""
+    features = {field.name: _feature(field) for field in schema}
+    return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
 
 
 def read(paths: str | Path | Sequence[str | Path], columns: list[str] | None = None) -> pa.Table:
