@@ -13,19 +13,20 @@ include: "workflow/rules/embeddings.smk"  # captions                -> (K, 77, d
 include: "workflow/rules/banks.smk"  # embeddings              -> bank.parquet, mixing recipes
 include: "workflow/rules/unet.smk"  # images + bank           -> fine-tuned U-Net
 include: "workflow/rules/synthetic.smk"  # U-Net + bank + images   -> synthetic/*/*.parquet
+include: "workflow/rules/augmented.smk"  # images + synthetic      -> augmented/, to train on
+include: "workflow/rules/policies.smk"  # images                  -> policies/*.json
 include: "workflow/rules/classifiers.smk"  # images + synthetic      -> classifiers/*/*/*.json
-include: "workflow/rules/tables.smk"  # classifiers             -> tables/table1.csv
+include: "workflow/rules/tables.smk"  # classifiers             -> tables/table{1..5}.*
 include: "workflow/rules/quality.smk"  # images + synthetic      -> tables/quality.csv
 include: "workflow/rules/figures.smk"  # images + synthetic      -> figures/*.png
+include: "workflow/rules/estimate.smk"  # configuration           -> estimate.md
 include: "workflow/rules/miniature.smk"  # Fashion-MNIST           -> the miniature models
 
 
 rule all:
     default_target: True
     input:
-        "results/tables/table1.csv",
+        tables_wanted(),
         "results/tables/diagnostics.csv",
         "results/tables/quality.csv",
-        "results/figures/figure1.png",
-        "results/figures/figure2.png",
     localrule: True

@@ -1,7 +1,10 @@
-"""Tiny raw data sets that tests write: IDX files and image folders."""
+"""Tiny raw data sets that tests write, each in its own real format."""
 
 import gzip
 import io
+import pickle
+import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +76,170 @@ def folder(root: Path, counts: dict[str, int], *, start: int = 0) -> Path:
             put(root / name / f"{i}.png", picture(seed))
             seed += 1
     return root
+
+
+def zip_of(path: Path, files: dict[str, bytes]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+def tar_of(path: Path, files: dict[str, bytes]) -> Path:
+    """A tar; gzipped if its name says so."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w:gz" if path.suffix.lower() in (".gz", ".tgz") else "w") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+class Python2(pickle._Pickler):
+    """Writes pickles as Python 2 did, in which CIFAR is published: text and bytes are one."""
+
+    dispatch = pickle._Pickler.dispatch.copy()
+
+    def save_text(self, value):
+        data = value.encode() if isinstance(value, str) else value
+        self.write(pickle.BINSTRING + len(data).to_bytes(4, "little") + data)
+        self.memoize(value)
+
+    def save_global(self, value, name=None):
+        module = "numpy" if isinstance(value, type) else "numpy.core.multiarray"
+        self.write(pickle.GLOBAL + f"{module}\n{value.__name__}\n".encode())
+        self.memoize(value)
+
+    dispatch[str] = dispatch[bytes] = save_text
+    dispatch[type] = dispatch[type(len)] = save_global
+
+
+def python2_pickle(value: object) -> bytes:
+    buffer = io.BytesIO()
+    Python2(buffer, protocol=2).dump(value)
+    return buffer.getvalue()
+
+
+def cifar_arrays(n: int, k: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """n distinct images as CIFAR's rows of 3,072 bytes, and their labels 0..k-1 in turn."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (n, 3072), dtype=np.uint8)
+    return pixels, np.arange(n) % k
+
+
+def cifar10(*, binary: bool = False, n: int = 20) -> dict[str, bytes]:
+    """The files of CIFAR-10, with n images a batch, by name in its archive."""
+    names = [f"class_{i}" for i in range(10)]
+    files = {}
+    for i, name in enumerate([*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]):
+        pixels, labels = cifar_arrays(n, 10, seed=i)
+        if binary:
+            rows = np.concatenate([labels[:, None].astype(np.uint8), pixels], axis=1)
+            files[f"cifar-10-batches-bin/{name}.bin"] = rows.tobytes()
+        else:
+            batch = {"batch_label": f"batch {i}", "labels": labels.tolist(), "data": pixels,
+                     "filenames": [f"{j}.png" for j in range(n)]}  # fmt: skip
+            files[f"cifar-10-batches-py/{name}"] = python2_pickle(batch)
+    if binary:
+        files["cifar-10-batches-bin/batches.meta.txt"] = "\n".join([*names, ""]).encode()
+    else:
+        meta = {"num_cases_per_batch": n, "label_names": names, "num_vis": 3072}
+        files["cifar-10-batches-py/batches.meta"] = python2_pickle(meta)
+    return files
+
+
+def cifar100(*, binary: bool = False, n: int = 300) -> dict[str, bytes]:
+    """The files of CIFAR-100, n training and n / 3 test images; coarse labels 0..19."""
+    names = {"coarse": [f"group_{i}" for i in range(20)], "fine": [f"a_b_{i}" for i in range(100)]}
+    files = {}
+    for part, m in (("train", n), ("test", n // 3)):
+        pixels, fine = cifar_arrays(m, 100, seed=m)
+        if binary:
+            labels = np.stack([fine % 20, fine], axis=1).astype(np.uint8)
+            rows = np.concatenate([labels, pixels], axis=1)
+            files[f"cifar-100-binary/{part}.bin"] = rows.tobytes()
+        else:
+            batch = {"filenames": [f"{j}.png" for j in range(m)], "batch_label": part,
+                     "fine_labels": fine.tolist(), "coarse_labels": (fine % 20).tolist(),
+                     "data": pixels}  # fmt: skip
+            files[f"cifar-100-python/{part}"] = python2_pickle(batch)
+    if binary:
+        for kind, lines in names.items():
+            text = "\n".join([*lines, ""]).encode()
+            files[f"cifar-100-binary/{kind}_label_names.txt"] = text
+    else:
+        meta = {f"{kind}_label_names": lines for kind, lines in names.items()}
+        files["cifar-100-python/meta"] = python2_pickle(meta)
+    return files
+
+
+TINY_WORDS = {
+    "n02124075": "Egyptian cat",
+    "n02963159": "cardigan",
+    "n02113186": "cardigan, Cardigan Welsh corgi",
+    "n99999999": "not among the chosen",
+}
+
+
+def tiny_imagenet(n: int = 4) -> dict[str, bytes]:
+    """The files of Tiny ImageNet for three classes, n training and n / 2 test images each."""
+    top, ids, seed = "tiny-imagenet-200", list(TINY_WORDS)[:3], 0
+    words = "".join(f"{i}\t{name}\n" for i, name in TINY_WORDS.items())
+    files = {f"{top}/wnids.txt": "\n".join(ids).encode(), f"{top}/words.txt": words.encode()}
+    notes, k = [], 0
+    for i in ids:
+        files[f"{top}/train/{i}/{i}_boxes.txt"] = b"0.JPEG\t0\t0\t9\t9\n"
+        for j in range(n):
+            files[f"{top}/train/{i}/images/{i}_{j}.JPEG"] = picture(seed, suffix="JPEG")
+            seed += 1
+        for _ in range(n // 2):
+            files[f"{top}/val/images/val_{k}.JPEG"] = picture(seed, suffix="JPEG")
+            notes.append(f"val_{k}.JPEG\t{i}\t0\t0\t9\t9\n")
+            seed, k = seed + 1, k + 1
+    files[f"{top}/test/images/test_0.JPEG"] = picture(seed, suffix="JPEG")
+    return files | {f"{top}/val/val_annotations.txt": "".join(notes).encode()}
+
+
+def caltech101(n: int = 5) -> dict[str, bytes]:
+    """The class folders of Caltech-101, three of them and the background, n images each."""
+    names = ("BACKGROUND_Google", "Faces_easy", "accordion", "yin_yang")
+    return {
+        f"101_ObjectCategories/{name}/image_{j + 1:04}.jpg": picture(100 * i + j, suffix="JPEG")
+        for i, name in enumerate(names)
+        for j in range(n)
+    }
+
+
+def slice_file(path: Path, label: int, patient: str, pixels: np.ndarray) -> Path:
+    """A MATLAB 7.3 file as MATLAB writes it: HDF5 behind a block of 512 bytes, columns first."""
+    import h5py
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w", userblock_size=512) as file:
+        group = file.create_group("cjdata")
+        group.attrs["MATLAB_class"] = np.bytes_("struct")
+        codes = np.array([[ord(letter)] for letter in patient], np.uint16)
+        border = np.zeros((1, 8))
+        for name, value in (
+            ("PID", codes),
+            ("image", pixels.T.astype(np.int16)),
+            ("label", np.array([[float(label)]])),
+            ("tumorBorder", border),
+            ("tumorMask", np.zeros_like(pixels.T, np.uint8)),
+        ):
+            group.create_dataset(name, data=value)
+    with open(path, "r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\0\2IM")
+    return path
+
+
+def slices(folder: Path, patients: dict[str, tuple[int, int]]) -> Path:
+    """Slices by patient: label and number; numbered as the published ones, 1.mat and on."""
+    number = 0
+    for patient, (label, n) in patients.items():
+        for _ in range(n):
+            number += 1
+            pixels = np.random.default_rng(number).integers(0, 3000, (6, 9))
+            slice_file(folder / f"{number}.mat", label, patient, pixels)
+    return folder

@@ -5,7 +5,7 @@ import pytest
 import torch
 from mvc import augment_ops, augment_policies
 from mvc.augment import apply_policy, augment, crop_and_flip, cutout, normalise, square
-from mvc.augment_policies import AUTOAUGMENT_CIFAR, NAMES, RANDAUGMENT, SIGNED, policy, value
+from mvc.augment_policies import AUTOAUGMENT, NAMES, RANDAUGMENT, SIGNED, policy, value
 from PIL import Image, ImageEnhance, ImageOps
 
 BLACK = torch.zeros(3, dtype=torch.uint8)
@@ -99,16 +99,33 @@ def test_magnitudes_are_the_papers():
     assert value("Rotate", 14, size) == 42 and value("Solarize", 14, size) == 0
 
 
-def test_autoaugment_is_the_published_policy():
+@pytest.mark.parametrize("name, theirs", [("cifar", "CIFAR10"), ("imagenet", "IMAGENET")])
+def test_autoaugment_is_the_published_policy(name, theirs):
     transforms = pytest.importorskip("torchvision.transforms.v2")
-    published = transforms.AutoAugment(transforms.AutoAugmentPolicy.CIFAR10)._policies
-    assert len(AUTOAUGMENT_CIFAR) == len(published) == 25
-    for ours, theirs in zip(AUTOAUGMENT_CIFAR, published, strict=True):
-        for (name, probability, level), (their_name, their_p, their_level) in zip(
-            ours, theirs, strict=True
+    published = transforms.AutoAugment(transforms.AutoAugmentPolicy[theirs])._policies
+    assert len(AUTOAUGMENT[name]) == len(published) == 25
+    for ours, other in zip(AUTOAUGMENT[name], published, strict=True):
+        for (operation, probability, level), (their_name, their_p, their_level) in zip(
+            ours, other, strict=True
         ):
-            assert (name, probability) == (their_name, their_p)
+            assert (operation, probability) == (their_name, their_p)
             assert their_level in (None, level)  # None: the operation has no magnitude
+
+
+def test_autoaugment_by_name():
+    chosen = augment_policies.autoaugment((32, 32), "imagenet")
+    assert [NAMES[k] for k in chosen.operations[0]] == ["Posterize", "Rotate"]
+    assert chosen.values[0].tolist() == [1, 27] and chosen.operations.shape == (25, 2)
+    assert not torch.equal(chosen.operations, augment_policies.autoaugment((32, 32)).operations)
+    with pytest.raises(ValueError, match="classifiers.aa = svhn; must be one of cifar, imagenet"):
+        augment_policies.autoaugment((32, 32), "svhn")
+
+
+def test_shorter_sub_policies_do_nothing_more():
+    images = pictures(8, 8, 8)
+    only = policy([[("Invert", 1, 0)], [("Invert", 1, 0)] * 3], size=(8, 8))
+    out = apply_policy(images, only, fill=BLACK, generator=generator())
+    assert torch.equal(out, 255 - images)
 
 
 def test_randaugment_draws_14_operations_equally_and_signs():

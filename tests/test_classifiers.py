@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 import torch
 from mvc import batches, pixels, shards
-from mvc.batches import Length, insert, phases, shuffled
+from mvc.batches import Length, insert, lengthened, phases, shuffled
 from mvc.classifiers import Recipe, fit, run
+from mvc.extra_images import first_of_classes, read_extra
 from mvc.labelled import Labelled, check_sources, coloured_like, labelled
-from mvc.training import Nesterov, predict, prepared, statistics
+from mvc.optimisers import OPTIMISERS, optimiser
+from mvc.training import placed, predict, prepared, statistics
+from mvc.training_recipe import augmentation
 from mvc.wide_resnet import build
 
 CPU = torch.device("cpu")
@@ -119,6 +122,46 @@ def test_real_batches_are_paired():
     assert torch.equal(second, alone[: len(second)])
 
 
+@pytest.mark.parametrize("strategy", batches.STRATEGIES)
+@pytest.mark.parametrize("length", [Length(4, epochs=7), Length(4, updates=20)])
+def test_equal_updates_control(strategy, length):
+    """Real images alone, exactly as many updates as with extra images, one schedule."""
+    extra = [k for k, count in enumerate((6, 5, 5)) for _ in range(count)]  # ceil(1.5 K_y)
+    long = lengthened(length, torch.arange(10) % 3, 1.5, strategy=strategy, share=0.3)
+    mixed = plan(extra=extra, strategy=strategy, length=length, share=0.3)
+    (control,) = plan(extra=(), length=long)
+    assert control.updates == sum(phase.updates for phase in mixed) and control.lr == 0.1
+    assert len(list(control.batches)) == control.updates
+    seen, alone = rows(plan(extra=(), length=long)[0]), rows(plan(extra=(), length=length)[0])
+    assert seen.max() < 10 and torch.equal(seen[: len(alone)], alone)
+    if length.updates or strategy == "rsp":
+        assert len(seen) <= len(alone) + 3  # changes nothing but a full last batch
+    else:
+        assert len(seen) > 2 * len(alone)
+
+
+def test_control_of_equal_updates_has_no_extra_images():
+    with pytest.raises(ValueError, match="classifiers.updates_as_with = 4; null with extra"):
+        fit(
+            toy(), toy(9, seed=5), model="wrn-10-1", root=0, seed=0, device=CPU,
+            recipe=recipe(updates_as_with=4, strategy="combined"),
+        )  # fmt: skip
+
+
+def test_wanted_is_free_of_binary_rounding():
+    assert [batches.wanted(*pair) for pair in ((1.1, 10), (0.1, 30), (0.5, 3), (4, 2))] == [
+        11, 3, 2, 8,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("n, epochs", [(9, 1), (13, 1), (5, 1), (10, 0.5)])
+def test_no_batch_of_one_image(n, epochs):
+    """Batch norm at a single position has no statistics of one image."""
+    (only,) = plan(n, extra=(), length=Length(4, epochs=epochs))
+    sizes = [len(batch) for batch in only.batches]
+    assert len(sizes) == only.updates and min(sizes) > 1 and sum(sizes) - n * epochs in (0, 1)
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [
@@ -142,14 +185,18 @@ def test_length_is_epochs_or_updates(given):
 # Training
 
 
-def test_optimiser_equals_pytorchs():
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_optimiser_equals_pytorchs(name):
     first, second = (build("wrn-10-1", 3, generator=generator()) for _ in range(2))
-    ours = Nesterov(first.parameters(), weight_decay=0.01, clip=0.5)
-    theirs = torch.optim.SGD(
-        second.parameters(), 0.1, momentum=0.9, nesterov=True, weight_decay=0.01
+    ours = optimiser(name, first, weight_decay=0.01, clip=0.5)
+    parameters, decay = second.parameters(), {"weight_decay": 0.01}
+    theirs = (
+        torch.optim.SGD(parameters, 0.1, momentum=0.9, nesterov=True, **decay)
+        if name == "sgd"
+        else torch.optim.Adam(parameters, 0.1, **decay)
     )
-    for step in range(3):
-        x, lr = torch.randn(4, 3, 8, 8, generator=generator(step)), 0.1 / (step + 1)
+    for step in range(4):
+        x, lr = torch.randn(4, 3, 8, 8, generator=generator(step)), 0.01 / (step + 1)
         first(x).square().sum().backward()
         ours.step(lr)
         theirs.zero_grad()
@@ -158,7 +205,12 @@ def test_optimiser_equals_pytorchs():
         theirs.param_groups[0]["lr"] = lr
         theirs.step()
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
-        assert torch.allclose(a, b, rtol=1e-5, atol=1e-6)
+        assert a.grad is None and torch.allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_unknown_optimiser_is_refused():
+    with pytest.raises(ValueError, match="classifiers.optimiser = lamb; must be one of sgd, adam"):
+        optimiser("lamb", build("wrn-10-1", 3), weight_decay=0, clip=1)
 
 
 def test_prepared_keeps_batches_apart(monkeypatch):
@@ -171,6 +223,42 @@ def test_prepared_keeps_batches_apart(monkeypatch):
         for batch, (inputs, targets) in zip(indices, found, strict=True):
             assert torch.equal(inputs, part.images[batch].float())
             assert torch.equal(targets, part.labels[batch])
+
+
+def test_batches_are_augmented_on_the_network_s_device():
+    """Images may lie elsewhere: only the batch moves."""
+    part, devices = toy(), []
+
+    def prepare(images):
+        devices.append(images.device.type)
+        return images.float()
+
+    batches = iter([torch.arange(8), torch.arange(3)])
+    device = torch.device("meta")
+    found = list(prepared(batches, part.images, part.labels, prepare, device=device))
+    assert devices == ["meta"] and [len(i) for i, _ in found] == [8, 3]
+    assert {i.device.type for i, _ in found} == {t.device.type for _, t in found} == {"meta"}
+
+
+def test_many_images_stay_in_the_machine_s_memory(monkeypatch, capsys):
+    part = toy()
+    moved = []
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, device: moved.append(device) or self)
+    for free in (4 * part.images.nbytes - 4, 4 * part.images.nbytes):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 0))
+        assert placed(part.images, torch.device("cuda")) is part.images
+    assert moved == [torch.device("cuda")]  # the second time alone
+    assert "stay in the machine's memory" in capsys.readouterr().out
+
+
+def test_statistics_do_not_depend_on_the_block(monkeypatch):
+    images = toy(n=30, size=9).images
+    values = images.double().transpose(0, 1).flatten(1)
+    for block in (1, 200, 2**22):
+        monkeypatch.setattr("mvc.training.PIXELS", block)
+        mean, std = statistics(images)
+        assert mean.tolist() == pytest.approx(values.mean(1).tolist(), rel=1e-6)
+        assert std.tolist() == pytest.approx(values.std(1, correction=0).tolist(), rel=1e-6)
 
 
 def test_statistics_of_uniform_channel():
@@ -206,6 +294,83 @@ def test_run_learns_and_reports(strategy, capsys):
     assert np.mean(list(found["per_class"].values())) == pytest.approx(found["accuracy"], abs=1e-3)
     counts = {"n_train": 24, "n_extra": 30, "n_test": 30, "updates": 40}
     assert {k: found[k] for k in counts} == counts
+
+
+SUB_POLICIES = ((("Rotate", 0.7, 2.0), ("Cutout", 0.2, 5.0)), (("Invert", 0.1, 0.0),))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"augmentation": "aa"},
+        {"augmentation": "aa", "aa": "imagenet"},
+        {"augmentation": "ra", "ra": {"n": 2, "m": 9}, "fill": "mean"},
+        {"augmentation": "faa", "sub_policies": SUB_POLICIES},
+        {"augmentation": "random", "sub_policies": SUB_POLICIES},
+        {"strategy": "rsp", "rsp": {"p": 0.8, "mode": "append"}},
+        {"strategy": "two_phase", "phase2": {"share": 0.5, "lr_scale": 0.1}},
+        {"optimiser": "adam", "lr": 0.01, "weight_decay": 0.0},
+    ],
+    ids=lambda changes: " ".join(map(str, changes.values()))[:30],
+)
+def test_every_augmentation_and_strategy_runs(changes):
+    found = run(
+        toy(), toy(9, seed=5), lambda: toy(30, seed=9, prefix="test"), model="wrn-10-1", root=0,
+        seed=0, device=CPU, recipe=recipe(**{"strategy": "combined", "updates": 30, **changes}),
+    )  # fmt: skip
+    assert found["updates"] == 30 and found["train_accuracy"] > 60
+
+
+@pytest.mark.parametrize("name", ["faa", "random"])
+def test_images_go_through_the_sub_policies(name):
+    """Factor 0.1 four times leaves black."""
+    black = ((("Brightness", 1.0, 0.0),) * 4,)
+    mean, std = torch.tensor([10.0, 20.0, 30.0]), torch.full((3,), 2.0)
+    chosen = recipe(augmentation=name, sub_policies=black, pad=0)
+    out = augmentation(chosen, mean, std, (8, 8), generator())(toy().images)
+    assert torch.equal(out, torch.tensor([-5.0, -10.0, -15.0]).view(3, 1, 1).expand_as(out))
+
+
+@pytest.mark.parametrize("model", ["test_resnet", "test_efficientnet", "test_vit"])
+def test_networks_of_timm_learn(model):
+    found = run(
+        toy(size=32), None, lambda: toy(12, seed=9, prefix="test", size=32), model=model, root=0,
+        seed=0, device=CPU, recipe=recipe(optimiser="adam", lr=0.002, weight_decay=0, updates=25),
+    )  # fmt: skip
+    assert found["train_accuracy"] > 60
+
+
+def test_weights_bring_their_own_normalisation(tmp_path):
+    from mvc.networks import build as network
+    from safetensors.torch import save_file
+
+    first = network("test_vit", 3, size=(32, 32), generator=generator(7)).net
+    save_file(first.state_dict(), tmp_path / "model.safetensors")
+    fitted = fit(
+        toy(size=32), None, model="test_vit", root=0, seed=0, device=CPU,
+        recipe=recipe(weights=str(tmp_path), lr=0, updates=1),
+    )  # fmt: skip
+    assert fitted.mean.tolist() == fitted.std.tolist() == [127.5] * 3
+    assert torch.equal(fitted.net.head.weight, first.head.weight)
+
+
+def test_control_of_equal_updates_runs():
+    """Without extra images, as many updates as the arm that has 1.5 for each real one."""
+    settings = {"updates": None, "epochs": 3, "strategy": "two_phase"}
+    settings["phase2"] = {"share": 0.2, "lr_scale": 0.1}
+    extra = toy(36, seed=5)
+    counts = {}
+    for name, part, changes in (
+        ("extra", extra, {}),
+        ("alone", None, {}),
+        ("control", None, {"updates_as_with": 1.5}),
+    ):
+        found = fit(
+            toy(), part, model="wrn-10-1", root=0, seed=0, device=CPU,
+            recipe=recipe(**settings, **changes),
+        )  # fmt: skip
+        counts[name] = found.updates
+    assert counts == {"extra": 25, "alone": 9, "control": 25}
 
 
 @pytest.mark.gpu
@@ -266,7 +431,9 @@ def test_diverging_loss_names_the_key():
 
 
 def test_unknown_augmentation_is_refused():
-    with pytest.raises(ValueError, match="augmentation = faa; must be one of default, aa, ra"):
+    with pytest.raises(ValueError, match="augmentation = cut; must be one of default, aa, ra, faa"):
+        recipe(augmentation="cut").policy((8, 8))
+    with pytest.raises(ValueError, match="augmentation = faa without sub-policies"):
         recipe(augmentation="faa").policy((8, 8))
 
 
@@ -355,6 +522,34 @@ def test_extra_images_are_read_as_greyscale_where_the_data_set_is():
     assert coloured_like(toy(), colour) is colour
 
 
+def test_grey_does_not_depend_on_the_part(monkeypatch):
+    grey, colour = toy(), toy(7, prefix="made")
+    grey.images[:] = grey.images[:, :1]
+    whole = coloured_like(grey, colour).images
+    monkeypatch.setattr("mvc.labelled.PART", 2)
+    assert torch.equal(coloured_like(grey, colour).images, whole)
+
+
+def test_the_first_extra_images_of_each_class(tmp_path):
+    train, extra = toy(7), toy(12, seed=3)  # K = 3, 2, 2 of 4 each
+    whole = table(extra, "made", source="train")
+    found = first_of_classes(whole, train, 1.2)
+    ids = found["image_id"].to_pylist()  # ceil(1.2 K) = 4, 3, 3: without the last of 1 and 2
+    assert ids == [f"made/{i}" for i in range(12) if i not in (10, 11)]
+    assert len(first_of_classes(whole, train, 0.5)) == 2 + 1 + 1
+    with pytest.raises(ValueError, match="per_real = 2: class 'boot' has 4 extra images of the 6"):
+        first_of_classes(whole, train, 2)
+    shards.write(whole, tmp_path / "0.parquet")
+    settings = {"generator": "finetuned", "size": None}
+    part = read_extra(tmp_path / "0.parquet", toy(), per_real=0.5, **settings)
+    assert len(part.labels) == 12 and part.ids <= toy().ids
+    stranger = toy(12, seed=3, names={**NAMES, 3: "sock"})
+    assert (
+        3
+        in first_of_classes(table(stranger, "made", source="train"), train, 1)["label"].to_pylist()
+    )
+
+
 def test_image_without_source_is_refused():
     lost = table(toy(3), "x", source="train")
     lost = lost.set_column(
@@ -372,23 +567,29 @@ def stage(folder, **changes):
     shards.write(table(toy(9, 5), "extra/b", source="train"), folder / "1.parquet")
     shards.write(table(toy(30, 6), "test"), folder / "test.parquet")
     settings = {
-        "seed": 0, "split": "test", "image_size": None, "extra": "finetuned", "strategy": "rsp",
-        "augmentation": "ra", "ra": {"n": 1, "m": 5}, "fill": "black", "batch_size": 8, "lr": 0.05,
+        "network": "wrn-10-1", "seed": 0, "split": "test", "image_size": None,
+        "extra": "finetuned", "strategy": "rsp", "augmentation": "ra", "ra": {"n": 1, "m": 5},
+        "fill": "black", "batch_size": 8, "lr": 0.05,
         "weight_decay": 5e-4, "clip": 5.0, "updates": 6, "epochs": None, "pad": 1, "flip": True,
         "cutout": 0, "rsp": {"p": 0.8, "mode": "replace"}, **changes,
     }  # fmt: skip
     extra = [folder / "0.parquet", folder / "1.parquet"] if settings["extra"] else []
+    policy = folder / "faa.json"
+    policy.write_text('{"sub_policies": [[["Rotate", 0.7, 2.0], ["Invert", 0.2, 5]]]}')
     output = folder / "out" / "0.json"
     classifiers.main(
         SimpleNamespace(
             input=SimpleNamespace(
-                train=folder / "train.parquet", extra=extra, evaluation=folder / "test.parquet"
+                train=folder / "train.parquet",
+                extra=extra,
+                evaluation=folder / "test.parquet",
+                policy=policy if settings["augmentation"] in ("faa", "random") else [],
             ),
             output=[output],
             log=[folder / "log"],
             threads=1,
             params=SimpleNamespace(cfg=settings),
-            wildcards=SimpleNamespace(dataset="toy", model="wrn-10-1", arm="ra+syn", seed="3"),
+            wildcards=SimpleNamespace(dataset="toy", model="my-wrn", arm="ra+syn", seed="3"),
         )
     )
     return json.loads(output.read_text())
@@ -397,7 +598,7 @@ def stage(folder, **changes):
 def test_script_writes_the_record(tmp_path):
     record = stage(tmp_path)
     expected = {
-        "dataset": "toy", "model": "wrn-10-1", "arm": "ra+syn", "seed": 3, "split": "test",
+        "dataset": "toy", "model": "my-wrn", "arm": "ra+syn", "seed": 3, "split": "test",
         "augmentation": "ra", "extra": "finetuned", "strategy": "rsp", "n_train": 24,
         "n_extra": 21, "n_test": 30, "updates": 6,
     }  # fmt: skip
@@ -411,3 +612,19 @@ def test_script_without_extra_images(tmp_path):
     changes = {"extra": None, "augmentation": "default"}
     record = stage(tmp_path, **changes)
     assert record["n_extra"] == 0 and record["extra"] is None and record["strategy"] == "rsp"
+
+
+@pytest.mark.parametrize("augmentation", ["faa", "random"])
+def test_script_with_policies_and_fewer_extra_images(tmp_path, augmentation):
+    record = stage(tmp_path, augmentation=augmentation, per_real=0.5, strategy="combined")
+    assert record["augmentation"] == augmentation
+    assert record["n_extra"] == 12 and record["n_train"] == 24
+    assert "sub_policies" not in (tmp_path / "log").read_text()
+
+
+def test_script_of_the_control_of_equal_updates(tmp_path):
+    changes = {"extra": None, "updates": None, "epochs": 1, "updates_as_with": 2}
+    assert stage(tmp_path, strategy="combined", **changes)["updates"] == 9  # 72 images / 8
+    assert (
+        stage(tmp_path, strategy="combined", **changes | {"updates_as_with": None})["updates"] == 3
+    )

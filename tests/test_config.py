@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from mvc.published import FIGURES as PUBLISHED
 from mvc.settings import faults, missing_files
+from mvc.variants import expanded
+from snakemake.utils import update_config
 
 REPO = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((REPO / "config/config.yaml").read_text(encoding="utf-8"))
@@ -40,15 +43,29 @@ def test_the_default_is_valid():
         ("unet.resolution", 30, "unet.resolution = 30; must be a multiple of 8"),
         ("classifiers.updates", 2.5, "classifiers.updates = 2.5; must be integer or null"),
         ("classifiers.epochs", 3, "give one, null the other"),
+        ("policies.epochs", 3, "policies.updates, policies.epochs (digits-reduced): give one"),
         ("classifiers.seeds", [], "classifiers.seeds = []; must not be empty"),
-        ("classifiers.models", {"resnet": {}}, "classifiers.models.resnet: not a name"),
-        ("classifiers.arms.syn.extra", "fake", "must be one of finetuned, pretrained, real"),
+        ("classifiers.models", {"Res Net": {}}, "classifiers.models.Res Net: not a name"),
+        ("classifiers.arms.syn.extra", "fake", "must be one of synthetic, finetuned, pretrained"),
+        (
+            "classifiers.arms.syn.augmentation",
+            "auto",
+            "must be one of default, aa, ra, faa, random",
+        ),
         ("classifiers.arms.syn.lrr", 1, "classifiers.arms.syn.lrr: no such key; did you mean lr?"),
         ("datasets.a/b", {"loader": "imagefolder", "path": "x"}, "datasets.a/b: not a name"),
         ("datasets.mine", {"loader": "imagefolder"}, "datasets.mine.path: missing"),
         ("datasets.mine", {"loader": "x", "path": "y"}, "must be one of fashion_mnist"),
         ("unet.dropout", {"text": 0.5, "image": 0.5, "both": 0.5}, "its shares must sum to <= 1"),
-        ("figures.dataset", "other", "figures.dataset = 'other'; must be one of"),
+        ("figures.datasets.figure1", "o", "figures.datasets.figure1 = 'o'; must be one of fashion"),
+        ("tables.rows", {"table6": ["wrn-10-1"]}, "tables.rows.table6: not a name"),
+        (
+            "datasets.digits-reduced.tables.rows",
+            {"table1": ["wrn-99"]},
+            "'wrn-99' is none of classifiers.models: wrn-10-1",
+        ),
+        ("policies.folds", 1, "policies.folds = 1; must be >= 2"),
+        ("synthetic.pretrained_share", 2, "synthetic.pretrained_share = 2; must be <= 1"),
         ("synthetic.shards", True, "synthetic.shards = True; must be integer"),
     ],
 )
@@ -94,8 +111,61 @@ def test_what_is_named_must_be_there(tmp_path, monkeypatch):
     lines = missing_files(config)
     assert sum("models." in line for line in lines) == 2
     assert any("models.clip = 'resources/miniature/clip': no such folder" in s for s in lines)
-    assert any("datasets.mine.path = 'fotos': no such folder" in line for line in lines)
-    assert any("datasets.other.path = None: no such folder" in line for line in lines)
+    assert any("datasets.mine.path = 'fotos': no such file or folder" in line for line in lines)
+    assert any("datasets.other.path = None: no such file or folder" in line for line in lines)
     assert any("captions.file = 'own.csv' (mine): no such file" in line for line in lines)
     monkeypatch.chdir(REPO)
     assert missing_files(CONFIG) == []
+
+
+def overlaid(text):
+    config = copy.deepcopy(CONFIG)
+    update_config(config, yaml.safe_load(text))
+    return expanded(config)
+
+
+def test_a_variant_of_a_data_set_is_one_line():
+    variant = "own-pairing: {like: fashion-mnist-reduced, unet: {pairing: own}}"
+    config = overlaid(
+        f"datasets: {{{variant}, x: {{like: own-pairing, images: {{extra_per_class: 5}}}}}}"
+    )
+    assert faults(config, SCHEMA) == []
+    base = config["datasets"]["fashion-mnist-reduced"]
+    assert "unet" not in base
+    assert config["datasets"]["own-pairing"] == base | {"unet": {"pairing": "own"}}
+    assert config["datasets"]["x"]["images"] == {"labels_per_class": 10, "extra_per_class": 5}
+    assert config["datasets"]["x"]["unet"] == {"pairing": "own"}
+
+
+@pytest.mark.parametrize("text", ["a: {like: nobody}", "a: {like: b}, b: {like: a}"])
+def test_like_must_name_another_data_set(text):
+    (first, *_) = faults(overlaid(f"datasets: {{{text}}}"), SCHEMA)
+    assert first.startswith("datasets.a.like = ") and "must be another data set" in first
+
+
+def test_null_takes_out():
+    config = overlaid(
+        "datasets: {digits-reduced: null}\n"
+        "classifiers: {models: {test_efficientnet: null}, arms: {faa: null}}"
+    )
+    assert list(config["datasets"]) == ["fashion-mnist-reduced"]
+    assert "test_efficientnet" not in config["classifiers"]["models"]
+    assert "faa" not in config["classifiers"]["arms"]
+
+
+def test_the_papers_configuration_is_valid():
+    text = (REPO / "config/paper.yaml").read_text(encoding="utf-8")
+    config = overlaid(text)
+    assert faults(config, SCHEMA) == [] and missing_files(config) == []
+    rows = {
+        (table, dataset, model)
+        for dataset, own in config["datasets"].items()
+        for table, models in own["tables"]["rows"].items()
+        for model in models
+    }
+    published_rows = {
+        (table, dataset, model)
+        for table, published in PUBLISHED.items()
+        for dataset, model, _ in published
+    }
+    assert published_rows <= rows, "every row of the paper's tables stands in ours"

@@ -47,6 +47,7 @@ def test_states_are_those_that_open_clip_pools(layout, miniature):
 
 def test_native_layout_equals_transformers_text_model():
     """The same weights in transformers' CLIPTextModel, which Stable Diffusion 1.x reads."""
+    from real_shapes import text_model_state
     from transformers import CLIPTextConfig, CLIPTextModel
 
     ours = native()
@@ -62,30 +63,7 @@ def test_native_layout_equals_transformers_text_model():
         eos_token_id=49407,
     )
     theirs = CLIPTextModel(config).eval()
-    state = {}
-    for name, value in ours.state_dict().items():
-        block = name.removeprefix("transformer.resblocks.")
-        if block != name:
-            number, part = block.split(".", 1)
-            at = f"encoder.layers.{number}."
-            if part.startswith("attn.in_proj"):
-                kind = part.rsplit("_", 1)[1]
-                for letter, chunk in zip("qkv", value.chunk(3), strict=True):
-                    state[f"{at}self_attn.{letter}_proj.{kind}"] = chunk
-                continue
-            for old, new in (
-                ("attn.out_proj", "self_attn.out_proj"),
-                ("ln_1", "layer_norm1"),
-                ("ln_2", "layer_norm2"),
-                ("mlp.c_fc", "mlp.fc1"),
-                ("mlp.c_proj", "mlp.fc2"),
-            ):
-                part = part.replace(old, new)
-            state[at + part] = value
-    state["embeddings.token_embedding.weight"] = ours.token_embedding.weight
-    state["embeddings.position_embedding.weight"] = ours.positional_embedding
-    state["final_layer_norm.weight"] = ours.ln_final.weight
-    state["final_layer_norm.bias"] = ours.ln_final.bias
+    state = text_model_state(ours)
     named = theirs.state_dict()
     prefix = "text_model." if any(name.startswith("text_model.") for name in named) else ""
     missing, unexpected = theirs.load_state_dict(

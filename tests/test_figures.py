@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from mvc import figures, shards
+from mvc import figures, galleries, shards
 from mvc.decoding import png
 from PIL import Image
 
@@ -118,27 +118,64 @@ def test_small_images_are_enlarged_by_a_whole_number(side, scale):
     assert figures.scale_to(side, 84) == pytest.approx(scale)
 
 
-def test_figure1_shows_every_generator(tmp_path):
-    def table(name, shade):
-        labels = [0, 1, 0, 1]
-        return shards.image_table(
-            data=[png(np.full((8, 8, 3), shade + i, np.uint8)) for i in range(4)],
-            labels=labels,
-            class_names=[("Bag", "Ankle boot")[k] for k in labels],
-            image_ids=[f"{name}/{i}" for i in range(4)],
-        )
+def test_column_titles_may_span_different_numbers_of_columns():
+    rows = [[picture(i) for i in range(6)]]
+    sheet = figures.grid(rows, ["x"], ["A", "B", "ours", "theirs"], 4, spans=[1, 1, 3, 1])
+    xs = [place(sheet, image, 4)[0] for image in rows[0]]
+    wide, near = 20 + figures.GROUP_GAP, 20 + figures.GAP
+    assert np.diff(xs).tolist() == [wide, wide, near, near, wide]
 
+
+def table(name, shade, each=2):
+    """An image table of two classes, each image of its own shade."""
+    labels = [0, 1] * each
+    return shards.image_table(
+        data=[png(np.full((8, 8, 3), shade + i, np.uint8)) for i in range(2 * each)],
+        labels=labels,
+        class_names=[("Bag", "Ankle boot")[k] for k in labels],
+        image_ids=[f"{name}/{i}" for i in range(2 * each)],
+    )
+
+
+def shades_of(name, folder):
+    """The shades in the figure that a script makes of the three sets."""
     paths = {}
-    for name, shade in {"real": 10, "pretrained": 60, "finetuned": 110}.items():
-        paths[name] = tmp_path / f"{name}.parquet"
-        shards.write(table(name, shade), paths[name])
-    spec = importlib.util.spec_from_file_location("stage_figure1", SCRIPTS / "figure1.py")
+    for kind, shade in {"real": 10, "pretrained": 60, "finetuned": 110}.items():
+        paths[kind] = folder / f"{kind}.parquet"
+        shards.write(table(kind, shade), paths[kind])
+    spec = importlib.util.spec_from_file_location(f"stage_{name}", SCRIPTS / f"{name}.py")
     stage = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(stage)
-    out, cfg = tmp_path / "figure1.png", {"classes": 2, "images": 2, "cell": 24, "dataset": "d"}
-    params = SimpleNamespace(cfg=cfg)
-    stage.main(
-        SimpleNamespace(input=paths, output=[out], params=params, log=[tmp_path / "log"], threads=1)
+    out, params = (
+        folder / f"{name}.png",
+        SimpleNamespace(cfg={"classes": 2, "images": 2, "cell": 24}),
     )
-    shades = set(np.unique(np.asarray(Image.open(out))).tolist())
-    assert {s + i for s in (10, 60, 110) for i in range(4)} <= shades
+    stage.main(
+        SimpleNamespace(input=paths, output=[out], params=params, log=[folder / "log"], threads=1)
+    )
+    sheet = Image.open(out)
+    every = [shade + i for shade in (10, 60, 110) for i in range(4)]
+    return [s for s in every if place(sheet, Image.new("RGB", (8, 8), (s, s, s)), 3)]
+
+
+def test_figure1_shows_as_many_images_of_every_generator(tmp_path):
+    shown = [shade + i for shade in (10, 60, 110) for i in range(4)]
+    assert shades_of("figure1", tmp_path) == shown
+
+
+def test_figure5_shows_one_row_of_real_and_of_pretrained_images_and_several_of_ours(tmp_path):
+    assert shades_of("figure5", tmp_path) == [10, 11, 60, 61, 110, 111, 112, 113]
+
+
+def test_a_gallery_stands_in_order_and_leaves_missing_images_empty():
+    sheet = galleries.gallery(
+        [("real", table("real", 10, each=1), 1), ("ours", table("ours", 60, each=1), 2)],
+        classes=2,
+        cell=24,
+    )
+    shades = [10, 11, 60, 61]
+    images = [Image.new("RGB", (8, 8), (s, s, s)) for s in shades]
+    (a, b, c, d) = (place(sheet, image, 3) for image in images)
+    assert a[1] == b[1] < c[1] == d[1] and a[0] == c[0] < b[0] == d[0]
+    below = np.asarray(sheet)[c[1] + 24 + figures.GAP, c[0]]
+    assert tuple(below) == figures.EMPTY

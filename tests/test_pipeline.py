@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from workflow_run import planned, snakemake
 
 pytestmark = pytest.mark.slow
-SETS = ("finetuned", "pretrained", "real", "round_trip")
+SETS = ("finetuned", "pretrained", "real", "round_trip", "reconstructed")
 
 
 def rows(path):
@@ -73,13 +73,16 @@ def test_no_held_out_image_was_used(built):
 
 
 def test_tables_and_figures_are_whole(built):
-    (row,) = rows(built / "results/tables/table1.csv")
-    assert row["dataset"] == "photos" and row["model"] == "wrn-10-1"
+    for number in (1, 4, 5):
+        (row,) = rows(built / f"results/tables/table{number}.csv")
+        assert row["dataset"] == "photos" and row["model"] == "wrn-10-1"
+        assert (built / f"results/tables/table{number}.tex").is_file()
+    assert not (built / "results/tables/table2.csv").exists(), "no data set stands in Table 2"
     text = (built / "results/tables/table1.md").read_text(encoding="utf-8")
     assert "not run" in text and "Ours(RA+Syn)" in text
-    assert len(rows(built / "results/tables/table1_runs.csv")) == 3
+    assert len(rows(built / "results/tables/table1_runs.csv")) == 6
     assert len(rows(built / "results/tables/quality.csv")) >= 2
-    for picture in ("figure1", "figure2"):
+    for picture in ("figure1", "figure2", "figure5", "figure6"):
         with Image.open(built / f"results/figures/{picture}.png") as image:
             image.verify()
 

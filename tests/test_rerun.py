@@ -11,17 +11,21 @@ from workflow_run import planned
 
 pytestmark = pytest.mark.slow
 
-TABLES = {"tables", "diagnostics"}
+TABLES = {"table", "diagnostics"}
 CLASSIFIERS = {"classifiers"} | TABLES
-SHARDS = CLASSIFIERS | {"quality", "quality_table", "figure1"}
-FINETUNED = {"synthetic", "figure2"} | SHARDS
+TRAINING = {"policies"} | CLASSIFIERS
+DIAGNOSTICS = {"classifiers", "diagnostics"}
+SHARDS = CLASSIFIERS | {"quality", "quality_table", "figure1", "figure5"}
+SAMPLED = {"figure2", "figure6"}
+FINETUNED = {"synthetic"} | SAMPLED | SHARDS
 SYNTHETIC = {"pretrained", "real"} | FINETUNED
 UNET = {"unet"} | FINETUNED
 BANKS = {"banks", "unet"} | SYNTHETIC
 EMBEDDINGS = {"embeddings"} | BANKS
 CAPTIONS = {"captions"} | EMBEDDINGS
 JUDGE = {"judge", "quality", "quality_table"}
-IMAGES = {"images"} | CAPTIONS | JUDGE
+FIGURES = {"figure1", "figure2", "figure5", "figure6"}
+IMAGES = {"images", "policies"} | CAPTIONS | JUDGE
 
 # Every key of the configuration, an edit of it, and the rules that must run again.
 EDITS = {
@@ -68,45 +72,77 @@ EDITS = {
     "unet.samples.each": (2, UNET),
     "unet.samples.steps": (3, UNET),
     "unet.samples.scale": (3.0, UNET),
-    "synthetic.shards": (3, SYNTHETIC - {"figure2"}),
+    "synthetic.shards": (3, SYNTHETIC - SAMPLED),
+    "synthetic.pretrained_share": (0.5, {"mixed"} | CLASSIFIERS),
     "synthetic.guidance": ("both", SYNTHETIC),
     "synthetic.scale": (3.0, SYNTHETIC),
     "synthetic.image_scale": (2.0, SYNTHETIC),
     "synthetic.steps": (3, SYNTHETIC),
     "synthetic.batch_size": (7, SYNTHETIC),
-    "classifiers.models.wrn-10-1": ({"lr": 0.2}, CLASSIFIERS),
+    "policies.file": ("own.json", TRAINING),
+    "policies.model": ("wrn-10-2", TRAINING),
+    "policies.folds": (3, TRAINING),
+    "policies.rounds": (2, TRAINING),
+    "policies.updates": (5, TRAINING),
+    "policies.epochs": None,
+    "policies.trials": (3, TRAINING),
+    "policies.kept": (2, TRAINING),
+    "policies.sub_policies": (3, TRAINING),
+    "policies.operations": (3, TRAINING),
+    "policies.draws": (2, TRAINING),
+    "classifiers.models.wrn-10-1": ({"lr": 0.2}, TRAINING),
     "classifiers.seeds": ([0, 1], CLASSIFIERS),
     "classifiers.arms.baseline.augmentation": ("aa", CLASSIFIERS - {"diagnostics"}),
     "classifiers.arms.baseline.extra": ("real", CLASSIFIERS - {"diagnostics"}),
+    "classifiers.arms.aa.augmentation": ("ra", CLASSIFIERS - {"diagnostics"}),
+    "classifiers.arms.aa.extra": ("real", CLASSIFIERS - {"diagnostics"}),
+    "classifiers.arms.faa.augmentation": ("aa", CLASSIFIERS),
+    "classifiers.arms.faa.extra": ("real", CLASSIFIERS),
     "classifiers.arms.ra.augmentation": ("aa", CLASSIFIERS),
     "classifiers.arms.ra.extra": ("real", CLASSIFIERS),
     "classifiers.arms.ra+syn.augmentation": ("aa", CLASSIFIERS),
     "classifiers.arms.ra+syn.extra": ("real", CLASSIFIERS),
-    "classifiers.arms.ra+pretrained.augmentation": ("aa", {"classifiers", "diagnostics"}),
-    "classifiers.arms.ra+pretrained.extra": ("real", {"classifiers", "diagnostics"}),
-    "classifiers.arms.ra+real.augmentation": ("aa", {"classifiers", "diagnostics"}),
-    "classifiers.arms.ra+real.extra": ("finetuned", {"classifiers", "diagnostics"}),
-    "classifiers.arms.ra+roundtrip.augmentation": ("aa", {"classifiers", "diagnostics"}),
-    "classifiers.arms.ra+roundtrip.extra": ("real", {"classifiers", "diagnostics"}),
+    "classifiers.arms.aa+syn.augmentation": ("ra", CLASSIFIERS - {"diagnostics"}),
+    "classifiers.arms.aa+syn.extra": ("real", CLASSIFIERS - {"diagnostics"}),
+    "classifiers.arms.aa+pretrained.augmentation": ("ra", CLASSIFIERS - {"diagnostics"}),
+    "classifiers.arms.aa+pretrained.extra": ("real", CLASSIFIERS - {"diagnostics"}),
+    "classifiers.arms.aa+rsp.augmentation": ("ra", CLASSIFIERS - {"diagnostics"}),
+    "classifiers.arms.aa+rsp.extra": ("real", CLASSIFIERS - {"diagnostics"}),
+    "classifiers.arms.aa+rsp.strategy": ("combined", CLASSIFIERS - {"diagnostics"}),
+    "classifiers.arms.random.augmentation": ("aa", DIAGNOSTICS),
+    "classifiers.arms.random.extra": ("real", DIAGNOSTICS),
+    "classifiers.arms.ra+pretrained.augmentation": ("aa", DIAGNOSTICS),
+    "classifiers.arms.ra+pretrained.extra": ("real", DIAGNOSTICS),
+    "classifiers.arms.ra+real.augmentation": ("aa", DIAGNOSTICS),
+    "classifiers.arms.ra+real.extra": ("finetuned", DIAGNOSTICS),
+    "classifiers.arms.ra+roundtrip.augmentation": ("aa", DIAGNOSTICS),
+    "classifiers.arms.ra+roundtrip.extra": ("real", DIAGNOSTICS),
+    "classifiers.arms.ra+reconstructed.augmentation": ("aa", DIAGNOSTICS),
+    "classifiers.arms.ra+reconstructed.extra": ("real", DIAGNOSTICS),
     "classifiers.split": ("validation", CLASSIFIERS),
-    "classifiers.image_size": (20, CLASSIFIERS),
+    "classifiers.image_size": (20, TRAINING),
     "classifiers.updates": (4, CLASSIFIERS),
     "classifiers.epochs": None,
-    "classifiers.batch_size": (5, CLASSIFIERS),
-    "classifiers.lr": (0.2, CLASSIFIERS),
-    "classifiers.weight_decay": (0.1, CLASSIFIERS),
-    "classifiers.clip": (1.0, CLASSIFIERS),
-    "classifiers.pad": (2, CLASSIFIERS),
-    "classifiers.flip": (False, CLASSIFIERS),
-    "classifiers.cutout": (4, CLASSIFIERS),
+    "classifiers.batch_size": (5, TRAINING),
+    "classifiers.lr": (0.2, TRAINING),
+    "classifiers.weight_decay": (0.1, TRAINING),
+    "classifiers.clip": (1.0, TRAINING),
+    "classifiers.optimiser": ("adam", TRAINING),
+    "classifiers.weights": ("own.safetensors", TRAINING),
+    "classifiers.aa": ("imagenet", CLASSIFIERS),
+    "classifiers.per_real": (0.5, CLASSIFIERS),
+    "classifiers.updates_as_with": (2, CLASSIFIERS),
+    "classifiers.pad": (2, TRAINING),
+    "classifiers.flip": (False, TRAINING),
+    "classifiers.cutout": (4, TRAINING),
     "classifiers.ra.n": (3, CLASSIFIERS),
     "classifiers.ra.m": (5, CLASSIFIERS),
     "classifiers.fill": ("mean", CLASSIFIERS),
     "classifiers.strategy": ("rsp", CLASSIFIERS),
     "classifiers.phase2.share": (0.3, CLASSIFIERS),
     "classifiers.phase2.lr_scale": (0.2, CLASSIFIERS),
-    "classifiers.rsp.p": (0.4, set()),  # read by strategy rsp alone
-    "classifiers.rsp.mode": ("append", set()),
+    "classifiers.rsp.p": (0.4, CLASSIFIERS - {"diagnostics"}),  # read by strategy rsp alone
+    "classifiers.rsp.mode": ("append", CLASSIFIERS - {"diagnostics"}),
     "judge.size": (20, JUDGE),
     "judge.updates": (4, JUDGE),
     "judge.batch_size": (4, JUDGE),
@@ -117,12 +153,20 @@ EDITS = {
     "quality.batch_size": (3, JUDGE - {"judge"}),
     "tables.digits": (2, TABLES),
     "tables.confidence": (0.9, TABLES),
-    "figures.dataset": None,
-    "figures.classes": (2, {"figure1", "figure2"}),
-    "figures.images": (2, {"figure1", "figure2"}),
-    "figures.cell": (50, {"figure1", "figure2"}),
+    "tables.rows.table1": None,
+    "tables.rows.table4": None,
+    "tables.rows.table5": None,
+    "figures.datasets.figure1": None,
+    "figures.datasets.figure2": None,
+    "figures.datasets.figure5": None,
+    "figures.datasets.figure6": None,
+    "figures.classes": (2, FIGURES),
+    "figures.images": (2, FIGURES),
+    "figures.cell": (50, FIGURES),
     "figures.coarse": (1, {"figure2"}),
     "figures.fine": (1, {"figure2"}),
+    "estimate.teraflops": (2.0, set()),  # `all` estimates nothing
+    "estimate.seconds": (2, set()),
 }
 # Keys with one value that is valid here: a loader or data set that the tiny project does not have.
 UNTRIED = {key for key, edit in EDITS.items() if edit is None}
@@ -136,6 +180,8 @@ def folder(built):
     shutil.copytree(built / "models/stable-diffusion", built / "models/other")
     shutil.copytree(built / "photos", built / "more")
     (built / "own.csv").write_text("image_id,caption\n", encoding="utf-8")
+    (built / "own.json").write_text("{}\n", encoding="utf-8")
+    (built / "own.safetensors").touch()
     return built
 
 

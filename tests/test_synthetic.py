@@ -39,7 +39,7 @@ def world(tmp_path_factory):
     return dict(folder=folder, train=train, captions=captions, tokens=tokens, null=null, bank=bank)
 
 
-def make(world, generator, *, shards_=1, batch_size=4, only=None):
+def make(world, generator, *, shards_=1, batch_size=4, only=None, **options):
     """All shards of a set, one after the other, as tables."""
     folder = world["folder"]
     painter = generate.Painter(
@@ -54,7 +54,8 @@ def make(world, generator, *, shards_=1, batch_size=4, only=None):
     )
     tables = []
     for shard in range(shards_) if only is None else [only]:
-        plan = plans.make(generator, world["bank"], LABELS, shard=shard, shards=shards_, seed=5)
+        part = dict(shard=shard, shards=shards_, seed=5, **options)
+        plan = plans.make(generator, world["bank"], LABELS, **part)
         files = [*generate.files(painter, plan, world["train"], resolution=32, side=28)]
         tables.append(
             plans.to_table(
@@ -152,3 +153,39 @@ def test_round_trip_is_the_vae_alone(world):
     (batch,) = generate.round_trip(vae, files, side=32, batch_size=5)
     (same, rest) = generate.round_trip(vae, files, side=32, batch_size=3)
     assert torch.equal(batch, torch.cat([same, rest]))
+
+
+@pytest.mark.parametrize("share, each", [(0, 0), (0.5, 3), (0.25, 1), (1, 6)])
+def test_the_mixed_set_has_its_share_of_each_class(world, share, each):
+    mask = plans.parts("mixed", world["bank"], share)
+    assert (mask["finetuned"] ^ mask["pretrained"]).all(), "each entry is drawn by one generator"
+    labels = np.array(world["bank"]["label"].to_pylist())
+    assert (labels == 0).sum() == 6 and mask["pretrained"][labels == 0].sum() == each
+
+
+def test_images_of_the_mixed_set_are_those_of_the_pure_sets(world):
+    mask = plans.parts("mixed", world["bank"], 0.5)
+    pure = {generator: make(world, generator) for generator in mask}
+    whole = []
+    for shard in range(3):
+        part = [
+            make(world, generator, shards_=3, only=shard, wanted=wanted)
+            for generator, wanted in mask.items()
+        ]
+        whole.append(plans.in_order(part))
+    mixed = pa.concat_tables(whole)
+    assert len(mixed) == len(world["bank"])
+    for i, row in enumerate(mixed.to_pylist()):
+        generator = "pretrained" if mask["pretrained"][i] else "finetuned"
+        assert row == pure[generator].slice(i, 1).to_pylist()[0]
+
+
+def test_reconstructed_images_are_the_training_images_in_turn(world):
+    labels = world["bank"]["label"].to_pylist()
+    parts = [plans.repeated_table(world["train"], labels, shard=s, shards=2) for s in range(2)]
+    table = pa.concat_tables(parts)
+    assert table["label"].to_pylist() == labels
+    ids = table["image_id"].to_pylist()
+    assert (
+        ids[:6] == ["train/0", "train/1", "train/2"] * 2 and ids[6:] == ["train/3", "train/4"] * 2
+    )

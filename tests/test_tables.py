@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from mvc import markdown, reports, tables
+from mvc import latex, layouts, markdown, reports, tables
+from mvc.layouts import TABLES
+from mvc.runs import read
 
 SCRIPTS = Path(__file__).parents[1] / "workflow" / "scripts"
 BASE = {
@@ -39,7 +42,21 @@ def files(folder, records):
 
 
 def runs(tmp_path, records):
-    return tables.read(files(tmp_path, records))
+    return read(files(tmp_path, records))
+
+
+def table1(table):
+    return tables.table(table, TABLES["table1"])
+
+
+def text1(table, **settings):
+    return reports.table_markdown(table, "table1", digits=1, **settings)
+
+
+def line_of(text, *cells):
+    """The cells of the first row of a Markdown table that begins with these."""
+    rows = ([c.strip() for c in x.split("|")[1:-1]] for x in text.splitlines() if x[:1] == "|")
+    return next(row for row in rows if tuple(row[: len(cells)]) == cells)
 
 
 def arm(name, accuracies, **other):
@@ -47,7 +64,7 @@ def arm(name, accuracies, **other):
 
 
 def test_cell_by_hand(tmp_path):
-    row = tables.table1(runs(tmp_path, arm("ra", [70.0, 72.0, 74.0]))).iloc[0]
+    row = table1(runs(tmp_path, arm("ra", [70.0, 72.0, 74.0]))).iloc[0]
     assert (row["ra_mean"], row["ra_sd"], row["ra_n"]) == (72.0, 2.0, 3)
 
 
@@ -86,23 +103,23 @@ def test_each_arm_gains_over_its_own_baseline(tmp_path):
     level = {"baseline": 10, "faa": 20, "aa": 30, "ra": 40}
     gains = {"syn": 1, "faa+syn": 2, "aa+syn": 3, "ra+syn": 4}
     records = [r for name, v in level.items() for r in arm(name, [v, v + 1.0])]
-    for name, over in tables.GAINS:
+    for name, over in TABLES["table1"].gains:
         records += arm(name, [level[over] + gains[name] - 0.5, level[over] + gains[name] + 1.5])
-    row = tables.table1(runs(tmp_path, records)).iloc[0]
+    row = table1(runs(tmp_path, records)).iloc[0]
     assert {name: round(row[f"{name}_gain"], 9) for name in gains} == gains
 
 
 def test_what_was_not_run_is_empty_in_csv_and_said_in_markdown(tmp_path):
     table = runs(tmp_path, arm("ra", [70, 72.0]) + arm("ra+syn", [71, 74.0]))
-    row = pd.read_csv(pd.io.common.StringIO(tables.table1(table).to_csv(index=False))).iloc[0]
+    row = pd.read_csv(pd.io.common.StringIO(table1(table).to_csv(index=False))).iloc[0]
     assert math.isnan(row["faa_mean"]) and math.isnan(row["faa+syn_gain"])
-    line = next(x for x in reports.table1_markdown(table, digits=1).splitlines() if "| d " in x)
+    line = next(x for x in text1(table).splitlines() if "| d " in x)
     cells = [cell.strip() for cell in line.split("|")[1:-1]]
     assert cells[2:] == ["not run"] * 3 + ["71.0 ± 1.4 (2)"] + ["not run"] * 3 + ["72.5 ± 2.1 (2)"]
 
 
 def test_markdown_has_the_papers_columns(tmp_path):
-    text = reports.table1_markdown(runs(tmp_path, arm("aa", [70.0])), digits=1)
+    text = text1(runs(tmp_path, arm("aa", [70.0])))
     heading = next(line for line in text.splitlines() if line.startswith("|"))
     assert [cell.strip() for cell in heading.split("|")[3:-1]] == [
         *("Baseline", "FAA", "AA", "RA"),
@@ -111,9 +128,7 @@ def test_markdown_has_the_papers_columns(tmp_path):
 
 
 def test_one_seed_has_no_deviation_and_no_test(tmp_path):
-    text = reports.table1_markdown(
-        runs(tmp_path, arm("ra", [70.0]) + arm("ra+syn", [69.0])), digits=1
-    )
+    text = text1(runs(tmp_path, arm("ra", [70.0]) + arm("ra+syn", [69.0])))
     assert "70.0 (1)" in text and "nan" not in text
     line = next(x for x in text.splitlines() if "Ours(RA+Syn) | RA" in x)
     assert [cell.strip() for cell in line.split("|")[5:-1]] == ["−1.0", "–", "–", "1"]
@@ -121,11 +136,11 @@ def test_one_seed_has_no_deviation_and_no_test(tmp_path):
 
 def test_caption_says_what_was_measured(tmp_path):
     records = arm("ra", [70.0]) + arm("ra+syn", [71.0], n_extra=400, updates=1800)
-    text = reports.table1_markdown(runs(tmp_path, records), digits=1)
+    text = text1(runs(tmp_path, records))
     assert "test split" in text and "2,000 images evaluated" in text
     assert "500 (RA), 1,800 (Ours(RA+Syn))" in text and "extra images: 400" in text
     records = [{**r, "split": "validation"} for r in records]
-    assert "not a test result" in reports.table1_markdown(runs(tmp_path, records), digits=1)
+    assert "not a test result" in text1(runs(tmp_path, records))
 
 
 def test_rows_keep_the_order_of_the_runs_and_gains_are_averaged(tmp_path):
@@ -135,8 +150,8 @@ def test_rows_keep_the_order_of_the_runs_and_gains_are_averaged(tmp_path):
             "ra+syn", [70 + gain, 71 + gain], model=model
         )
     table = runs(tmp_path, records)
-    assert list(tables.table1(table)["model"]) == ["wrn-28-2", "wrn-10-1"]
-    assert "Ours(RA+Syn) +1.50 (2 rows)" in reports.table1_markdown(table, digits=1)
+    assert list(table1(table)["model"]) == ["wrn-28-2", "wrn-10-1"]
+    assert "Ours(RA+Syn) over RA +1.50 (2 rows)" in text1(table)
 
 
 def test_diagnostics_compare_fine_tuned_with_pre_trained(tmp_path):
@@ -151,12 +166,29 @@ def test_diagnostics_compare_fine_tuned_with_pre_trained(tmp_path):
 
 
 def test_a_persons_own_arm_stands_in_the_diagnostics(tmp_path):
-    records = arm("ra", [70, 71.0]) + arm("ra+long", [73, 75.0]) + arm("mixup", [60.0])
+    records = arm("ra", [70, 71.0]) + arm("ra+wide", [73, 75.0]) + arm("mixup", [60.0])
     table = runs(tmp_path, records)
     gain = tables.diagnostics(table)
-    assert gain[["arm", "over", "gain"]].values.tolist() == [["ra+long", "ra", 3.5]]
+    assert gain[["arm", "over", "gain"]].values.tolist() == [["ra+wide", "ra", 3.5]]
     text = reports.diagnostics_markdown(table, digits=1)
-    assert "| ra+long | RA" in text and "| mixup " in text
+    assert "| ra+wide | RA" in text and "| mixup " in text
+
+
+def test_controls_are_compared_with_what_they_control(tmp_path):
+    """Policies by search against random ones; synthetic images against as many updates."""
+    records = arm("random", [60, 61.0]) + arm("faa", [63, 63.0]) + arm("ra", [70, 71.0])
+    records += arm("ra+long", [72, 73.0], updates=900) + arm("ra+syn", [73, 75.0], updates=900)
+    table = runs(tmp_path, records)
+    gain = tables.diagnostics(table).set_index(["arm", "over"])["gain"].to_dict()
+    assert gain == {
+        ("faa", "random"): 2.5,
+        ("ra+syn", "ra"): 3.5,
+        ("ra+long", "ra"): 2.0,
+        ("ra+syn", "ra+long"): 1.5,
+    }
+    text = reports.diagnostics_markdown(table, digits=1)
+    assert "- Random policies: " in text and "RA + real: " not in text
+    assert line_of(text, "d", "wrn-10-1", "RA, as many updates as with synthetic images")
 
 
 @pytest.mark.parametrize(
@@ -188,9 +220,9 @@ def test_a_cut_off_record_is_named(tmp_path):
     bare.write_text("{}")
     for path in (cut, bare):
         with pytest.raises(ValueError, match=path.name):
-            tables.read([whole, path])
+            read([whole, path])
     with pytest.raises(ValueError, match="no runs"):
-        tables.read([])
+        read([])
 
 
 def script(stage, inputs, outputs, cfg, log):
@@ -205,18 +237,111 @@ def script(stage, inputs, outputs, cfg, log):
     )
 
 
+def outputs(folder, *kinds):
+    return {kind: folder / f"table.{kind}" for kind in kinds}
+
+
 def test_scripts_write_their_tables(tmp_path):
     records = arm("ra", [70, 71.0]) + arm("ra+syn", [73, 75.0]) + arm("ra+real", [80, 81.0])
     paths, cfg = files(tmp_path, records), {"digits": 1, "confidence": 0.95}
-    out = {"csv": tmp_path / "t.csv", "md": tmp_path / "t.md", "runs": tmp_path / "r.csv"}
-    script("tables", paths[:4], out, cfg, tmp_path / "log")
-    assert pd.read_csv(out["csv"])["ra+syn_gain"].tolist() == [3.5]
+    out = outputs(tmp_path, "csv", "md", "tex", "runs")
+    rows = [["later", "wrn-10-1"], ["d", "wrn-10-1"]]
+    script("tables", paths[:4], out, {**cfg, "number": "table3", "rows": rows}, tmp_path / "log")
+    table = pd.read_csv(out["csv"])
+    assert table["dataset"].tolist() == ["later", "d"]
+    assert table["ra+syn_gain"].tolist()[1] == 3.5 and math.isnan(table["ra_mean"][0])
+    assert "# Table 3" in out["md"].read_text() and "tab:table3" in out["tex"].read_text()
     long = pd.read_csv(out["runs"])
     assert len(long) == 4 and long["class: a|b"].tolist() == [50.0] * 4
-    del out["runs"]
+    out = outputs(tmp_path, "csv", "md")
     script("diagnostics", paths, out, cfg, tmp_path / "log")
     assert pd.read_csv(out["csv"])["over"].tolist() == ["ra", "ra", "ra+real"]
     assert "RA + real" in out["md"].read_text()
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_table_has_its_columns_gains_and_rows(tmp_path, table):
+    """Each arm at its own level: what stands where is told by the figures."""
+    layout = TABLES[table]
+    level = {name: 10.0 * (i + 1) for i, name in enumerate(layout.columns)}
+    records = [r for name, v in level.items() for r in arm(name, [v - 0.5, v + 1.5])]
+    records += arm("ra+real", [99.0])  # no column of any table
+    done = runs(tmp_path, records)
+    rows = [("before", "wrn-10-1"), ("d", "wrn-10-1")]
+    frame = tables.table(done, layout, rows)
+    assert frame["dataset"].tolist() == ["before", "d"]
+    assert frame[[f"{name}_mean" for name in level]].isna().all(axis=1).tolist() == [True, False]
+    row, first = frame.iloc[1], {}
+    for ours, over in layout.gains:
+        key = f"{ours}_over_{over}" if ours in first else ours
+        first.setdefault(ours, over)
+        assert row[f"{key}_gain"] == pytest.approx(level[ours] - level[over])
+        assert row[f"{key}_pairs"] == 2
+    text = reports.table_markdown(done, table, rows, digits=1)
+    assert line_of(text, "before")[2:] == ["not run"] * len(level)
+    assert line_of(text, "d")[2:] == [f"{v + 0.5:.1f} ± 1.4 (2)" for v in level.values()]
+    assert line_of(text, "data set")[2:] == list(layout.columns.values())
+    assert "99.0" not in text and text.count("\n\n\n") == 0
+
+
+def test_gains_of_a_table_are_between_its_columns():
+    for layout in TABLES.values():
+        for ours, over in layout.gains:
+            assert ours in layout.columns and over in layout.columns and ours != over
+    assert set(TABLES["table5"].gains) >= {("aa+syn", "aa+rsp"), ("aa+rsp", "aa+combined")}
+
+
+def test_table4_takes_the_synthetic_arm_where_all_its_images_are_fine_tuned(tmp_path):
+    records = arm("aa", [70, 71.0]) + arm("aa+pretrained", [72, 73.0]) + arm("aa+syn", [75, 76.0])
+    other = arm("aa", [50, 51.0], dataset="e") + arm("aa+syn", [60, 61.0], dataset="e")
+    other += arm("aa+finetuned", [57, 58.0], dataset="e")
+    done = runs(tmp_path, records + other)
+    frame = tables.table(done, TABLES["table4"]).set_index("dataset")
+    assert frame["aa+finetuned_mean"].to_dict() == {"d": 75.5, "e": 57.5}
+    assert frame.loc["d", "aa+finetuned_over_aa+pretrained_gain"] == pytest.approx(3)
+    text = reports.table_markdown(done, "table4", digits=1)
+    assert "- d: AA+Syn(FT) is the arm `aa+syn`" in text and "- e: AA+Syn(FT)" not in text
+
+
+def test_layouts_need_the_standard_library_alone():
+    """The workflow reads them while it is parsed, on machines that only submit jobs."""
+    code = (
+        "import sys, mvc.layouts; sys.exit(bool({'pandas', 'numpy', 'scipy'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS).returncode == 0
+    assert layouts.arms(TABLES["table5"], {"aa", "aa+rsp", "ra"}) == {
+        "aa": "aa",
+        "aa+rsp": "aa+rsp",
+    }
+
+
+def latex_rows(text):
+    """The cells of each line of a tabular, and its column specification."""
+    found = re.search(r"\\begin{tabular}{(\w+)}(.*)\\end{tabular}", text, re.S)
+    lines = [line.strip() for line in found[2].splitlines() if "&" in line]
+    assert all(line.endswith(r"\\") for line in lines)
+    return found[1], [[c.strip() for c in re.split(r"(?<!\\)&", line[:-2])] for line in lines]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_latex_is_balanced_and_has_a_cell_for_each_column(tmp_path, table):
+    columns = TABLES[table].columns
+    names = {"dataset": "a_b", "model": "50% & more #1 {x} ~^\\"}
+    done = runs(tmp_path, [r for name in columns for r in arm(name, [70.25, 71.75], **names)])
+    text = latex.table_latex(done, table, [("c$", "m")], digits=1)
+    plan, (heads, absent, row) = latex_rows(text)
+    assert len(plan) == len(heads) == len(absent) == len(row) == 2 + len(columns)
+    assert absent == [r"c\$", "m", *["not run"] * len(columns)]
+    assert row[0] == r"a\_b" and row[2:] == [r"$71.0 \pm 1.1$"] * len(columns)
+    special = r"50\% \& more \#1 \{x\} \textasciitilde{}\textasciicircum{}\textbackslash{}"
+    assert row[1] == special
+    bare = re.sub(r"\\[{}$]", "", text)
+    assert bare.count("{") == bare.count("}") and bare.count("$") % 2 == 0
+    begun, ended = (re.findall(rf"\\{word}{{(\w+)}}", text) for word in ("begin", "end"))
+    assert begun == ended[::-1] == ["table", "tabular"]
+    for part in ("toprule", "midrule", "bottomrule", "caption", rf"label{{tab:{table}}}"):
+        assert text.count("\\" + part) == 1
+    assert "over 2 seeds" in text and text.isascii()
 
 
 def test_tables_load_no_torch():
@@ -243,6 +368,14 @@ def test_a_page_is_fitted_to_the_terminal():
     assert "| a\\|b |     1 |      a |" in narrow
     assert table.splitlines()[0] not in narrow
     assert markdown.fit(tall := markdown.table(["x" * 30], [["y"]] * 9), 20) == tall + "\n"
+
+
+def test_a_table_too_wide_both_ways_is_cut_evenly_and_keeps_its_first_columns():
+    table = markdown.table(["name", *"abcdefg"], [["first", *"1234567"]] * 9)
+    parts = markdown.fit(table, 32).strip().split("\n\n")
+    assert [line_of(part, "name")[1:] for part in parts] == [[*"ab"], [*"cd"], [*"efg"]]
+    assert [line_of(part, "first")[1:] for part in parts] == [[*"12"], [*"34"], [*"567"]]
+    assert all(len(line) <= 32 for part in parts for line in part.split("\n"))
 
 
 @pytest.mark.parametrize(

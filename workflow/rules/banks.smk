@@ -19,3 +19,24 @@ rule banks:
         code=code("banks.py"),
     script:
         "../scripts/banks.py"
+
+
+rule bank_tensors:
+    input:
+        embeddings=rules.embeddings.output[0],
+        bank=rules.banks.output[0],
+    output:
+        "results/{dataset}/bank.safetensors",
+    log:
+        "logs/{dataset}/bank_tensors.log",
+    benchmark:
+        "results/benchmarks/{dataset}/bank_tensors.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 1
+    resources:
+        mem_mb=8_000,
+    params:
+        code=code("bank_tensors.py"),
+    script:
+        "../scripts/bank_tensors.py"

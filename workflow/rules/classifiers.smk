@@ -3,6 +3,8 @@ rule classifiers:
         train=rules.images.output.train,
         extra=extra_images,
         evaluation=evaluation_split,
+        policy=policy_file,
+        weights=weights_files,
     output:
         "results/{dataset}/classifiers/{model}/{arm}/{seed}.json",
     log:
@@ -16,7 +18,7 @@ rule classifiers:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=2_000,
+        mem_mb=32_000,
         gpu=1,
     params:
         cfg=classifier_settings,

@@ -8,25 +8,38 @@ from snakemake.exceptions import WorkflowError
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from mvc.folders import tree_digest
+from mvc.layouts import TABLES, arms
+from mvc.manifests import source_digest
 from mvc.provenance import code_digest
 from mvc.settings import faults, missing_files
+from mvc.variants import expanded
 
-# Keys of the section `images` that a loader does not read.
-UNREAD_IMAGES = {
-    "fashion_mnist": ("test_fraction", "validation_fraction", "unreadable"),
-    "imagefolder": (
+# Keys of the section `images` that a loader reads, if not those of a folder of image files.
+READ_IMAGES = {
+    "fashion_mnist": (
+        "labels_per_class",
         "validation_per_class",
         "extra_per_class",
         "test_per_class",
         "judge_per_class",
     ),
+    "cifar10": ("labels_per_class", "validation_fraction"),
+    "cifar100": ("labels_per_class", "validation_fraction"),
+    "tiny_imagenet": ("labels_per_class", "validation_fraction", "unreadable"),
+    "digits": ("labels_per_class", "validation_fraction", "test_fraction"),
 }
+READ_FOLDER = (
+    "labels_per_class",
+    "validation_fraction",
+    "test_fraction",
+    "unreadable",
+)
 # Files of a model folder that are read; its card is not.
 MODEL_SUFFIXES = (".json", ".safetensors", ".txt", ".gz")
+# Sections that the estimate reads for each data set.
+ESTIMATED = ("images", "captions", "banks", "unet", "synthetic")
 # Generators whose images are further real ones.
 REAL = ("real", "round_trip")
-TABLE1 = ("baseline", "faa", "aa", "ra", "syn", "faa+syn", "aa+syn", "ra+syn")
 
 
 def checked(settings, schema, more=lambda settings: []):
@@ -46,7 +59,7 @@ def ordered(value):
     return value
 
 
-config = checked(config, "config.schema.yaml", missing_files)
+config = checked(expanded(config), "config.schema.yaml", missing_files)
 for section in config:  # data sets keep their order, which is that of the tables' rows
     if section != "datasets":
         config[section] = ordered(config[section])
@@ -61,8 +74,11 @@ wildcard_constraints:
     seed=r"\d+",
 
 
-# The data set that the figures show.
-SHOWN = config["figures"]["dataset"] or next(iter(config["datasets"]))
+# The data set that each figure shows.
+SHOWN = {
+    figure: dataset or next(iter(config["datasets"]))
+    for figure, dataset in config["figures"]["datasets"].items()
+}
 
 
 def code(script):
@@ -83,34 +99,71 @@ def settings(section, *models):
 
 
 def source(wildcards):
-    """Settings of a data set's images: what its loader reads, and a digest of a folder's files."""
+    """Settings of a data set's images: what its loader reads, and a digest of the files there."""
     own = config["datasets"][wildcards.dataset]
     section = merged("images", wildcards.dataset)
-    unread = UNREAD_IMAGES[own["loader"]]
+    read = READ_IMAGES.get(own["loader"], READ_FOLDER)
     return {
-        **{key: value for key, value in section.items() if key not in unread},
+        **{key: section[key] for key in (*read, "seed")},
         "loader": own["loader"],
         "path": own["path"],
-        "files": tree_digest(own["path"]) if own["path"] else "",
+        "files": source_digest(own["loader"], own["path"]),
     }
 
 
+def sampling(dataset):
+    """How a data set's images are sampled: what changes an image, so not the number of shards."""
+    section = merged("synthetic", dataset)
+    for key in ("shards", "pretrained_share"):
+        section.pop(key)
+    resolution = merged("unet", dataset)["resolution"]
+    diffusion = config["models"]["diffusion"]
+    return {**section, "resolution": resolution, "diffusion": diffusion}
+
+
 def synthetic_settings(generator):
-    """Settings of one generator: the shard count stays out, since it changes no image."""
+    """Settings of one generator's images."""
 
     def chosen(wildcards):
-        section = merged("synthetic", wildcards.dataset)
-        section.pop("shards")
-        resolution = merged("unet", wildcards.dataset)["resolution"]
-        diffusion = config["models"]["diffusion"]
-        return {
-            **section,
-            "generator": generator,
-            "resolution": resolution,
-            "diffusion": diffusion,
-        }
+        share = merged("synthetic", wildcards.dataset)["pretrained_share"]
+        own = {"pretrained_share": share} if generator == "mixed" else {}
+        return {**sampling(wildcards.dataset), **own, "generator": generator}
 
     return chosen
+
+
+def synthetic_generator(dataset):
+    """The generator of the images that arms call synthetic."""
+    share = merged("synthetic", dataset)["pretrained_share"]
+    return "finetuned" if share == 0 else "pretrained" if share == 1 else "mixed"
+
+
+def synthetic_images(wildcards):
+    """The shards of the images that arms call synthetic."""
+    return shards(wildcards.dataset, synthetic_generator(wildcards.dataset))
+
+
+def own_policies(wildcards):
+    """A person's own file of policies for a data set, where there is one."""
+    return merged("policies", wildcards.dataset)["file"] or []
+
+
+def search_settings(dataset):
+    """Settings of the search for policies: its section, and how its classifier is trained."""
+    policies = merged("policies", dataset)
+    section = merged("classifiers", dataset)
+    own = {"network": policies["model"], **section["models"].get(policies["model"], {})}
+    unread = ("models", "arms", "seeds", "split", "seed", "strategy", "phase2", "rsp")
+    unread += ("per_real", "updates_as_with", "ra", "aa", "fill")
+    length = {key: policies.pop(key) for key in ("updates", "epochs")}
+    training = {**section, **own, **length}
+    training = {key: value for key, value in training.items() if key not in unread}
+    return {**policies, "training": training}
+
+
+def policy_settings(wildcards):
+    """Settings of the search of a rule's wildcards."""
+    return search_settings(wildcards.dataset)
 
 
 def own_captions(wildcards):
@@ -119,10 +172,15 @@ def own_captions(wildcards):
 
 
 def model_files(*models):
-    """The files of models that are local folders, so that a changed model is noticed."""
-    folders = [Path(config["models"][name]) for name in models]
-    files = (f for d in folders if d.is_dir() for f in sorted(d.rglob("*")))
-    return [str(f) for f in files if f.suffix in MODEL_SUFFIXES]
+    """The files of models that are on this disk, so that a changed model is noticed."""
+    files = []
+    for name in (config["models"][model] for model in models):
+        folder, file = Path(name), name.partition("/")[2]
+        if folder.is_dir():
+            files += [str(f) for f in sorted(folder.rglob("*")) if f.is_file()]
+        elif file.endswith(".safetensors") and Path(file).is_file():
+            files.append(file)  # architecture/file of open_clip
+    return [file for file in files if file.endswith(MODEL_SUFFIXES)]
 
 
 def shards(dataset, generator):
@@ -134,20 +192,38 @@ def shards(dataset, generator):
     ]
 
 
-def classifier_settings(wildcards):
+def arm_settings(dataset, arm):
+    """An arm's own values, its extra images named by their generator."""
+    own = dict(merged("classifiers", dataset)["arms"][arm])
+    if own["extra"] == "synthetic":
+        own["extra"] = synthetic_generator(dataset)
+    return own
+
+
+def run_settings(dataset, model, arm):
     """Settings of one run: its arm's and model's own values, and nothing that it does not read."""
-    section = merged("classifiers", wildcards.dataset)
-    models, arms, _ = (section.pop(key) for key in ("models", "arms", "seeds"))
-    run = {**section, **models[wildcards.model], **arms[wildcards.arm]}
-    strategy = run["strategy"] if run["extra"] else None
+    section = merged("classifiers", dataset)
+    models, _, _ = (section.pop(key) for key in ("models", "arms", "seeds"))
+    run = {**section, **models[model], **arm_settings(dataset, arm)}
+    extra, augmentation = run["extra"], run["augmentation"]
+    strategy = run["strategy"] if extra or run["updates_as_with"] is not None else None
     unread = {
-        "ra": run["augmentation"] != "ra",
-        "fill": run["augmentation"] == "default",
+        "ra": augmentation != "ra",
+        "aa": augmentation != "aa",
+        "fill": augmentation == "default",
+        "per_real": not extra,
+        "updates_as_with": bool(extra),
         "strategy": not strategy,
         "phase2": strategy != "two_phase",
-        "rsp": strategy != "rsp",
+        "rsp": strategy != "rsp" or not extra,
     }
-    return {key: value for key, value in run.items() if not unread.get(key)}
+    own = {"network": run.get("network") or model}
+    return {key: v for key, v in run.items() if not unread.get(key)} | own
+
+
+def classifier_settings(wildcards):
+    """Settings of the run of a rule's wildcards."""
+    return run_settings(wildcards.dataset, wildcards.model, wildcards.arm)
 
 
 def evaluation_split(wildcards):
@@ -158,49 +234,153 @@ def evaluation_split(wildcards):
 
 def extra_images(wildcards):
     """The shards that an arm adds to the real images; none for an arm of real images alone."""
-    arm = merged("classifiers", wildcards.dataset)["arms"][wildcards.arm]
-    return shards(wildcards.dataset, arm["extra"]) if arm["extra"] else []
+    extra = arm_settings(wildcards.dataset, wildcards.arm)["extra"]
+    return shards(wildcards.dataset, extra) if extra else []
+
+
+def policy_file(wildcards):
+    """The policies of an arm whose augmentation was searched for, or drawn at random."""
+    augmentation = arm_settings(wildcards.dataset, wildcards.arm)["augmentation"]
+    if augmentation not in ("faa", "random"):
+        return []
+    return f"results/{wildcards.dataset}/policies/{augmentation}.json"
+
+
+def weights_files(wildcards):
+    """The files of the weights that a classifier starts from, where they are on this disk."""
+    run = run_settings(wildcards.dataset, wildcards.model, wildcards.arm)
+    return local_files(run["weights"])
+
+
+def search_weights(wildcards):
+    """The files of the weights that the search's classifier starts from."""
+    return local_files(search_settings(wildcards.dataset)["training"]["weights"])
+
+
+def local_files(named):
+    """A file, or the files of a model's folder; none for a name that is neither."""
+    place = Path(named or "nothing named")
+    if place.is_dir():
+        return [str(f) for f in sorted(place.iterdir()) if f.suffix in MODEL_SUFFIXES]
+    return [named] if place.is_file() else []
 
 
 def has_extra(dataset):
-    """Whether a data set can have further real images: a folder of which all are used has none."""
-    folder = config["datasets"][dataset]["loader"] == "imagefolder"
-    return not folder or merged("images", dataset)["labels_per_class"] is not None
+    """Whether a data set can have further real images: one of which all are used has none."""
+    sized = config["datasets"][dataset]["loader"] == "fashion_mnist"
+    return sized or merged("images", dataset)["labels_per_class"] is not None
 
 
-def runs(wanted):
-    """The classifier runs of all data sets whose arm is wanted and possible."""
+def rows(table):
+    """A table's rows, as pairs of data set and classifier."""
+    return [
+        [dataset, model]
+        for dataset in config["datasets"]
+        for model in merged("tables", dataset)["rows"].get(table, [])
+    ]
+
+
+def columns(table, dataset):
+    """The arms of a data set that a table shows.
+
+    Where all synthetic images are fine-tuned, the arm of synthetic images is Table 4's fine-tuned.
+    """
+    own = set(merged("classifiers", dataset)["arms"])
+    if synthetic_generator(dataset) == "finetuned" and "aa+syn" in own:
+        own.discard("aa+finetuned")
+    return list(arms(TABLES[table], own).values())
+
+
+def runs(pairs, chosen):
+    """The classifier runs of pairs of data set and classifier, of the arms `chosen` for the set."""
     return [
         f"results/{dataset}/classifiers/{model}/{arm}/{seed}.json"
-        for dataset in config["datasets"]
+        for dataset, model in pairs
         for section in [merged("classifiers", dataset)]
-        for model in section["models"]
-        for arm in section["arms"]
-        if wanted(arm)
-        and (section["arms"][arm]["extra"] not in REAL or has_extra(dataset))
+        for arm in chosen(dataset)
+        if section["arms"][arm]["extra"] not in REAL or has_extra(dataset)
         for seed in section["seeds"]
     ]
 
 
-def table_runs():
-    """What Table 1 is made of."""
-    return runs(lambda arm: arm in TABLE1)
+def table_runs(wildcards):
+    """What a table is made of."""
+    table = f"table{wildcards.number}"
+    if not rows(table):
+        raise WorkflowError(
+            f"no data set stands in {table}; add it to a data set's tables.rows, for instance "
+            f"{table}: [{next(iter(config['classifiers']['models']))}]"
+        )
+    return runs(rows(table), lambda dataset: columns(table, dataset))
+
+
+def table_settings(wildcards):
+    """Settings of a table, and the rows that it is to have."""
+    table = f"table{wildcards.number}"
+    keys = ("digits", "confidence")
+    own = {key: config["tables"][key] for key in keys}
+    return {**own, "number": table, "rows": rows(table)}
+
+
+def tables_wanted():
+    """The tables that have rows, and the figures."""
+    tables = [f"results/tables/{table}.csv" for table in TABLES if rows(table)]
+    return tables + [f"results/figures/{figure}.png" for figure in SHOWN]
+
+
+def diagnostic_arms(dataset):
+    """The arms that stand in no table, and those that they are compared with."""
+    every = merged("classifiers", dataset)["arms"]
+    known = {arm for table in TABLES.values() for arm in table.columns}
+    own = [arm for arm in every if arm not in known]
+    bases = {"ra", "ra+syn"} | {arm.split("+")[0] for arm in own}
+    bases |= {"faa"} if "random" in every else set()
+    return [arm for arm in every if arm in own or arm in bases]
 
 
 def diagnostic_runs():
-    """The arms outside Table 1, and those that they are compared with."""
-    return runs(lambda arm: arm not in TABLE1 or arm in ("ra", "ra+syn"))
+    """Runs outside the tables, of the rows of Table 1, and those that they are compared with."""
+    return runs(rows("table1"), diagnostic_arms)
 
 
 def figure2_settings():
     """Settings of Figure 2: its own, and how images of the data set shown are sampled."""
-    dataset = SHOWN
-    section = merged("synthetic", dataset)
-    section.pop("shards")
-    return {
-        **config["figures"],
-        "synthetic": section,
-        "resolution": merged("unet", dataset)["resolution"],
-        "diffusion": config["models"]["diffusion"],
-        "seed": config["seed"],
+    return figure_settings("figure2", ("classes", "images", "cell", "coarse", "fine"))
+
+
+def figure6_settings():
+    """Settings of Figure 6: its own, and how images of the data set shown are sampled."""
+    return figure_settings("figure6", ("classes", "images", "cell"))
+
+
+def figure_settings(figure, keys):
+    """Settings of a figure for which images are sampled."""
+    own = {key: config["figures"][key] for key in keys}
+    synthetic = sampling(SHOWN[figure])
+    shared = {key: synthetic.pop(key) for key in ("resolution", "diffusion", "seed")}
+    return {**own, **shared, "synthetic": synthetic}
+
+
+def classifier_runs():
+    """What the tables are made of, each run once."""
+    in_tables = (runs(rows(t), lambda d, t=t: columns(t, d)) for t in TABLES)
+    return sorted({run for made in in_tables for run in made})
+
+
+def estimate_settings():
+    """Settings of all stages and runs that the tables are made of, to estimate what they cost."""
+    datasets = {
+        dataset: {
+            **{key: config["datasets"][dataset][key] for key in ("loader", "path")},
+            **{key: merged(key, dataset) for key in ESTIMATED},
+            "runs": [],
+        }
+        for dataset in config["datasets"]
     }
+    for run in classifier_runs():
+        _, dataset, _, model, arm, _ = run.split("/")
+        datasets[dataset]["runs"].append(run_settings(dataset, model, arm))
+    for dataset, own in datasets.items():
+        searched = any(run["augmentation"] == "faa" for run in own["runs"])
+        own["policies"] = search_settings(dataset) if searched else None
+    return {**config["estimate"], "models": config["models"], "datasets": datasets}

@@ -1,8 +1,8 @@
 rule figure1:
     input:
-        real="results/{dataset}/images/train.parquet".format(dataset=SHOWN),
-        pretrained=shards(SHOWN, "pretrained"),
-        finetuned=shards(SHOWN, "finetuned"),
+        real="results/{dataset}/images/train.parquet".format(dataset=SHOWN["figure1"]),
+        pretrained=shards(SHOWN["figure1"], "pretrained"),
+        finetuned=shards(SHOWN["figure1"], "finetuned"),
     output:
         "results/figures/figure1.png",
     log:
@@ -21,10 +21,12 @@ rule figure1:
 
 rule figure2:
     input:
-        images="results/{dataset}/images/train.parquet".format(dataset=SHOWN),
-        embeddings="results/{dataset}/embeddings.safetensors".format(dataset=SHOWN),
+        images="results/{dataset}/images/train.parquet".format(dataset=SHOWN["figure2"]),
+        embeddings="results/{dataset}/embeddings.safetensors".format(
+            dataset=SHOWN["figure2"]
+        ),
         unet="results/{dataset}/unet/diffusion_pytorch_model.safetensors".format(
-            dataset=SHOWN
+            dataset=SHOWN["figure2"]
         ),
         models=model_files("diffusion"),
     output:
@@ -44,3 +46,55 @@ rule figure2:
         code=code("figure2.py"),
     script:
         "../scripts/figure2.py"
+
+
+rule figure5:
+    input:
+        real="results/{dataset}/images/train.parquet".format(dataset=SHOWN["figure5"]),
+        pretrained=shards(SHOWN["figure5"], "pretrained"),
+        finetuned=shards(SHOWN["figure5"], "finetuned"),
+    output:
+        "results/figures/figure5.png",
+    log:
+        "logs/figures/figure5.log",
+    benchmark:
+        "results/benchmarks/figures/figure5.tsv"
+    localrule: True
+    conda:
+        "../../envs/mvc.yaml"
+    params:
+        cfg={key: config["figures"][key] for key in ("classes", "images", "cell")},
+        code=code("figure5.py"),
+    script:
+        "../scripts/figure5.py"
+
+
+rule figure6:
+    input:
+        images="results/{dataset}/images/train.parquet".format(dataset=SHOWN["figure6"]),
+        embeddings="results/{dataset}/embeddings.safetensors".format(
+            dataset=SHOWN["figure6"]
+        ),
+        bank="results/{dataset}/bank.parquet".format(dataset=SHOWN["figure6"]),
+        unet="results/{dataset}/unet/diffusion_pytorch_model.safetensors".format(
+            dataset=SHOWN["figure6"]
+        ),
+        models=model_files("diffusion"),
+    output:
+        sheet="results/figures/figure6.png",
+        recipes="results/figures/figure6.csv",
+    log:
+        "logs/figures/figure6.log",
+    benchmark:
+        "results/benchmarks/figures/figure6.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 1
+    resources:
+        mem_mb=16_000,
+        gpu=1,
+    params:
+        cfg=figure6_settings(),
+        code=code("figure6.py"),
+    script:
+        "../scripts/figure6.py"

@@ -38,7 +38,7 @@ rule pretrained:
         captions=rules.captions.output[0],
         embeddings=rules.embeddings.output[0],
         bank=rules.banks.output[0],
-        weights=model_files("diffusion"),
+        models=model_files("diffusion"),
     output:
         ensure(
             "results/{dataset}/synthetic/pretrained/{shard}-of-{shards}.parquet",
@@ -61,6 +61,38 @@ rule pretrained:
         "../scripts/synthetic.py"
 
 
+rule mixed:
+    input:
+        images=rules.images.output.train,
+        held_out=rules.images.output.held_out,
+        captions=rules.captions.output[0],
+        embeddings=rules.embeddings.output[0],
+        bank=rules.banks.output[0],
+        unet=rules.unet.output.config,
+        weights=[rules.unet.output.weights],
+        models=model_files("diffusion"),
+    output:
+        ensure(
+            "results/{dataset}/synthetic/mixed/{shard}-of-{shards}.parquet",
+            non_empty=True,
+        ),
+    log:
+        "logs/{dataset}/synthetic/mixed/{shard}-of-{shards}.log",
+    benchmark:
+        "results/benchmarks/{dataset}/synthetic/mixed/{shard}-of-{shards}.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 1
+    resources:
+        mem_mb=16_000,
+        gpu=1,
+    params:
+        cfg=synthetic_settings("mixed"),
+        code=code("synthetic.py"),
+    script:
+        "../scripts/synthetic.py"
+
+
 rule real:
     input:
         extra=rules.images.output.extra,
@@ -77,7 +109,7 @@ rule real:
     benchmark:
         "results/benchmarks/{dataset}/synthetic/{generator}/{shard}-of-{shards}.tsv"
     wildcard_constraints:
-        generator="real|round_trip",
+        generator="real|round_trip|reconstructed",
     conda:
         "../../envs/mvc.yaml"
     threads: 1

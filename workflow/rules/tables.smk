@@ -1,22 +1,31 @@
-rule tables:
+rule table:
     input:
-        table_runs(),
+        table_runs,
     output:
-        csv=ensure("results/tables/table1.csv", non_empty=True),
-        md=ensure("results/tables/table1.md", non_empty=True),
-        runs=ensure("results/tables/table1_runs.csv", non_empty=True),
+        csv=ensure("results/tables/table{number}.csv", non_empty=True),
+        md=ensure("results/tables/table{number}.md", non_empty=True),
+        tex=ensure("results/tables/table{number}.tex", non_empty=True),
+        runs=ensure("results/tables/table{number}_runs.csv", non_empty=True),
     log:
-        "logs/tables/table1.log",
+        "logs/tables/table{number}.log",
     benchmark:
-        "results/benchmarks/tables/table1.tsv"
+        "results/benchmarks/tables/table{number}.tsv"
+    wildcard_constraints:
+        number="[1-5]",
     localrule: True
     conda:
         "../../envs/mvc.yaml"
     params:
-        cfg=config["tables"],
+        cfg=table_settings,
         code=code("tables.py"),
     script:
         "../scripts/tables.py"
+
+
+rule tables:
+    input:
+        tables_wanted(),
+    localrule: True
 
 
 rule diagnostics:
@@ -33,7 +42,7 @@ rule diagnostics:
     conda:
         "../../envs/mvc.yaml"
     params:
-        cfg=config["tables"],
+        cfg={key: config["tables"][key] for key in ("digits", "confidence")},
         code=code("diagnostics.py"),
     script:
         "../scripts/diagnostics.py"

@@ -19,14 +19,8 @@ def main(snakemake) -> None:
             source = cfg["captioner"]
             model, processor = captions.load_captioner(source, device=device())
             images = (decode(data) for data in shards.image_bytes(train))
-            texts = captions.caption(
-                images,
-                model=model,
-                processor=processor,
-                max_new_tokens=cfg["max_new_tokens"],
-                num_beams=cfg["num_beams"],
-                batch_size=cfg["batch_size"],
-            )
+            search = {key: cfg[key] for key in ("max_new_tokens", "num_beams", "batch_size")}
+            texts = captions.caption(images, model=model, processor=processor, **search)
             texts = list(progress(texts, total=len(ids), unit="images"))
         pairs = zip(texts, names, strict=True)
         prompts = [captions.prompt(text, name, prefix=cfg["prefix"]) for text, name in pairs]

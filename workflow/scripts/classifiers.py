@@ -2,9 +2,10 @@
 
 import json
 
-from mvc import shards
+from mvc import policies, shards
 from mvc.classifiers import Recipe, run
-from mvc.labelled import COLUMNS, EXTRA_COLUMNS, check_sources, coloured_like, labelled
+from mvc.extra_images import read_extra
+from mvc.labelled import COLUMNS, labelled
 from mvc.provenance import settings_digest
 from mvc.stage import device, stage_log
 
@@ -13,25 +14,23 @@ def main(snakemake) -> None:
     with stage_log(snakemake):
         cfg, files, names = dict(snakemake.params.cfg), snakemake.input, snakemake.wildcards
         root, split, size, source = (cfg.pop(k) for k in ("seed", "split", "image_size", "extra"))
+        network, per_real, seed = cfg.pop("network"), cfg.pop("per_real", None), int(names.seed)
         train = labelled(shards.read(files.train, COLUMNS), size=size)
-        extra = None
-        if source is not None:
-            extra = labelled(shards.read(files.extra, EXTRA_COLUMNS), size=size)
-            check_sources(train, extra, source)
-            extra = coloured_like(train, extra)
+        settings = {"generator": source, "per_real": per_real, "size": size}
+        extra = None if source is None else read_extra(files.extra, train, **settings)
         measured = run(
             train,
             extra,
             lambda: labelled(shards.read(files.evaluation, COLUMNS), size=size),
-            model=names.model,
-            recipe=Recipe(**cfg),
+            model=network,
+            recipe=Recipe(**cfg, sub_policies=policies.read(files.policy) if files.policy else ()),
             root=root,
-            seed=int(names.seed),
+            seed=seed,
             device=device(),
         )
-        told = {"dataset": names.dataset, "model": names.model, "arm": names.arm}
-        told |= {"seed": int(names.seed), "split": split, "extra": source}
-        told |= {"augmentation": cfg["augmentation"], "strategy": cfg.get("strategy")}
+        told = {"dataset": names.dataset, "model": names.model, "arm": names.arm, "seed": seed}
+        told |= {"split": split, "extra": source, "augmentation": cfg["augmentation"]}
+        told |= {"strategy": cfg.get("strategy")}
         record = told | measured | {"settings": settings_digest(snakemake.params.cfg)}
         with shards.atomic(snakemake.output[0]) as path:
             path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -1,17 +1,17 @@
 """diagnostics: RA with extra real, reconstructed and pre-trained images, next to RA and ours."""
 
-from mvc import reports, shards, tables
+from mvc import reports, runs, shards, tables
 from mvc.stage import stage_log
 
 
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     with stage_log(snakemake):
-        runs = tables.read(snakemake.input)
-        print(f"{len(runs):,} runs")
-        table = tables.diagnostics(runs, confidence=cfg["confidence"]).round(6)
+        records = runs.read(snakemake.input)
+        print(f"{len(records):,} runs")
+        table = tables.diagnostics(records, confidence=cfg["confidence"]).round(6)
         text = reports.diagnostics_markdown(
-            runs, digits=cfg["digits"], confidence=cfg["confidence"]
+            records, digits=cfg["digits"], confidence=cfg["confidence"]
         )
         with shards.atomic(snakemake.output.csv) as temporary:
             table.to_csv(temporary, index=False)

@@ -1,4 +1,4 @@
-"""synthetic: one shard of images by the fine-tuned U-Net, or by the pre-trained one."""
+"""synthetic: one shard of images by the fine-tuned U-Net, the pre-trained one, or both."""
 
 from pathlib import Path
 
@@ -12,26 +12,28 @@ from safetensors.torch import load_file
 def main(snakemake) -> None:
     cfg, given, names = snakemake.params.cfg, snakemake.input, snakemake.wildcards
     with stage_log(snakemake):
-        train, captions = shards.read(given.images), shards.read(given.captions)
+        train, captions, bank = map(shards.read, (given.images, given.captions, given.bank))
         refuse_held_out(train, shards.read(given.held_out))
-        own, size = cfg["generator"] == "finetuned", cfg["resolution"]
-        painter = generate.open_painter(
-            Path(given.unet).parent if own else cfg["diffusion"],
-            load_file(given.embeddings),
-            diffusion=cfg["diffusion"],
-            sampling=generate.sampling(cfg),
-            device=device(),
-        )
+        embeddings, size = load_file(given.embeddings), cfg["resolution"]
+        unets = {"pretrained": (cfg["diffusion"], given.models)}
+        if "weights" in given.keys():
+            unets["finetuned"] = (Path(given.unet).parent, given.weights)
+        labels, opening = train["label"].to_pylist(), {"sampling": generate.sampling(cfg)}
+        opening |= {"diffusion": cfg["diffusion"], "device": device()}
         part = {"shard": int(names.shard), "shards": int(names.shards), "seed": cfg["seed"]}
-        labels = train["label"].to_pylist()
-        plan = plans.make(cfg["generator"], shards.read(given.bank), labels, **part)
         side = native_side(shards.image_bytes(train), resolution=size)
-        print(f"{len(plan.seeds):,} images, stored at {side} px")
-        images = generate.files(painter, plan, train, resolution=size, side=side)
-        files = list(progress(images, total=len(plan.seeds), unit="images"))
-        record = plans.provenance(cfg, given.weights)
-        table = plans.to_table(plan, files, train=train, captions=captions, **record)
-        shards.write(table, snakemake.output[0])
+        tables = []
+        wanted = plans.parts(cfg["generator"], bank, cfg.get("pretrained_share", 0))
+        for generator, mask in wanted.items():
+            unet, weights = unets[generator]
+            plan = plans.make(generator, bank, labels, wanted=mask, **part)
+            print(f"{len(plan.seeds):,} {generator} images, stored at {side} px")
+            painter = generate.open_painter(unet, embeddings, **opening)
+            images = generate.files(painter, plan, train, resolution=size, side=side)
+            files = list(progress(images, total=len(plan.seeds), unit="images"))
+            record = plans.provenance(cfg, weights) | {"train": train, "captions": captions}
+            tables.append(plans.to_table(plan, files, **record))
+        shards.write(plans.in_order(tables), snakemake.output[0])
 
 
 if __name__ == "__main__":

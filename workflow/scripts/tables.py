@@ -1,22 +1,27 @@
-"""tables: Table 1 from the record of every run, for a program and for a person."""
+"""tables: a table of the paper from the record of every run, for a program and for a person."""
 
-from mvc import reports, shards, tables
+from mvc import latex, layouts, reports, runs, shards, tables
 from mvc.stage import stage_log
 
 
 def main(snakemake) -> None:
-    cfg = snakemake.params.cfg
+    cfg, out = snakemake.params.cfg, snakemake.output
+    name, rows, digits = cfg["number"], cfg["rows"], cfg["digits"]
+    test = {"confidence": cfg["confidence"]}
     with stage_log(snakemake):
-        runs = tables.read(snakemake.input)
-        print(f"{len(runs):,} runs")
-        table = tables.table1(runs, confidence=cfg["confidence"]).round(6)
-        text = reports.table1_markdown(runs, digits=cfg["digits"], confidence=cfg["confidence"])
-        with shards.atomic(snakemake.output.csv) as temporary:
-            table.to_csv(temporary, index=False)
-        with shards.atomic(snakemake.output.runs) as temporary:
-            tables.long(runs).to_csv(temporary, index=False)
-        with shards.atomic(snakemake.output.md) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        records = runs.read(snakemake.input)
+        print(f"{len(records):,} runs")
+        table = tables.table(records, layouts.TABLES[name], rows, **test).round(6)
+        texts = {
+            out.md: reports.table_markdown(records, name, rows, digits=digits, **test),
+            out.tex: latex.table_latex(records, name, rows, digits=digits),
+        }
+        for path, data in {out.csv: table, out.runs: runs.long(records)}.items():
+            with shards.atomic(path) as temporary:
+                data.to_csv(temporary, index=False)
+        for path, text in texts.items():
+            with shards.atomic(path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""AutoAugment's published CIFAR policy and RandAugment, on the scales of the two papers.
+"""AutoAugment's published policies and RandAugment, on the scales of the two papers.
 
 Level 10 is AutoAugment's maximum; RandAugment goes on beyond it, to 30. The ranges are those of the
 reference implementation that both papers' CIFAR figures come from: shear 0.3, rotation 30 degrees,
@@ -20,6 +20,7 @@ from mvc.augment_ops import OPERATIONS
 
 NAMES = ("Identity", *OPERATIONS, "Cutout")  # an operation's number is its place here
 SIGNED = {"ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate"}  # negated half of the time
+NOTHING = ("Identity", 0.0, 0.0)
 SubPolicy = Sequence[tuple[str, int | float, int | float]]  # (operation, probability, level)
 
 AUTOAUGMENT_CIFAR: tuple[SubPolicy, ...] = (
@@ -49,6 +50,36 @@ AUTOAUGMENT_CIFAR: tuple[SubPolicy, ...] = (
     (("Equalize", 0.8, 8), ("Invert", 0.1, 3)),
     (("TranslateY", 0.7, 9), ("AutoContrast", 0.9, 1)),
 )
+
+AUTOAUGMENT_IMAGENET: tuple[SubPolicy, ...] = (
+    (("Posterize", 0.4, 8), ("Rotate", 0.6, 9)),
+    (("Solarize", 0.6, 5), ("AutoContrast", 0.6, 0)),
+    (("Equalize", 0.8, 0), ("Equalize", 0.6, 0)),
+    (("Posterize", 0.6, 7), ("Posterize", 0.6, 6)),
+    (("Equalize", 0.4, 0), ("Solarize", 0.2, 4)),
+    (("Equalize", 0.4, 0), ("Rotate", 0.8, 8)),
+    (("Solarize", 0.6, 3), ("Equalize", 0.6, 0)),
+    (("Posterize", 0.8, 5), ("Equalize", 1.0, 0)),
+    (("Rotate", 0.2, 3), ("Solarize", 0.6, 8)),
+    (("Equalize", 0.6, 0), ("Posterize", 0.4, 6)),
+    (("Rotate", 0.8, 8), ("Color", 0.4, 0)),
+    (("Rotate", 0.4, 9), ("Equalize", 0.6, 0)),
+    (("Equalize", 0.0, 0), ("Equalize", 0.8, 0)),
+    (("Invert", 0.6, 0), ("Equalize", 1.0, 0)),
+    (("Color", 0.6, 4), ("Contrast", 1.0, 8)),
+    (("Rotate", 0.8, 8), ("Color", 1.0, 2)),
+    (("Color", 0.8, 8), ("Solarize", 0.8, 7)),
+    (("Sharpness", 0.4, 7), ("Invert", 0.6, 0)),
+    (("ShearX", 0.6, 5), ("Equalize", 1.0, 0)),
+    (("Color", 0.4, 0), ("Equalize", 0.6, 0)),
+    (("Equalize", 0.4, 0), ("Solarize", 0.2, 4)),
+    (("Solarize", 0.6, 5), ("AutoContrast", 0.6, 0)),
+    (("Invert", 0.6, 0), ("Equalize", 1.0, 0)),
+    (("Color", 0.6, 4), ("Contrast", 1.0, 8)),
+    (("Equalize", 0.8, 0), ("Equalize", 0.6, 0)),
+)
+
+AUTOAUGMENT = {"cifar": AUTOAUGMENT_CIFAR, "imagenet": AUTOAUGMENT_IMAGENET}
 
 RANDAUGMENT = (
     "Identity",
@@ -106,11 +137,13 @@ def value(operation: str, level: int | float, size: tuple[int, int]) -> int | fl
 
 
 def policy(sub_policies: Sequence[SubPolicy], *, size: tuple[int, int], repeats: int = 1) -> Policy:
-    """Sub-policies of equal length as tensors, for images of `size` = (h, w) pixels.
+    """Sub-policies as tensors, for images of `size` = (h, w) pixels.
 
     Raises:
         ValueError: an operation is unknown, a probability is outside of 0..1, or a level of 0..30.
     """
+    longest = max(len(sub) for sub in sub_policies)
+    sub_policies = [[*sub, *[NOTHING] * (longest - len(sub))] for sub in sub_policies]
     for name, probability, level in (step for sub in sub_policies for step in sub):
         if not (0 <= probability <= 1 and 0 <= level <= 30):
             raise ValueError(
@@ -128,9 +161,15 @@ def policy(sub_policies: Sequence[SubPolicy], *, size: tuple[int, int], repeats:
     )
 
 
-def autoaugment(size: tuple[int, int]) -> Policy:
-    """The 25 sub-policies published for CIFAR (Cubuk et al., 2019, appendix)."""
-    return policy(AUTOAUGMENT_CIFAR, size=size)
+def autoaugment(size: tuple[int, int], published: str = "cifar") -> Policy:
+    """The 25 sub-policies published for CIFAR or for ImageNet (Cubuk et al., 2019, appendix).
+
+    Both on the ranges above: the appendix gives levels, and one table of ranges.
+    """
+    if published not in AUTOAUGMENT:
+        allowed = ", ".join(AUTOAUGMENT)
+        raise ValueError(f"classifiers.aa = {published}; must be one of {allowed}")
+    return policy(AUTOAUGMENT[published], size=size)
 
 
 def randaugment(n: int, m: int | float, size: tuple[int, int]) -> Policy:

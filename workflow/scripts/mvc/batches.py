@@ -9,11 +9,15 @@ Axes: r real and x extra images; batches vary in length.
   extra image of its own class: in its place (`replace`) or besides (`append`).
 
 The length is given in `epochs` (passes; phase 2 adds its share to them) or in `updates` (the total
-of every arm, phase 2 included: arms with and without extra images are trained equally long).
+of every arm, phase 2 included: arms with and without extra images are trained equally long). With
+`epochs`, an arm without extra images sees fewer updates, unless it is told to take as many as with
+so many extra images for each real one (`lengthened`): the control for the length alone.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
 
 import torch
 from jaxtyping import Int64
@@ -59,9 +63,13 @@ class Length:
         return tuple(Length(self.batch_size, updates=u) for u in (self.updates - second, second))
 
     def draws(self, n: int) -> int:
-        """How many images in all, given a set of `n`."""
+        """How many images in all, given a set of `n`; no last batch of one image alone.
+
+        Batch norm has no statistics of one image where that is a single position by then.
+        """
         if self.updates is None:
-            return round(self.epochs * n)
+            draws = round(self.epochs * n)
+            return draws + (draws % self.batch_size == 1)
         return self.updates * self.batch_size
 
 
@@ -104,6 +112,33 @@ def phases(
         last = _phase(len(real), second, lr * lr_scale, order)
         return [_phase(together, first, lr, choice), last]
     raise ValueError(f"classifiers.strategy = {strategy}; must be one of {', '.join(STRATEGIES)}")
+
+
+def lengthened(
+    length: Length,
+    real: Int64[Tensor, " r"],
+    per_real: int | float,
+    *,
+    strategy: str | None,
+    share: int | float = 0.2,
+) -> Length:
+    """The length, in updates, of a training with so many extra images for each real one.
+
+    Args: as of `phases`.
+    """
+    counts = [wanted(per_real, count) for count in torch.bincount(real).tolist()]
+    extra = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    unread = torch.Generator()  # batches are not drawn here
+    plan = phases(
+        real, extra, length=length, lr=0, strategy=strategy, share=share, order=unread,
+        choice=unread,
+    )  # fmt: skip
+    return Length(length.batch_size, updates=sum(phase.updates for phase in plan))
+
+
+def wanted(per_real: int | float, real: int) -> int:
+    """ceil(per_real x real), free of binary rounding: 1.1 of 10 is 11."""
+    return ceil(Fraction(str(per_real)) * real)
 
 
 def _phase(n: int, length: Length, lr: int | float, generator: torch.Generator) -> Phase:

@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from mvc.weights import opening, refuse_missing, require
+
 
 def load_captioner(name: str, *, device: str | torch.device = "cpu"):
     """Open BLIP-2 and its processor from a folder or a hub name.
@@ -16,21 +18,18 @@ def load_captioner(name: str, *, device: str | torch.device = "cpu"):
         The model (float32 on CPU, bfloat16 on GPU; frozen), and its processor.
 
     Raises:
-        FileNotFoundError: `name` is neither a folder with a model nor can it be downloaded.
+        FileNotFoundError: `name` is neither a folder with a whole model nor can it be downloaded.
     """
     from transformers import Blip2ForConditionalGeneration, Blip2Processor
 
     dtype = torch.float32 if torch.device(device).type == "cpu" else torch.bfloat16
-    try:
+    with opening("captioner", name):
+        require(name, ["config.json"])  # the library has a default of its own: another model
         processor = Blip2Processor.from_pretrained(name)
-        model = Blip2ForConditionalGeneration.from_pretrained(
-            name, dtype=dtype, use_safetensors=True
+        model, report = Blip2ForConditionalGeneration.from_pretrained(
+            name, dtype=dtype, use_safetensors=True, output_loading_info=True
         )
-    except (OSError, ValueError) as error:
-        raise FileNotFoundError(
-            f"models.captioner = {name}: no BLIP-2 model there. Give a folder with config.json, "
-            f"model.safetensors and the processor's files, or a hub name ({error})"
-        ) from error
+    refuse_missing("captioner", name, report)
     return model.to(device).eval().requires_grad_(False), processor
 
 

@@ -1,66 +1,28 @@
-"""Train a Wide-ResNet on real images, with or without extra ones, and measure its accuracy.
+"""Train a classifier on real images, with or without extra ones, and measure its accuracy.
 
-Images are normalised by the mean and deviation of the real training images, in every arm.
+Images are normalised by the mean and deviation of the real training images, in every arm; or, where
+training starts from weights, by those that the weights expect.
 Axes: n images, 3 channels, h and w pixels, b images of a batch.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32
 from torch import Tensor, nn
 
-from mvc import batches, wide_resnet
-from mvc.augment import augment
-from mvc.augment_policies import Policy, autoaugment, randaugment
+from mvc import batches, networks
 from mvc.labelled import Labelled, check_apart, check_classes
 from mvc.provenance import stream_seed
-from mvc.training import Augment, predict, statistics, train
-
-AUGMENTATIONS = ("default", "aa", "ra")
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train and augment: the config section `classifiers` for one arm.
-
-    `ra` holds n and m (see `augment_policies`), `phase2` share and lr_scale, `rsp` p and mode (see
-    `batches`).
-    """
-
-    augmentation: str  # default: crop and flip alone; aa, ra: a policy before them
-    batch_size: int
-    lr: int | float
-    weight_decay: int | float
-    clip: int | float  # gradient norm
-    epochs: int | float | None = None
-    updates: int | None = None
-    pad: int = 4  # pixels
-    flip: bool = True
-    cutout: int = 0  # pixels; 0: none
-    fill: str = "black"  # what geometric operations move in: black, or the training images' mean
-    ra: dict = field(default_factory=dict)
-    strategy: str | None = None
-    phase2: dict = field(default_factory=dict)
-    rsp: dict = field(default_factory=dict)
-
-    def policy(self, size: tuple[int, int]) -> Policy | None:
-        """The augmentation policy for images of (h, w) pixels."""
-        if self.augmentation not in AUGMENTATIONS:
-            allowed = ", ".join(AUGMENTATIONS)
-            raise ValueError(
-                f"classifiers.arms: augmentation = {self.augmentation}; must be one of {allowed}"
-            )
-        if self.augmentation == "ra":
-            return randaugment(self.ra["n"], self.ra["m"], size)
-        return autoaugment(size) if self.augmentation == "aa" else None
+from mvc.training import placed, predict, statistics, train
+from mvc.training_recipe import Recipe, augmentation
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained network with the channel statistics (0..255) of its training images."""
+    """A trained network with the mean and deviation (0..255) that its inputs are normalised by."""
 
     net: nn.Module
     mean: Float32[Tensor, " 3"]
@@ -125,24 +87,51 @@ def fit(
     for part, name in zip(parts, ("training", "extra"), strict=False):
         check_classes(real, part, name)
     order, choice, draws, weights = streams(root, seed)
-    plan = batches.phases(
-        real.labels,
-        extra.labels if extra else real.labels[:0],
-        length=batches.Length(recipe.batch_size, recipe.epochs, recipe.updates),
-        lr=recipe.lr, strategy=recipe.strategy, order=order, choice=choice,
-        **recipe.phase2, **recipe.rsp,
-    )  # fmt: skip
+    plan = planned(real, extra, recipe, order=order, choice=choice)
     print(" + ".join(f"{len(part.labels):,}" for part in parts), "images (real + extra),", recipe)
-    images = torch.cat([part.images for part in parts]).to(device)
+    images = torch.cat([part.images for part in parts]) if extra else real.images
     labels = torch.cat([part.labels for part in parts]).to(device)
-    mean, std = statistics(real.images.to(device))
-    net = wide_resnet.build(model, len(real.class_names), generator=weights)
-    net = net.to(device, memory_format=torch.channels_last)
+    network = networks.build(
+        model, len(real.class_names), weights=recipe.weights, size=tuple(images.shape[2:]),
+        generator=weights,
+    )  # fmt: skip
+    net = network.net.to(device, memory_format=torch.channels_last)
+    images = placed(images, device)
+    known = (network.mean, network.std) if recipe.weights else statistics(real.images)
+    mean, std = (values.to(device) for values in known)
     updates = train(
-        net, images, labels, plan, weight_decay=recipe.weight_decay, clip=recipe.clip,
+        net, images, labels, plan, optimiser=recipe.optimiser, clip=recipe.clip,
+        weight_decay=recipe.weight_decay,
         prepare=augmentation(recipe, mean, std, tuple(images.shape[2:]), draws),
     )  # fmt: skip
     return Fitted(net, mean, std, updates)
+
+
+def planned(
+    real: Labelled,
+    extra: Labelled | None,
+    recipe: Recipe,
+    *,
+    order: torch.Generator,
+    choice: torch.Generator,
+) -> list[batches.Phase]:
+    """The phases of a training by its recipe.
+
+    Raises:
+        ValueError: extra images in an arm that is to be trained as long as one that has them.
+    """
+    length = batches.Length(recipe.batch_size, recipe.epochs, recipe.updates)
+    if (per_real := recipe.updates_as_with) is not None:
+        if extra:
+            raise ValueError(f"classifiers.updates_as_with = {per_real}; null with extra images")
+        share = {k: v for k, v in recipe.phase2.items() if k == "share"}
+        length = batches.lengthened(
+            length, real.labels, per_real, strategy=recipe.strategy, **share
+        )
+    return batches.phases(
+        real.labels, extra.labels if extra else real.labels[:0], length=length, lr=recipe.lr,
+        strategy=recipe.strategy, order=order, choice=choice, **recipe.phase2, **recipe.rsp,
+    )  # fmt: skip
 
 
 def streams(root: int, seed: int) -> list[torch.Generator]:
@@ -159,26 +148,6 @@ def evaluate(fitted: Fitted, part: Labelled) -> dict:
     names = part.class_names.items()
     per_class = {name: percent(correct[part.labels == label]) for label, name in names}
     return {"accuracy": percent(correct), "per_class": per_class}
-
-
-def augmentation(
-    recipe: Recipe,
-    mean: Float32[Tensor, " 3"],
-    std: Float32[Tensor, " 3"],
-    size: tuple[int, int],
-    generator: torch.Generator,
-) -> Augment:
-    """The recipe's augmentation as a function of a batch."""
-    policy = recipe.policy(size)
-    fill = (mean.round() if recipe.fill == "mean" else torch.zeros_like(mean)).byte()
-
-    def prepare(images: UInt8[Tensor, "b 3 h w"]) -> Float32[Tensor, "b 3 h w"]:
-        return augment(
-            images, policy=policy, pad=recipe.pad, flip=recipe.flip, cutout_size=recipe.cutout,
-            mean=mean, std=std, fill=fill, generator=generator,
-        )  # fmt: skip
-
-    return prepare
 
 
 def percent(correct: Bool[Tensor, " n"]) -> float:

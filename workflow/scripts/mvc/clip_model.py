@@ -11,44 +11,50 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from mvc.weights import FILES, opening, require
+
 
 def load_clip(name: str, *, device: str | torch.device = "cpu"):
     """Open a CLIP model for inference.
 
     Args:
-        name: `architecture/pretrained` as open_clip lists them (`ViT-L-14-quickgelu/openai`), or
-            a folder with `open_clip_config.json`, `open_clip_model.safetensors` and, where the
-            vocabulary is not CLIP's own, `bpe.txt.gz`.
+        name: `architecture/pretrained` as open_clip lists them (`ViT-L-14-quickgelu/openai`),
+            `architecture/<path>.safetensors`, or a folder with `open_clip_config.json`,
+            `open_clip_model.safetensors` and, where the vocabulary is not CLIP's own, `bpe.txt.gz`.
 
     Returns:
         The model (float32, frozen), its image transform and its tokenizer.
 
     Raises:
-        FileNotFoundError: a folder that does not exist or lacks a file.
+        FileNotFoundError: the folder or file does not exist, is not whole, or cannot be downloaded.
         ValueError: a name that open_clip does not know.
     """
-    folder = Path(name)
+    folder, hub = Path(name), ""
+    spec, _, pretrained = name.partition("/")
     if folder.is_dir():
-        for needed in ("open_clip_config.json", "open_clip_model.safetensors"):
-            if not (folder / needed).is_file():
-                raise FileNotFoundError(f"models.clip = {name}: the folder has no {needed}")
         spec, pretrained = f"local-dir:{folder}", None
-        merges = folder / "bpe.txt.gz"
-        tokenizer = open_clip.get_tokenizer(
-            spec, **({"bpe_path": str(merges)} if merges.is_file() else {})
-        )
-    else:
-        spec, _, pretrained = name.partition("/")
-        if pretrained not in open_clip.list_pretrained_tags_by_model(spec):
+    elif not _is_weights(spec, pretrained):
+        hub = open_clip.pretrained.get_pretrained_cfg(spec, pretrained).get("hf_hub", "")
+        if not hub:
             raise ValueError(
                 f"models.clip = {name}: neither a folder nor `architecture/pretrained` known to "
                 "open_clip; for instance ViT-L-14-quickgelu/openai"
             )
-        tokenizer = open_clip.get_tokenizer(spec)
-    model, preprocess = open_clip.create_model_from_pretrained(
-        spec, pretrained=pretrained, device=device, precision="fp32", return_transform=True
-    )
-    return model.eval().requires_grad_(False), preprocess, tokenizer
+    with opening("clip", name, hub=hub.strip("/")):
+        require(folder, FILES["clip"])
+        model, preprocess = open_clip.create_model_from_pretrained(
+            spec, pretrained=pretrained, precision="fp32", return_transform=True
+        )
+        merges = folder / "bpe.txt.gz"
+        own = {"bpe_path": str(merges)} if merges.is_file() else {}
+        tokenizer = open_clip.get_tokenizer(spec, **own)
+    return model.to(device).eval().requires_grad_(False), preprocess, tokenizer
+
+
+def _is_weights(architecture: str, file: str) -> bool:
+    """Whether a name is an architecture of open_clip and a file of weights for it."""
+    known = open_clip.get_model_config(architecture) is not None
+    return known and file.endswith(".safetensors") and Path(file).is_file()
 
 
 def text_tower(model: nn.Module) -> nn.Module:

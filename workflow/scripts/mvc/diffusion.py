@@ -13,6 +13,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from mvc.pixels import load as load_pixels
+from mvc.weights import opening, refuse_missing
 
 # The fine-tuned U-Net's config has a key that diffusers does not know, and warns of at each load.
 logging.set_verbosity_error()
@@ -26,18 +27,17 @@ def load(part: type, name: str | Path, subfolder: str | None, *, device="cpu"):
     """Open the VAE or the U-Net of a Stable Diffusion folder or hub name in float32.
 
     Raises:
-        FileNotFoundError: nothing of that kind is there.
+        FileNotFoundError: nothing of that kind is there, or not all of it.
     """
-    try:
-        model = part.from_pretrained(
-            str(name), subfolder=subfolder, torch_dtype=torch.float32, use_safetensors=True
+    with opening("diffusion", name, part=subfolder or ""):
+        model, report = part.from_pretrained(
+            str(name),
+            subfolder=subfolder,
+            torch_dtype=torch.float32,
+            use_safetensors=True,
+            output_loading_info=True,
         )
-    except (OSError, ValueError) as error:
-        raise FileNotFoundError(
-            f"models.diffusion = {name}: no {subfolder or 'U-Net'} there. Give a folder in "
-            "diffusers' layout (vae/, unet/, scheduler/ with config.json and safetensors) or a hub "
-            f"name ({error})"
-        ) from error
+    refuse_missing("diffusion", name, report)
     return model.to(device).eval().requires_grad_(False)
 
 
@@ -69,9 +69,10 @@ def load_unet(name: str | Path, *, text_width: int, device="cpu") -> UNet2DCondi
 
 def load_solver(name: str | Path) -> DPMSolverMultistepScheduler:
     """DPM-Solver++ (2M) on the noise schedule of a Stable Diffusion folder."""
-    return DPMSolverMultistepScheduler.from_pretrained(
-        str(name), subfolder="scheduler", algorithm_type="dpmsolver++", solver_order=2
-    )
+    with opening("diffusion", name, part="scheduler"):
+        return DPMSolverMultistepScheduler.from_pretrained(
+            str(name), subfolder="scheduler", algorithm_type="dpmsolver++", solver_order=2
+        )
 
 
 @torch.no_grad()

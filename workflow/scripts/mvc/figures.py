@@ -19,6 +19,8 @@ def grid(
     row_titles: Sequence[str],
     column_titles: Sequence[str],
     scale: int | float,
+    *,
+    spans: Sequence[int] | None = None,
 ) -> Image.Image:
     """Lay images out in rows and columns.
 
@@ -28,6 +30,7 @@ def grid(
         column_titles: none at all, or as many as divide the columns evenly: each stands above as
             many columns as it has, and a wider gap parts it from the next.
         scale: an image pixel's side in the sheet; the largest image sets the size of every cell.
+        spans: columns of each column title, where they are not divided evenly.
 
     Returns:
         An RGB image.
@@ -35,14 +38,17 @@ def grid(
     Raises:
         ValueError: no image at all, rows of different lengths, or titles that do not fit them.
     """
-    _check(rows, row_titles, column_titles)
+    spans = _spans(rows, row_titles, column_titles, spans)
     images = [image for row in rows for image in row if image is not None]
     cell = max(1, round(scale * max(max(image.size) for image in images)))
-    span = len(rows[0]) // len(column_titles) if column_titles else len(rows[0])
-    font = _font(max(13, min(26, round(cell * 0.19 * min(span, 2)))))
+    firsts = [sum(spans[:i]) for i in range(len(spans))]
+    font = _font(max(13, min(26, round(cell * 0.19 * min(*spans, 2)))))
     left = MARGIN + _widest(row_titles, font)
-    xs = _offsets([i > 0 and i % span == 0 for i in range(len(rows[0]))], cell, left)
-    headings = [_wrap(t, font, span * (cell + GAP) + GROUP_GAP // 2) for t in column_titles]
+    xs = _offsets([i in firsts for i in range(len(rows[0]))], cell, left)
+    headings = [
+        _wrap(title, font, span * (cell + GAP) + GROUP_GAP // 2)
+        for title, span in zip(column_titles, spans, strict=False)
+    ]
     top = MARGIN + max((_height(heading, font) for heading in headings), default=-6) + 6
     ys = _offsets([i > 0 and title != "" for i, title in enumerate(row_titles)], cell, top)
     sheet = Image.new("RGB", (xs[-1] + cell + MARGIN, ys[-1] + cell + MARGIN), PAPER)
@@ -50,12 +56,10 @@ def grid(
     for row, y in zip(rows, ys, strict=True):
         for image, x in zip(row, xs, strict=True):
             sheet.paste(EMPTY if image is None else _cell(image, cell), (x, y, x + cell, y + cell))
-    for i, heading in enumerate(headings):
-        middle = (xs[i * span] + xs[(i + 1) * span - 1] + cell) / 2
+    for heading, middle in zip(headings, _middles(firsts, xs, cell), strict=False):
         draw.multiline_text((middle, top - 6), heading, INK, font, "md", align="center")
     starts = [i for i, title in enumerate(row_titles) if title or i == 0]
-    for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
-        middle = (ys[start] + ys[end - 1] + cell) / 2
+    for start, middle in zip(starts, _middles(starts, ys, cell), strict=True):
         draw.multiline_text((left - 10, middle), row_titles[start], INK, font, "rm", align="right")
     return sheet
 
@@ -79,14 +83,18 @@ def scale_to(side: int, cell: int) -> int | float:
     return cell / side if side > cell else max(1, round(cell / side))
 
 
-def _check(rows: Sequence, row_titles: Sequence[str], column_titles: Sequence[str]) -> None:
+def _spans(rows: Sequence, row_titles: Sequence[str], column_titles, spans) -> list[int]:
+    """Columns of each column title, after a check that titles and rows fit each other."""
     lengths = {len(row) for row in rows}
     if len(lengths) != 1 or not any(image is not None for row in rows for image in row):
         raise ValueError(f"rows of {sorted(lengths)} images; must be of one length, not all empty")
     if len(row_titles) != len(rows):
         raise ValueError(f"{len(row_titles)} row titles for {len(rows)} rows")
-    if column_titles and lengths.pop() % len(column_titles):
-        raise ValueError(f"{len(column_titles)} column titles for rows of {len(rows[0])} images")
+    length, titles = lengths.pop(), max(len(column_titles), 1)
+    spans = [length // titles] * titles if spans is None else list(spans)
+    if len(spans) != titles or sum(spans) != length:
+        raise ValueError(f"{len(column_titles)} column titles for rows of {length} images")
+    return spans
 
 
 def _offsets(wide: Sequence[bool], cell: int, start: int) -> list[int]:
@@ -96,6 +104,12 @@ def _offsets(wide: Sequence[bool], cell: int, start: int) -> list[int]:
         start = offsets[-1] + cell + gap if offsets else start
         offsets.append(start)
     return offsets
+
+
+def _middles(starts: Sequence[int], offsets: Sequence[int], cell: int) -> list[float]:
+    """The middle of each group of cells, by the first cell of each group."""
+    ends = [*starts[1:], len(offsets)]
+    return [(offsets[a] + offsets[b - 1] + cell) / 2 for a, b in zip(starts, ends, strict=True)]
 
 
 def _cell(image: Image.Image, cell: int) -> Image.Image:

@@ -52,12 +52,13 @@ def scan(root: Path) -> Scan:
         for folder in _sorted(top):
             if not folder.is_dir() or _hidden(folder):
                 continue
-            images = [f for f in _files(folder, (os.path.realpath(root),)) if _is_image(f, folder)]
+            inside = _entries(os.fspath(folder), (os.path.realpath(root),))
+            images = [f for e in inside if _is_image(f := Path(e.path), folder)]
             found += [(f, text(folder.name), part) for f in images]
             used.update(images)
             if not images:
                 empty.append((part, text(folder.name)))
-    unused = [text(f.relative_to(root)) for f in _files(root) if f not in used]
+    unused = [text(f.relative_to(root)) for f in files(root) if f not in used]
     ids = _identifiers([f for f, _, _ in found], root)
     entries = [Entry(f, i, name, part) for (f, name, part), i in zip(found, ids, strict=True)]
     return Scan(entries, unused, empty)
@@ -74,15 +75,35 @@ def tree_digest(root: str | Path) -> str:
 
     Cheap enough to be asked at each start; "" where there is nothing.
     """
-    root = Path(root)
-    lines = []
-    for file in [root] if root.is_file() else _files(root):
-        name = file.relative_to(root)
-        if any(part.startswith(".") for part in name.parts):
-            continue  # a file manager's own; no image
-        status = file.stat() if file.exists() else file.lstat()
-        lines.append(b"%b\0%d\0%d" % (os.fsencode(name), status.st_size, status.st_mtime_ns))
+    top, lines = os.fspath(root), []
+    for path, status in _statuses(top):
+        name = os.fsencode(path[len(top) :].lstrip("/") or ".")
+        lines.append(b"%b\0%d\0%d" % (name, status.st_size, status.st_mtime_ns))
     return hashlib.sha256(b"\0".join(lines)).hexdigest()[:12] if lines else ""
+
+
+def home(root: Path, *names: str, depth: int = 2) -> Path | None:
+    """The first folder, from `root` down to `depth` levels below it, that holds all these names."""
+    level = [root]
+    for _ in range(depth + 1):
+        for folder in level:
+            if all((folder / name).exists() for name in names):
+                return folder
+        level = [d for folder in level for d in _sorted(folder) if d.is_dir() and not _hidden(d)]
+    return None
+
+
+def inner(root: Path, keep: tuple[str, ...] = ()) -> Path:
+    """Where the files begin: below folders that hold one folder and nothing else.
+
+    Args:
+        keep: names of folders that are not entered.
+    """
+    while True:
+        children = [c for c in _sorted(root) if not _hidden(c) and c.name != "__MACOSX"]
+        if len(children) != 1 or not children[0].is_dir() or children[0].name in keep:
+            return root
+        root = children[0]
 
 
 def _parts(root: Path, folders: dict[str, Path]) -> dict[str, Path]:
@@ -114,16 +135,34 @@ def _identifiers(files: list[Path], root: Path) -> list[str]:
     return list(ids)
 
 
-def _files(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
+def files(folder: Path) -> Iterator[Path]:
     """Every file under a folder, sorted; a link back to a folder above is not followed."""
+    return (Path(entry.path) for entry in _entries(os.fspath(folder)))
+
+
+def _statuses(top: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Path and status of one file, or of those under a folder; none hidden."""
+    if os.path.isfile(top):
+        yield top, os.stat(top)
+    for entry in _entries(top, hidden=False):
+        link = entry.is_symlink() and not os.path.exists(entry.path)
+        yield entry.path, entry.stat(follow_symlinks=not link)
+
+
+def _entries(folder: str, above: tuple[str, ...] = (), *, hidden: bool = True) -> Iterator:
+    """As `files`, the way that asks the disk least: a set may have a hundred thousand."""
     here = os.path.realpath(folder)
-    if here in above:
+    if here in above or not os.path.isdir(folder):
         return
-    for child in _sorted(folder):
-        if child.is_dir():
-            yield from _files(child, (*above, here))
-        elif child.is_file() or child.is_symlink():  # a broken link is a bad file, not no file
-            yield child
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: os.fsencode(entry.name))
+    for entry in entries:
+        if not hidden and entry.name.startswith("."):
+            continue  # a file manager's own; no image
+        if entry.is_dir():
+            yield from _entries(entry.path, (*above, here), hidden=hidden)
+        elif entry.is_file() or entry.is_symlink():  # a broken link is a bad file, not no file
+            yield entry
 
 
 def _sorted(folder: Path) -> list[Path]:

@@ -6,8 +6,9 @@ extra       further real labelled images, for the ceiling diagnostics only
 test        read by the final evaluation only
 judge       the label-agreement judge learns from it (Fashion-MNIST: not of the target pool)
 
-Files keep their bytes. A folder's files are read one at a time, twice: once to look at them, once
-to write them, so that memory does not grow with the data set.
+Files keep their bytes. They are read one at a time, twice: once to look at them, once to write
+them, so that memory does not grow with the data set. Pixels that come as arrays are small and stay
+in memory; they are written as PNG.
 """
 
 import itertools
@@ -20,8 +21,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mvc import loaders, shards, splits
+from mvc.records import listed
+from mvc.shares import fraction_splits
 from mvc.splits import Record
 
+SIZED = ("fashion_mnist",)  # loaders whose splits are numbers of images a class; others: shares
 ROW_GROUP_BYTES = 16 * 2**20  # bounds the memory of writers and readers
 
 
@@ -39,7 +43,7 @@ def build(cfg: dict, *, name: str, data: Path, threads: int = 1) -> Built:
     Args:
         cfg: the data set's settings, with `loader` and the root `seed`.
         name: of the data set, for messages.
-        data: the project's data folder, for downloads.
+        data: the project's data folder, for downloads and unpacked archives.
         threads: files looked at at the same time.
 
     Raises:
@@ -47,19 +51,17 @@ def build(cfg: dict, *, name: str, data: Path, threads: int = 1) -> Built:
         ValueError: files that cannot be used, or splits that cannot be made; names them.
     """
     key = f"datasets.{name}"
-    if cfg["loader"] == "fashion_mnist":
-        classes, records, report = loaders.fashion_mnist(cfg, key, data)
-    else:
-        classes, records, report = loaders.imagefolder(cfg, key, threads)
+    load = loaders.LOADERS[cfg["loader"]]
+    classes, records, report = load(cfg, key=key, data=data, threads=threads)
     records, copies = splits.drop_copies(records)
-    if cfg["loader"] == "fashion_mnist":
+    if cfg["loader"] in SIZED:
         parts = splits.sized_splits(records, classes, sizes=cfg, seed=cfg["seed"], key=key)
     else:
-        parts = splits.fraction_splits(records, classes, cfg=cfg, seed=cfg["seed"])
+        parts = fraction_splits(records, classes, cfg=cfg, seed=cfg["seed"])
     warnings = report.pop("warnings") + splits.check(parts, classes, key=key)
     report |= {
         "classes": list(classes),
-        "copies_dropped": {reason: loaders.listed(ids) for reason, ids in copies.items()},
+        "copies_dropped": {reason: listed(ids) for reason, ids in copies.items()},
         "splits": {split: _counts(rows, classes) for split, rows in parts.items()},
         "used": sum(len(rows) for rows in parts.values()),
         "warnings": warnings,

@@ -10,9 +10,11 @@ from torch import Tensor
 
 from mvc import pixels, shards
 
-FROM_TRAINING = {"finetuned", "pretrained"}  # generators whose sources are training images
+# Generators whose sources are training images.
+FROM_TRAINING = {"finetuned", "pretrained", "mixed", "reconstructed"}
 COLUMNS = ["image", "label", "class_name", "image_id"]
 EXTRA_COLUMNS = [*COLUMNS, "source_image_id"]
+PART = 1024  # images turned to grey at once
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,11 @@ def coloured_like(train: Labelled, extra: Labelled) -> Labelled:
     if not bool((train.images == train.images[:, :1]).all()):
         return extra
     weights = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
-    luma = (extra.images * weights).sum(dim=1, keepdim=True).round().to(torch.uint8)
-    return replace(extra, images=luma.expand_as(extra.images).contiguous())
+    luma = [
+        (part * weights).sum(dim=1, keepdim=True).round().to(torch.uint8)
+        for part in extra.images.split(PART)
+    ]
+    return replace(extra, images=torch.cat(luma).expand_as(extra.images).contiguous())
 
 
 def check_classes(train: Labelled, other: Labelled, name: str) -> None:

@@ -33,7 +33,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int =
 
 
 def fit(text: str, width: int) -> str:
-    """A page for a terminal of `width` columns: prose is wrapped, a wide table is turned."""
+    """A page for a terminal of `width` columns: prose is wrapped, a wide table turned or cut."""
     blocks = []
     for block in text.strip().split("\n\n"):
         lines = block.split("\n")
@@ -42,11 +42,12 @@ def fit(text: str, width: int) -> str:
                 textwrap.fill(s, width, subsequent_indent="  " * s.startswith("- ")) for s in lines
             )
             blocks.append("\n".join(wrapped))
-        elif columns(lines[0]) <= width:
+        elif _width(block) <= width:
             blocks.append(block)
+        elif _width(turned := _turned(lines)) <= width:
+            blocks.append(turned)
         else:
-            turned = _turned(lines)
-            blocks.append(min(block, turned, key=lambda text: columns(text.split("\n")[0])))
+            blocks += _cut(lines, width)
     return "\n\n".join(blocks) + "\n"
 
 
@@ -58,6 +59,13 @@ def number(value: float, digits: int, *, sign: bool = False) -> str:
     if float(text) == 0:
         text = text.lstrip("+-")
     return text.replace("-", MINUS)
+
+
+def interval(gain, digits: int) -> str:
+    """A gain's interval as `[−0.4, +1.2]`, a dash where there is none."""
+    if math.isnan(gain.low):
+        return "\N{EN DASH}"
+    return f"[{number(gain.low, digits, sign=True)}, {number(gain.high, digits, sign=True)}]"
 
 
 def count(value: SupportsInt) -> str:
@@ -83,12 +91,42 @@ def columns(text: str) -> int:
     return len(text) - marks + sum(unicodedata.east_asian_width(c) in "WF" for c in text)
 
 
+def _width(block: str) -> int:
+    return columns(block.split("\n")[0])
+
+
+def _cells(lines: Sequence[str]) -> list[list[str]]:
+    """Headings, then rows, of a pipe table without its rule."""
+    split = ([c.strip() for c in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines)
+    return [[_unescape(c) for c in row] for i, row in enumerate(split) if i != 1]
+
+
 def _turned(lines: Sequence[str]) -> str:
-    cells = [[c.strip() for c in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
-    headings, *rows = (
-        [_unescape(c) for c in row] for row in zip(cells[0], *cells[2:], strict=True)
-    )
+    headings, *rows = map(list, zip(*_cells(lines), strict=True))
     return table(headings, rows)
+
+
+def _cut(lines: Sequence[str], width: int) -> list[str]:
+    """Tables one below the other, each of the columns flush left and as many more as fit."""
+    headings, *rows = _cells(lines)
+    keys = sum(not rule.strip().endswith(":") for rule in lines[1].split("|")[1:-1])
+
+    def part(first: int, last: int) -> str:
+        picked = [[*row[:keys], *row[first:last]] for row in (headings, *rows)]
+        return table(picked[0], picked[1:], left=keys)
+
+    def fits(first: int, last: int) -> bool:
+        return last - first == 1 or _width(part(first, last)) <= width
+
+    ends = [keys]
+    while ends[-1] < len(headings):
+        more = range(ends[-1] + 1, len(headings) + 1)
+        ends.append(max(last for last in more if fits(ends[-1], last)))
+    pairs = list(zip(ends, ends[1:], strict=False))
+    even = [keys + i * (len(headings) - keys) // max(len(pairs), 1) for i in range(len(ends))]
+    if all(fits(*pair) for pair in zip(even, even[1:], strict=False)):
+        pairs = list(zip(even, even[1:], strict=False))
+    return [part(*pair) for pair in pairs] or ["\n".join(lines)]
 
 
 def _unescape(text: str) -> str:

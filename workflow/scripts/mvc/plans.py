@@ -1,8 +1,11 @@
 """What each synthetic image is made from, and its row in the shard: its full provenance."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
+import numpy as np
 import pyarrow as pa
 
 from mvc import shards
@@ -28,6 +31,30 @@ class Plan:
     seeds: list[int]
 
 
+def parts(generator: str, bank: pa.Table, share: float | int) -> dict[str, np.ndarray]:
+    """Which entries of the bank each generator draws: all of them, or of `mixed` its part.
+
+    Of a class's entries a share is pre-trained, spread evenly; image i of the mixed set is image i
+    of the one or the other pure set.
+
+    Args:
+        generator: finetuned, pretrained or mixed.
+        bank: recipes of all classes.
+        share: of pre-trained images in `mixed`.
+
+    Returns:
+        For each generator one truth value an entry.
+    """
+    every = np.ones(len(bank), bool)
+    if generator != "mixed":
+        return {generator: every}
+    step, counts, pretrained = Fraction(str(share)), Counter(), ~every
+    for i, label in enumerate(bank["label"].to_pylist()):
+        counts[label] += 1
+        pretrained[i] = counts[label] * step // 1 > (counts[label] - 1) * step // 1
+    return {"finetuned": ~pretrained, "pretrained": pretrained}
+
+
 def make(
     generator: str,
     bank: pa.Table,
@@ -36,6 +63,7 @@ def make(
     shard: int,
     shards: int,
     seed: int,
+    wanted: np.ndarray | None = None,
 ) -> Plan:
     """Plan one shard of a set that has one image for each entry of the bank.
 
@@ -44,9 +72,12 @@ def make(
             `pretrained`: the unmixed caption of a random image of that class.
         bank: recipes of all classes.
         train_labels: class of each training image.
+        wanted: one truth value an entry; None for all.
     """
     indices = bounds(len(bank), shard, shards)
-    rows = bank.slice(indices.start, len(indices))
+    if wanted is not None:
+        indices = [i for i in indices if wanted[i]]
+    rows = bank.take(pa.array(indices, pa.int64()))
     labels = rows["label"].to_pylist()
     stream = f"synthetic/{generator}/source"
     sources = choose_sources(indices, labels, train_labels, seed=seed, stream=stream)
@@ -110,6 +141,30 @@ def provenance(cfg: Mapping, weights: Sequence[str]) -> dict:
         "guidance": " ".join(map(str, [cfg["guidance"], *scales])),
         "steps": cfg["steps"],
     }
+
+
+def in_order(tables: Sequence[pa.Table]) -> pa.Table:
+    """The parts of a shard as one table, by the number at the end of the images' ids."""
+    table = pa.concat_tables(tables)
+    numbers = [int(name.rsplit("/", 1)[1]) for name in table["image_id"].to_pylist()]
+    return table.take(np.argsort(numbers, kind="stable"))
+
+
+def repeated_table(
+    train: pa.Table, bank_labels: Sequence[int], *, shard: int, shards: int
+) -> pa.Table:
+    """The training images of one shard: as many a class as the bank has entries, in turn."""
+    members: dict[int, list[int]] = {}
+    for row, label in enumerate(train["label"].to_pylist()):
+        members.setdefault(label, []).append(row)
+    counts: Counter = Counter()
+    rows = []
+    for label in bank_labels:
+        own = members[label]
+        rows.append(own[counts[label] % len(own)])
+        counts[label] += 1
+    indices = bounds(len(rows), shard, shards)
+    return train.take([rows[i] for i in indices])
 
 
 def real_table(

@@ -1,66 +1,118 @@
 """The tables of accuracy as Markdown, for a person: what was measured stands next to it."""
 
+from collections.abc import Callable, Mapping, Sequence
+
 import pandas as pd
 
-from mvc import markdown
-from mvc.markdown import count, number, p_value
-from mvc.tables import DIAGNOSTICS, GAINS, TABLE1, cells, diagnostics, gains, heading
+from mvc import markdown, published, tables
+from mvc.layouts import TABLES, heading
+from mvc.markdown import count, interval, number, p_value
+from mvc.runs import KEYS
 
 NOT_RUN = "not run"
-KEYS = ["dataset", "model"]
+# What the arms of the diagnostics are there for.
+MEANING = {
+    "random": "as many random policies as FAA has searched ones, what its search must beat",
+    "ra+long": "real images alone, for as many updates as with synthetic ones: what training "
+    "longer does",
+    "ra+append": "synthetic images added to each batch, where RSP puts them in place of real ones",
+    "ra+pretrained": "the synthetic images of the generator before it was fine-tuned",
+    "ra+reconstructed": "the training images as the VAE reconstructs them, in place of synthetic "
+    "ones: nothing new, but the VAE's blur",
+    "ra+real": "as many further labelled real images as there are synthetic ones: the ceiling of "
+    "any generator",
+    "ra+roundtrip": "those same images through the VAE: what the generator's resolution alone "
+    "costs",
+}
 
 
-def table1_markdown(runs: pd.DataFrame, *, digits: int, confidence: float = 0.95) -> str:
-    """Table 1: a row for each data set and model, then the gains, then what they were measured on.
+def table_markdown(
+    runs: pd.DataFrame,
+    table: str,
+    rows: Sequence[Sequence[str]] = (),
+    *,
+    digits: int,
+    confidence: float = 0.95,
+) -> str:
+    """A table of the paper: its rows, the gains, what was measured, and the paper's own figures.
 
     Args:
-        runs: as `tables.read` gives them.
+        runs: as `runs.read` gives them.
+        table: `table1` to `table5`.
+        rows: pairs (data set, model) that come first, in this order, run or not.
         digits: decimals of accuracy.
         confidence: level of the gains' interval.
     """
-    accuracy = cells(runs)
-    rows = []
-    for key, own in accuracy.groupby(KEYS, sort=False):
-        by_arm = {cell["arm"]: mean_sd(cell, digits) for cell in own.to_dict("records")}
-        rows.append([*key, *(by_arm.get(arm, NOT_RUN) for arm in TABLE1)])
-    gain = gains(runs, GAINS, confidence=confidence)
+    layout = TABLES[table]
+    own = tables.shown(runs, layout)
+    accuracy, names = tables.cells(own), layout.columns
+    gain = tables.gains(own, layout.gains, confidence=confidence)
     parts = [
-        f"# Table 1: accuracy in % on the {_split(runs)}",
-        markdown.table(["data set", "model", *(heading(a) for a in TABLE1)], rows, left=2),
+        f"# Table {table[-1]}: accuracy in % on the {_split(runs)}",
+        layout.about,
+        markdown.table(
+            ["data set", "model", *names.values()],
+            [[*key, *cells] for key, cells in body(accuracy, table, rows, digits).items()],
+            left=2,
+        ),
         "Mean ± standard deviation over seeds (number of seeds).",
-        "## Gain of the synthetic images",
-        gain_table(gain, digits, confidence) if len(gain) else "No arm was run with and without.",
+        "## Gains",
+        gain_table(gain, digits, confidence, names.__getitem__)
+        if len(gain)
+        else "No two arms to compare were run.",
         _legend(confidence),
+        _mean_gains(gain, names),
         "## What was measured",
-        _conditions(accuracy[accuracy["arm"].isin(TABLE1)]),
+        _conditions(accuracy, names.__getitem__) + _stand_ins(own, names),
+        published.section(table, accuracy, gain, digits=digits),
     ]
-    mean = _mean_gains(gain)
-    return "\n\n".join(parts[:5] + ([mean] if mean else []) + parts[5:]) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def body(
+    accuracy: pd.DataFrame,
+    table: str,
+    rows: Sequence[Sequence[str]],
+    digits: int,
+    text: Callable[[dict, int], str] | None = None,
+) -> dict[tuple[str, str], list[str]]:
+    """The cells of a table as text by (data set, model): `rows` first, then what else was run."""
+    found = {tuple(c[key] for key in (*KEYS, "arm")): c for c in accuracy.to_dict("records")}
+    order = dict.fromkeys([*map(tuple, rows), *(key[:2] for key in found)])
+    text = text or mean_sd
+    return {
+        key: [
+            text(found[*key, arm], digits) if (*key, arm) in found else NOT_RUN
+            for arm in TABLES[table].columns
+        ]
+        for key in order
+    }
 
 
 def diagnostics_markdown(runs: pd.DataFrame, *, digits: int, confidence: float = 0.95) -> str:
     """Where a gain comes from or stays away: extra real images, the VAE alone, the pre-trained."""
-    accuracy = cells(runs)
-    rank = {arm: i for i, arm in enumerate(dict.fromkeys([*DIAGNOSTICS, *accuracy["arm"]]))}
+    accuracy = tables.cells(runs)
+    ran = set(accuracy["arm"])
+    order = dict.fromkeys([*tables.DIAGNOSTICS, *accuracy["arm"]])
+    rank = {arm: i for i, arm in enumerate(order)}
     rows = [
         [*key, heading(cell["arm"]), count(cell["n_extra"]), mean_sd(cell, digits)]
         for key, own in accuracy.groupby(KEYS, sort=False)
         for cell in sorted(own.to_dict("records"), key=lambda cell: rank[cell["arm"]])
     ]
-    gain = diagnostics(runs, confidence=confidence)
+    gain = tables.diagnostics(runs, confidence=confidence)
     parts = [
         f"# Diagnostics: accuracy in % on the {_split(runs)}",
         markdown.table(["data set", "model", "arm", "extra images", "accuracy"], rows, left=3),
-        "Mean ± standard deviation over seeds (number of seeds). `RA + real` has as many further "
-        "labelled real images as `Ours(RA+Syn)` has synthetic ones: the ceiling of any generator. "
-        "The same images `through the VAE` show what the generator's resolution alone costs.",
+        "Mean ± standard deviation over seeds (number of seeds).",
+        "\n".join(f"- {heading(arm)}: {says}." for arm, says in MEANING.items() if arm in ran),
         "## Gains",
         gain_table(gain, digits, confidence) if len(gain) else "No two arms to compare.",
         _legend(confidence),
         "## What was measured",
         _conditions(accuracy),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def mean_sd(cell: dict, digits: int) -> str:
@@ -69,31 +121,31 @@ def mean_sd(cell: dict, digits: int) -> str:
     return f"{number(cell['mean'], digits)}{sd} ({cell['n']})"
 
 
-def gain_table(gain: pd.DataFrame, digits: int, confidence: float) -> str:
+def gain_table(
+    gain: pd.DataFrame, digits: int, confidence: float, name: Callable[[str], str] = heading
+) -> str:
     """One row a comparison: points gained, their interval, p and the number of seed pairs."""
-    rows = []
-    for row in gain.itertuples():
-        interval = "–"
-        if row.low == row.low:  # not NaN
-            low, high = (number(v, digits, sign=True) for v in (row.low, row.high))
-            interval = f"[{low}, {high}]"
-        points = number(row.gain, digits, sign=True)
-        arms = [heading(row.arm), heading(row.over)]
-        rows.append(
-            [row.dataset, row.model, *arms, points, interval, p_value(row.p), str(row.pairs)]
-        )
+    rows = [
+        [
+            *(row.dataset, row.model, name(row.arm), name(row.over)),
+            *(number(row.gain, digits, sign=True), interval(row, digits)),
+            *(p_value(row.p), str(row.pairs)),
+        ]
+        for row in gain.itertuples()
+    ]
     level = f"{100 * confidence:g} % interval"
     headings = ["data set", "model", "arm", "over", "gain", level, "p", "seeds"]
     return markdown.table(headings, rows, left=4)
 
 
-def _mean_gains(gain: pd.DataFrame) -> str:
-    mean = gain.groupby("arm", sort=False)["gain"].agg(["mean", "count"])
-    many = [row for row in mean.itertuples() if row.count > 1]
-    if not many:
-        return ""
-    says = [f"{heading(r.Index)} {number(r.mean, 2, sign=True)} ({r.count} rows)" for r in many]
-    return f"Mean over data sets and models: {', '.join(says)}."
+def _mean_gains(gain: pd.DataFrame, names: Mapping[str, str]) -> str:
+    mean = gain.groupby(["arm", "over"], sort=False)["gain"].agg(["mean", "count"])
+    says = [
+        f"{names[arm]} over {names[over]} {number(row.mean, 2, sign=True)} ({row.count} rows)"
+        for (arm, over), row in zip(mean.index, mean.itertuples(index=False), strict=True)
+        if row.count > 1
+    ]
+    return f"Mean gain over data sets and models: {', '.join(says)}." if says else ""
 
 
 def _split(runs: pd.DataFrame) -> str:
@@ -110,24 +162,32 @@ def _legend(confidence: float) -> str:
     )
 
 
-def _conditions(accuracy: pd.DataFrame) -> str:
+def _conditions(accuracy: pd.DataFrame, name: Callable[[str], str] = heading) -> str:
     lines = []
     for (dataset, model), own in accuracy.groupby(KEYS, sort=False):
         first = own.iloc[0]
         says = [f"{count(first.n_test)} images evaluated"]
-        says.append(f"trained on {_by_arm(own, 'n_train')} labelled images")
+        says.append(f"trained on {_by_arm(own, 'n_train', name)} labelled images")
         if own["n_extra"].max() > 0:
-            says.append(f"extra images: {_by_arm(own[own['n_extra'] > 0], 'n_extra')}")
-        says.append(f"updates: {_by_arm(own, 'updates')}")
+            extra = own[own["n_extra"] > 0]
+            says.append(f"extra images: {_by_arm(extra, 'n_extra', name)}")
+        says.append(f"updates: {_by_arm(own, 'updates', name)}")
         lines.append(f"- {dataset}, {model}: {'; '.join(says)}.")
     return "\n".join(lines)
 
 
-def _by_arm(own: pd.DataFrame, field: str) -> str:
+def _stand_ins(runs: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """Which data sets show another arm in a column than the one of its name."""
+    other = runs[runs["arm"] != runs["ran"]].drop_duplicates(["dataset", "arm"])
+    says = [f"{row.dataset}: {names[row.arm]} is the arm `{row.ran}`" for row in other.itertuples()]
+    return "".join(
+        f"\n- {line}, whose synthetic images are all of that generator." for line in says
+    )
+
+
+def _by_arm(own: pd.DataFrame, field: str, name: Callable[[str], str]) -> str:
     """`1,500`, or where arms differ `1,500 (Baseline, RA), 1,800 (Ours(Syn))`."""
     groups = own.groupby(field, sort=False)["arm"].apply(list)
     if len(groups) == 1:
         return count(groups.index[0])
-    return ", ".join(
-        f"{count(v)} ({', '.join(heading(a) for a in arms)})" for v, arms in groups.items()
-    )
+    return ", ".join(f"{count(v)} ({', '.join(map(name, arms))})" for v, arms in groups.items())

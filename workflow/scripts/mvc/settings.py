@@ -6,9 +6,20 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator, ValidationError
 
+from mvc.variants import unlike
+
+# Loaders of a person's own data, and what their path is to name.
+PERSONAL = {
+    "imagefolder": "the folder that holds a folder of images for each class, or an archive of it",
+    "csv": "the file with the columns path and label",
+    "huggingface": "a folder saved by datasets, or Parquet with a column of images",
+}
+
 
 def faults(config: Mapping, schema: Mapping) -> list[str]:
     """All that is wrong with a configuration, one line each, in the order of its keys."""
+    if lines := unlike(config.get("datasets")):
+        return lines
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: str(e.path))
     lines = [line for error in errors for line in _lines(error, schema)]
     if not lines and "datasets" in config:
@@ -24,18 +35,28 @@ def missing_files(config: Mapping) -> list[str]:
     lines = []
     for name, value in config["models"].items():
         hub = value.count("/") == 1 and not value.startswith((".", "/", "~"))
-        if not hub and not Path(value).is_dir():
+        file = name == "clip" and Path(value.partition("/")[2]).is_file()  # architecture/file
+        if not hub and not file and not Path(value).is_dir():
             lines.append(f"models.{name} = {value!r}: no such folder, and no owner/name of a hub")
     for name, own in config["datasets"].items():
-        path = own["path"]
-        if own["loader"] == "imagefolder" and not (path and Path(path).is_dir()):
+        loader, path = own["loader"], own["path"]
+        if (path or loader in PERSONAL) and not Path(path or "nothing named").exists():
             lines.append(
-                f"datasets.{name}.path = {path!r}: no such folder; name the one that holds a "
-                "folder of images for each class"
+                f"datasets.{name}.path = {path!r}: no such file or folder; name "
+                f"{PERSONAL.get(loader, 'a folder or an archive that holds it, or null')}"
             )
-        captions = {**config["captions"], **own.get("captions", {})}["file"]
-        if captions and not Path(captions).is_file():
-            lines.append(f"captions.file = {captions!r} ({name}): no such file")
+        training = {**config["classifiers"], **own.get("classifiers", {})}
+        for part in (training, *training["models"].values(), *training["arms"].values()):
+            weights = part.get("weights")
+            if weights not in (None, "pretrained") and not Path(weights).exists():
+                lines.append(
+                    f"classifiers.weights = {weights!r} ({name}): no such file or folder, and not "
+                    "pretrained or null"
+                )
+        for section in ("captions", "policies"):
+            file = {**config[section], **own.get(section, {})}["file"]
+            if file and not Path(file).is_file():
+                lines.append(f"{section}.file = {file!r} ({name}): no such file")
     return lines
 
 
@@ -101,17 +122,26 @@ def _allowed_keys(part: Mapping, schema: Mapping) -> set[str]:
 def _across(config: Mapping) -> list[str]:
     """Rules that join several keys."""
     lines = []
-    shown = config["figures"]["dataset"]
-    if shown is not None and shown not in config["datasets"]:
-        names = ", ".join(config["datasets"])
-        lines.append(f"figures.dataset = {shown!r}; must be one of {names}")
+    names = ", ".join(config["datasets"])
+    for figure, shown in config["figures"]["datasets"].items():
+        if shown is not None and shown not in config["datasets"]:
+            lines.append(f"figures.datasets.{figure} = {shown!r}; must be one of {names}")
     for name, own in config["datasets"].items():
         training = {**config["classifiers"], **own.get("classifiers", {})}
-        given = [key for key in ("updates", "epochs") if training[key] is not None]
-        if len(given) != 1:
-            lines.append(
-                f"classifiers.updates, classifiers.epochs ({name}): give one, null the other"
-            )
+        for table, models in {**config["tables"], **own.get("tables", {})}["rows"].items():
+            for model in models:
+                if model not in training["models"]:
+                    lines.append(
+                        f"tables.rows.{table} ({name}): {model!r} is none of classifiers.models: "
+                        f"{', '.join(training['models'])}"
+                    )
+        search = {**config["policies"], **own.get("policies", {})}
+        for section, merged in (("classifiers", training), ("policies", search)):
+            given = [key for key in ("updates", "epochs") if merged[key] is not None]
+            if len(given) != 1:
+                lines.append(
+                    f"{section}.updates, {section}.epochs ({name}): give one, null the other"
+                )
         dropout = {**config["unet"], **own.get("unet", {})}["dropout"]
         if sum(dropout.values()) > 1:
             lines.append(f"unet.dropout = {dropout} ({name}); its shares must sum to <= 1")

@@ -1,14 +1,16 @@
 """Sheets of freshly sampled images: what fine-tuning learnt, and what each kind of mixing does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from PIL import Image
 from torch import Tensor
 
 from mvc import banks, figures
 from mvc.generate import Painter
+from mvc.mixtures import LOOKED_AT, Mixture, most_mixed
 from mvc.pixels import decode
 from mvc.plans import make
 from mvc.recipes import Recipes, from_rows
@@ -16,6 +18,7 @@ from mvc.shards import image_bytes
 from mvc.synthetic import noise_seed
 
 CELL = 56  # pixels of an image on a sheet, about
+MOST_CLASSES = 5  # of Figure 6, whose rows are wide
 
 
 def classes_of(train: pa.Table) -> dict[int, str]:
@@ -85,6 +88,79 @@ def mixing_sheet(
             rows.append(paint(painter, recipes, seeds, sources, side=side))
             titles.append(title if variant == 0 else "")
     return figures.grid(rows, titles, list(names.values()), figures.scale_to(side, cell))
+
+
+def source_sheet(
+    painters: Mapping[str, Painter],
+    train: pa.Table,
+    bank: pa.Table,
+    *,
+    images: int,
+    classes: int,
+    side: int,
+    cell: int,
+    seed: int,
+) -> tuple[Image.Image, list[dict]]:
+    """Figure 6: in a row two real images, and mixtures of them by one recipe of the bank.
+
+    A generator that takes an image is given A and B in turn.
+
+    Args:
+        painters: title of a generator's columns, and the generator.
+        images: mixtures by each generator, which differ in their noise.
+        classes: rows, `MOST_CLASSES` at most.
+
+    Returns:
+        The sheet, and a record of each column and class: recipe, images, shares, seed.
+    """
+    names = dict(list(classes_of(train).items())[: min(classes, MOST_CLASSES)])
+    tokens = next(iter(painters.values())).tokens
+    found = {
+        name: most_mixed(bank.filter(pc.equal(bank["label"], y))[:LOOKED_AT].to_pylist(), tokens)
+        for y, name in names.items()
+    }
+    contents, ids = image_bytes(train), train["image_id"].to_pylist()
+    records = list(_records(found, ids, images, seed))
+    recipes = from_rows([found[record["class_name"]].recipe for record in records])
+    sources = [contents[ids.index(record["conditioned_on"])] for record in records]
+    seeds = [record["seed"] for record in records]
+    rows = [
+        [None if row is None else decode(contents[row]) for row in (mixture.base, mixture.donor)]
+        for mixture in found.values()
+    ]
+    for painter in painters.values():
+        given = sources if painter.conditioned else None
+        made = paint(painter, recipes, seeds, given, side=side)
+        for i, row in enumerate(rows):
+            row += made[i * images : (i + 1) * images]
+    titles = [_title(name, mixture) for name, mixture in found.items()]
+    spans = [1, 1, *[images] * len(painters)]
+    scale = figures.scale_to(side, cell)
+    return figures.grid(rows, titles, ["real A", "real B", *painters], scale, spans=spans), records
+
+
+def _records(
+    found: Mapping[str, Mixture], ids: Sequence[str], images: int, seed: int
+) -> Iterator[dict]:
+    for i, (name, mixture) in enumerate(found.items()):
+        pair = [ids[row] for row in (mixture.base, mixture.donor) if row is not None]
+        for image in range(images):
+            yield {
+                "class_name": name,
+                "image": image + 1,
+                "bank_id": mixture.recipe["bank_id"],
+                "base_image_id": pair[0],
+                "donor_image_id": pair[1] if len(pair) > 1 else None,
+                "base_share": round(mixture.base_share, 4),
+                "donor_share": round(mixture.donor_share, 4),
+                "seed": noise_seed(seed, "figure6", i * images + image),
+                "conditioned_on": pair[image % len(pair)],
+            }
+
+
+def _title(name: str, mixture: Mixture) -> str:
+    shares = f"{100 * mixture.base_share:.0f} % A, {100 * mixture.donor_share:.0f} % B"
+    return f"{name}\nrecipe {mixture.recipe['bank_id']}\n{shares}"
 
 
 def _variant(labels, row, tokens, coarse, fine, seed, index) -> dict:

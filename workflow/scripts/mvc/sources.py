@@ -8,9 +8,7 @@ import gzip
 import math
 import os
 import shutil
-import socket
 import subprocess
-import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
+
+from mvc.downloads import PATIENCE, beside, patient
 
 CLASSES = (
     "T-shirt/top",
@@ -39,7 +39,6 @@ FILES = {
     "test_images": "t10k-images-idx3-ubyte",
     "test_labels": "t10k-labels-idx1-ubyte",
 }
-PATIENCE = 15  # seconds without an answer before a server is given up
 ERRORS = (OSError, ValueError, RuntimeError, subprocess.SubprocessError)
 
 
@@ -148,31 +147,21 @@ def download(target: Path) -> Path:
     """Have torchvision download the files, checksums compared; whole or not at all."""
     from torchvision.datasets import FashionMNIST
 
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)
-    try:
-        with _beside(target) as folder:
-            FashionMNIST(folder, download=True)
-            _keep(Path(folder) / "FashionMNIST" / "raw", target)
-    finally:
-        socket.setdefaulttimeout(before)
+    with beside(target) as folder, patient():
+        FashionMNIST(folder, download=True)
+        _keep(Path(folder) / "FashionMNIST" / "raw", target)
     return target
 
 
 def unpack_package(target: Path) -> Path:
     """Download Debian's package and unpack its data, without root and without installing it."""
     patience = ["-o", f"Acquire::http::Timeout={PATIENCE}", "-o", "Acquire::Retries=0"]
-    with _beside(target) as folder:
+    with beside(target) as folder:
         _call(["apt-get", "download", *patience, PACKAGE], folder)
         packages = [file.name for file in Path(folder).glob("*.deb")]
         _call(["dpkg", "-x", *packages, "unpacked"], folder)
         _keep(Path(folder, "unpacked", *DEBIAN.parts[1:]), target)
     return target
-
-
-def _beside(target: Path) -> tempfile.TemporaryDirectory:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-")
 
 
 def _keep(folder: Path, target: Path) -> None:

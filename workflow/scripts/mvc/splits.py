@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mvc import groups
 from mvc.provenance import stream_seed
 
 SPLITS = ("train", "validation", "extra", "test", "judge")
@@ -24,6 +25,7 @@ class Record(NamedTuple):
     part: str  # where the source keeps it: a key of RANK
     pixels: bytes  # digest of size and RGB values
     read: Callable[[], bytes]
+    group: str = ""  # images of one group stay on one side: a patient's slices; "" for none
 
 
 def drop_copies(records: Sequence[Record]) -> tuple[list[Record], dict[str, list[str]]]:
@@ -73,7 +75,7 @@ def sized_splits(
     picked: dict[str, list[Record]] = {split: [] for split in SPLITS}
     parts = {part: [r for r in records if r.part == part] for part in ("train", "test", "judge")}
     train, held = sizes["labels_per_class"], sizes["validation_per_class"]
-    for label, members in _shuffled(parts["train"], classes, seed, "pool").items():
+    for label, members in shuffled(parts["train"], classes, seed, "pool").items():
         extra = sizes["extra_per_class"]
         extra = max(len(members) - train - held, 0) if extra is None else extra
         if train + held + extra > len(members):
@@ -87,48 +89,14 @@ def sized_splits(
         picked["validation"] += members[len(members) - held :]
     for part, part_seed in (("test", 0), ("judge", seed)):
         size = sizes[f"{part}_per_class"]
-        for label, members in _shuffled(parts[part], classes, part_seed, part).items():
+        for label, members in shuffled(parts[part], classes, part_seed, part).items():
             if size is not None and size > len(members):
                 raise ValueError(
                     f"{key}.images.{part}_per_class = {size}; must be <= {len(members)}, the "
                     f"images of class {classes[label]!r}, or null for all"
                 )
             picked[part] += members if size is None else members[:size]
-    return _in_order(picked, records)
-
-
-def fraction_splits(
-    records: Sequence[Record], classes: Sequence[str], *, cfg: dict, seed: int
-) -> dict[str, list[Record]]:
-    """Splits of a person's folders; what the folders do not say is drawn class by class.
-
-    Args:
-        cfg: `test_fraction` (of a class's images; only where no test folder is),
-            `validation_fraction` (of a class's images outside a test folder; only where no
-            validation folder is), `labels_per_class` (training images a class at most, None for
-            all; the others become `extra`).
-
-    A class of two images or more gets at least one for test; one always stays for training.
-    """
-    picked: dict[str, list[Record]] = {split: [] for split in SPLITS}
-    has_validation = any(r.part == "validation" for r in records)
-    picked["test"] = [r for r in records if r.part == "test"]
-    picked["validation"] = [r for r in records if r.part == "validation"]
-    rest = [r for r in records if r.part in ("train", "all")]
-    for members in _shuffled(rest, classes, seed, "folder").values():
-        n = len(members)
-        n_test = n_held = 0
-        if n > 1 and members[0].part == "all":
-            n_test = min(max(1, _rounded(cfg["test_fraction"] * n)), n - 1)
-        if n > 1 and not has_validation:
-            n_held = min(_rounded(cfg["validation_fraction"] * n), n - n_test - 1)
-        limit = n if cfg["labels_per_class"] is None else cfg["labels_per_class"]
-        picked["test"] += members[:n_test]
-        picked["validation"] += members[n_test : n_test + n_held]
-        train = members[n_test + n_held :]
-        picked["train"] += train[:limit]
-        picked["extra"] += train[limit:]
-    return _in_order(picked, records)
+    return in_order(picked, records)
 
 
 def check(splits: dict[str, list[Record]], classes: Sequence[str], *, key: str) -> list[str]:
@@ -157,10 +125,10 @@ def check(splits: dict[str, list[Record]], classes: Sequence[str], *, key: str) 
             warnings.append(f"class {name!r} has one training image: it is paired with itself")
         if not n["test"][label]:
             warnings.append(f"class {name!r} has no test image: its accuracy is not measured")
-    return warnings
+    return warnings + groups.warnings(splits)
 
 
-def _shuffled(
+def shuffled(
     records: Sequence[Record], classes: Sequence[str], seed: int, stream: str
 ) -> dict[int, list[Record]]:
     """Each class's records in an order of their own; classes without records stay, empty."""
@@ -173,12 +141,6 @@ def _shuffled(
     return members
 
 
-def _in_order(
-    picked: dict[str, list[Record]], records: Sequence[Record]
-) -> dict[str, list[Record]]:
+def in_order(picked: dict[str, list[Record]], records: Sequence[Record]) -> dict[str, list[Record]]:
     place = {record.image_id: i for i, record in enumerate(records)}
     return {split: sorted(rows, key=lambda r: place[r.image_id]) for split, rows in picked.items()}
-
-
-def _rounded(x: float | int) -> int:
-    return int(x + 0.5)

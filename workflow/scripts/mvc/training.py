@@ -1,8 +1,9 @@
 """The training loop and the prediction of classes, for any network.
 
-SGD with Nesterov momentum, a cosine schedule to zero in each phase, gradients clipped by norm.
-All images lie in memory as uint8; each batch is augmented as a whole. float32 on CPU; bfloat16
-autocast on a GPU. Axes: n images, 3 channels, h and w pixels, b images of a batch.
+A cosine schedule to zero in each phase, gradients clipped by norm. All images lie in memory as
+uint8, on a GPU where they leave it room; each batch is augmented as a whole on the network's
+device. float32 on CPU; bfloat16 autocast on a GPU.
+Axes: n images, 3 channels, h and w pixels, b images of a batch.
 """
 
 import math
@@ -16,9 +17,12 @@ from torch import Tensor, nn
 
 from mvc.augment import normalise
 from mvc.batches import Phase
+from mvc.optimisers import optimiser as named
 
 REPORT_EVERY = 5.0  # seconds between two lines of progress
 BLOCK = 2**18  # pixels augmented at once: 334 images of 28 x 28
+PIXELS = 2**22  # pixels predicted at once: 83 images of 224 x 224
+ROOM = 4  # images may take one part in so many of a GPU's free memory
 Augment = Callable[[UInt8[Tensor, "b 3 h w"]], Float32[Tensor, "b 3 h w"]]
 
 
@@ -31,59 +35,31 @@ def train(
     prepare: Augment,
     weight_decay: int | float,
     clip: int | float,
+    optimiser: str = "sgd",
 ) -> int:
     """Train `net` in place through the phases; progress goes to standard output.
+
+    Args:
+        images, labels: on the device of `net` or another. optimiser: sgd or adam (`optimisers`).
 
     Returns:
         The number of updates.
     """
     net.train()
     report = Report(sum(phase.updates for phase in phases))
-    bf16 = images.is_cuda
+    device = next(net.parameters()).device
+    bf16 = device.type == "cuda"
     for phase in phases:
-        optimiser = Nesterov(net.parameters(), weight_decay=weight_decay, clip=clip)
-        for step, (inputs, targets) in enumerate(prepared(phase.batches, images, labels, prepare)):
+        steps = named(optimiser, net, weight_decay=weight_decay, clip=clip)
+        batches = prepared(phase.batches, images, labels, prepare, device=device)
+        for step, (inputs, targets) in enumerate(batches):
             lr = phase.lr * (1 + math.cos(math.pi * step / phase.updates)) / 2
-            with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
+            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
                 loss = F.cross_entropy(net(inputs), targets)
             loss.backward()
-            optimiser.step(lr)
+            steps.step(lr)
             report(loss, lr)
     return report.done
-
-
-class Nesterov:
-    """SGD with Nesterov momentum 0.9, weight decay and gradients clipped by their common norm.
-
-    The same steps as `torch.optim.SGD`, whose import of the compiler would cost every short
-    training on CPU more than a second.
-    """
-
-    def __init__(
-        self,
-        parameters: Iterable[nn.Parameter],
-        *,
-        weight_decay: int | float,
-        clip: int | float,
-        momentum: float = 0.9,
-    ):
-        self.parameters = list(parameters)
-        self.momenta = [torch.zeros_like(p) for p in self.parameters]
-        self.weight_decay, self.clip, self.momentum = weight_decay, clip, momentum
-
-    @torch.no_grad()
-    def step(self, lr: int | float) -> None:
-        """Update the parameters from their gradients, which are set to None."""
-        gradients = [p.grad for p in self.parameters]
-        norm = torch.stack(torch._foreach_norm(gradients)).norm()
-        torch._foreach_mul_(gradients, (self.clip / (norm + 1e-6)).clamp(max=1))
-        torch._foreach_add_(gradients, self.parameters, alpha=self.weight_decay)
-        torch._foreach_mul_(self.momenta, self.momentum)
-        torch._foreach_add_(self.momenta, gradients)
-        torch._foreach_add_(gradients, self.momenta, alpha=self.momentum)
-        torch._foreach_add_(self.parameters, gradients, alpha=-lr)
-        for p in self.parameters:
-            p.grad = None
 
 
 def prepared(
@@ -91,20 +67,25 @@ def prepared(
     images: UInt8[Tensor, "n 3 h w"],
     labels: Int64[Tensor, " n"],
     prepare: Augment,
+    *,
+    device: torch.device | None = None,
 ) -> Iterator[tuple[Float32[Tensor, "_ 3 h w"], Int64[Tensor, " _"]]]:
-    """Augmented inputs and labels of each batch.
+    """Augmented inputs and labels of each batch, on `device` (None: that of the images).
 
     Batches of small images are augmented several at once: the cost of an operation on CPU is then
     its pixels', not its call's (RandAugment, 64 images of 28 x 28: half the time).
     """
     waiting: list[Tensor] = []
     pixels = images.shape[2] * images.shape[3]
+    device = images.device if device is None else device
 
     def flush() -> Iterator[tuple[Tensor, Tensor]]:
-        rows = torch.cat(waiting).to(images.device)
+        rows = torch.cat(waiting)
         sizes = [len(batch) for batch in waiting]
         waiting.clear()
-        yield from zip(prepare(images[rows]).split(sizes), labels[rows].split(sizes), strict=True)
+        chosen = images[rows.to(images.device)].to(device)
+        targets = labels[rows.to(labels.device)].to(device)
+        yield from zip(prepare(chosen).split(sizes), targets.split(sizes), strict=True)
 
     for batch in batches:
         waiting.append(batch)
@@ -112,6 +93,14 @@ def prepared(
             yield from flush()
     if waiting:
         yield from flush()
+
+
+def placed(images: UInt8[Tensor, "n 3 h w"], device: torch.device) -> UInt8[Tensor, "n 3 h w"]:
+    """The images on the device; in the machine's memory where a GPU has no room for them."""
+    if device.type == "cuda" and images.nbytes > torch.cuda.mem_get_info(device)[0] / ROOM:
+        print(f"{images.nbytes / 2**30:.1f} GiB of images stay in the machine's memory")
+        return images
+    return images.to(device)
 
 
 class Report:
@@ -140,9 +129,15 @@ def statistics(
     images: UInt8[Tensor, "n 3 h w"],
 ) -> tuple[Float32[Tensor, " 3"], Float32[Tensor, " 3"]]:
     """Mean and standard deviation of each channel, in 0..255; 1 for a uniform channel."""
-    values = images.transpose(0, 1).flatten(1).double()
-    std = values.std(1, correction=0)
-    return values.mean(1).float(), torch.where(std > 0, std, 1.0).float()
+    counts = torch.zeros(3, 256, dtype=torch.float64)
+    for part in images.split(max(1, PIXELS // max(1, images[0, 0].numel()))):
+        for channel in range(3):
+            counts[channel] += torch.bincount(part[:, channel].flatten(), minlength=256).cpu()
+    shares = counts / counts[0].sum()
+    values = torch.arange(256, dtype=torch.float64)
+    mean = (shares * values).sum(1, keepdim=True)
+    std = (shares * (values - mean).square()).sum(1).sqrt()
+    return mean[:, 0].float(), torch.where(std > 0, std, 1.0).float()
 
 
 @torch.inference_mode()
@@ -154,8 +149,9 @@ def predict(
     std: Float32[Tensor, " 3"],
     batch_size: int = 256,
 ) -> Int64[Tensor, " n"]:
-    """The most likely class of each image, unaugmented."""
+    """The most likely class of each image, unaugmented; at most `batch_size` at once."""
     net.eval()
+    batch_size = max(1, min(batch_size, PIXELS // max(1, images.shape[2] * images.shape[3])))
     with torch.autocast(mean.device.type, torch.bfloat16, enabled=mean.is_cuda):
         found = [
             net(normalise(part.to(mean.device), mean=mean, std=std)).argmax(1).cpu()

@@ -1,0 +1,23 @@
+rule augmented:
+    input:
+        images=rules.images.output.train,
+        held_out=rules.images.output.held_out,
+        captions=rules.captions.output[0],
+        bank=rules.banks.output[0],
+        synthetic=synthetic_images,
+    output:
+        directory("results/{dataset}/augmented"),
+    log:
+        "logs/{dataset}/augmented.log",
+    benchmark:
+        "results/benchmarks/{dataset}/augmented.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 1
+    resources:
+        mem_mb=8_000,
+    params:
+        cfg=settings("banks", "clip", "diffusion"),
+        code=code("augmented.py"),
+    script:
+        "../scripts/augmented.py"

@@ -1,0 +1,23 @@
+rule policies:
+    input:
+        train=rules.images.output.train,
+        own=own_policies,
+        weights=search_weights,
+    output:
+        faa="results/{dataset}/policies/faa.json",
+        random="results/{dataset}/policies/random.json",
+    log:
+        "logs/{dataset}/policies.log",
+    benchmark:
+        "results/benchmarks/{dataset}/policies.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 1
+    resources:
+        mem_mb=32_000,
+        gpu=1,
+    params:
+        cfg=policy_settings,
+        code=code("policies.py"),
+    script:
+        "../scripts/policies.py"

@@ -1,0 +1,26 @@
+"""bank_tensors: the mixed embeddings of a bank as one file of tensors."""
+
+import torch
+from mvc import bank_tensors, shards
+from mvc.recipes import from_table
+from mvc.stage import Meter, stage_log
+from safetensors.torch import load_file
+
+
+def main(snakemake) -> None:
+    with stage_log(snakemake):
+        embeddings, bank = load_file(snakemake.input.embeddings), shards.read(snakemake.input.bank)
+        names = {"bank_id": "bank_id", "labels": "label"}
+        meter = Meter(len(bank), "embeddings")
+        bank_tensors.write(
+            snakemake.output[0],
+            from_table(bank),
+            embeddings["tokens"],
+            embeddings["null"],
+            columns={k: torch.tensor(bank[column].to_pylist()) for k, column in names.items()},
+            show=meter.show,
+        )
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

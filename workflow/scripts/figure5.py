@@ -1,0 +1,26 @@
+"""figure5: real images, many of ours and the pre-trained generator's, by class (Figure 5)."""
+
+from mvc import galleries, shards
+from mvc.stage import stage_log
+
+
+def main(snakemake) -> None:
+    cfg, given = snakemake.params.cfg, snakemake.input
+    groups = {
+        "real": ("real", 1),
+        "finetuned": ("MVC\n(ours)", cfg["images"]),
+        "pretrained": ("pre-trained", 1),
+    }
+    with stage_log(snakemake):
+        sets = [
+            (title, shards.read(given[name], ["image", "label", "class_name"]), lines)
+            for name, (title, lines) in groups.items()
+        ]
+        sheet = galleries.gallery(sets, classes=cfg["classes"], cell=cfg["cell"])
+        print(f"{sheet.width} x {sheet.height} pixels")
+        with shards.atomic(snakemake.output[0]) as temporary:
+            sheet.save(temporary, format="PNG", optimize=True)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

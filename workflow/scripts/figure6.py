@@ -1,0 +1,38 @@
+"""figure6: two real images, then their mixtures by both generators (Figure 6)."""
+
+from pathlib import Path
+
+import pyarrow as pa
+from mvc import generate, shards, sheets
+from mvc.stage import device, stage_log
+from pyarrow import csv
+from safetensors.torch import load_file
+
+
+def main(snakemake) -> None:
+    cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
+    unets = {"MVC (ours), given A and B in turn": Path(given.unet).parent}
+    unets |= {"pre-trained": cfg["diffusion"]}
+    with stage_log(snakemake):
+        embeddings, sampling = load_file(given.embeddings), generate.sampling(cfg["synthetic"])
+        painters = {
+            title: generate.open_painter(
+                unet, embeddings, diffusion=cfg["diffusion"], sampling=sampling, device=device()
+            )
+            for title, unet in unets.items()
+        }
+        sheet, records = sheets.source_sheet(
+            painters,
+            shards.read(given.images),
+            shards.read(given.bank),
+            side=cfg["resolution"],
+            **{key: cfg[key] for key in ("images", "classes", "cell", "seed")},
+        )
+        with shards.atomic(out.recipes) as temporary:
+            csv.write_csv(pa.Table.from_pylist(records), temporary)
+        with shards.atomic(out.sheet) as temporary:
+            sheet.save(temporary, format="PNG", optimize=True)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

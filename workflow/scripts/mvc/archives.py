@@ -1,0 +1,175 @@
+"""Archives of data sets (zip, tar, gzipped tar), unpacked once into a folder of the project's data.
+
+An archive is a stranger's word on where files go. Only plain files and folders with relative names
+that stay inside are unpacked: no links, devices, absolute names or `..`; nothing that would fill
+the disk. One bad member refuses the whole archive, and nothing of it stays.
+"""
+
+import functools
+import hashlib
+import lzma
+import os
+import shutil
+import stat
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
+MEMBERS = 2_000_000  # files and folders
+RATIO = 100  # unpacked to packed size; images hardly shrink, so more is no data set
+SMALL = 2**28  # bytes unpacked that are let through whatever their ratio
+PADDING = 2**24  # bytes read behind the end of a tar
+SPARE = 2**28  # bytes of the disk that stay free
+DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError,
+           RuntimeError, OSError)  # fmt: skip
+
+
+class Member(NamedTuple):
+    """One entry of an archive."""
+
+    name: str
+    size: int  # bytes unpacked
+    kind: str  # "file", "folder" or what it is instead
+    extract: Callable[[Path], object]  # into a folder
+
+
+def folder_of(path: Path, data: Path) -> Path:
+    """The folder that an archive unpacks to, made now or found; `path` itself where it is a folder.
+
+    The folder is named after the archive and a digest of its contents: another archive of the same
+    name gets another one.
+
+    Args:
+        path: a folder, or an archive of any of `SUFFIXES`.
+        data: the project's data folder; what is unpacked goes to its `unpacked`.
+
+    Raises:
+        ValueError: no archive, a damaged one, or one that is refused; names the file and member.
+        OSError: `path` is not there, or the disk does not take it.
+    """
+    if path.is_dir():
+        return path
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()[:12]
+    target = data / "unpacked" / f"{_stem(path)}-{digest}"
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unpack-") as folder:
+        inside = Path(folder) / "files"
+        inside.mkdir()
+        print(f"unpacking {path} to {target}")
+        _unpack(path, inside)
+        try:
+            os.replace(inside, target)
+        except OSError:
+            if not target.is_dir():  # else another job was faster, with the same files
+                raise
+    return target
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    total, packed, names = 0, path.stat().st_size, set()
+    free = shutil.disk_usage(folder).free - SPARE
+    member = None
+    try:
+        with _opened(path) as archive:
+            for member in _members(archive):
+                total += member.size
+                reason = _fault(member, names) or _excess(total, packed, free, len(names))
+                if reason:
+                    raise ValueError(f"{path}: member {member.name!r} {reason}; nothing of it used")
+                names.add(member.name.rstrip("/"))
+                member.extract(folder)
+    except DAMAGED as error:
+        where = f" after member {member.name!r}" if member else ""
+        raise ValueError(f"{path} cannot be unpacked{where}: {error}") from error
+
+
+def _fault(member: Member, names: set[str]) -> str:
+    """What is wrong with a member's name or kind; "" where nothing is."""
+    if member.kind not in ("file", "folder"):
+        return f"is {member.kind}; only files and folders are unpacked"
+    pure = PurePosixPath(member.name)
+    if pure.is_absolute() or {"\\", "\0"} & set(member.name):
+        return "has an absolute name or one of another system"
+    if ".." in pure.parts:
+        return "leads out of its folder"
+    if member.kind == "file" and member.name in names:
+        return "is there twice"
+    return ""
+
+
+def _excess(total: int, packed: int, free: int, n: int) -> str:
+    """Why so much is not unpacked; "" where it is."""
+    if n >= MEMBERS:
+        return f"is one of over {MEMBERS:,}"
+    if total > max(RATIO * packed, SMALL):
+        return (
+            f"makes {total:,} bytes from an archive of {packed:,}, over {RATIO} times as much: "
+            "a bomb by the look of it"
+        )
+    if total > free:
+        return f"makes {total:,} bytes, and {max(free, 0):,} are free on the disk"
+    return ""
+
+
+def _opened(path: Path) -> AbstractContextManager:
+    with open(path, "rb") as file:
+        start = file.read(2)  # its end will not do: a tar may end with a zip file
+    try:
+        return zipfile.ZipFile(path) if start == b"PK" else tarfile.open(path, "r:*")
+    except (zipfile.BadZipFile, tarfile.ReadError, EOFError) as error:
+        raise ValueError(f"{path} is no archive ({', '.join(SUFFIXES)}) or damaged") from error
+
+
+def _members(archive: zipfile.ZipFile | tarfile.TarFile) -> Iterator[Member]:
+    if isinstance(archive, zipfile.ZipFile):
+        for info in archive.infolist():
+            extract = functools.partial(archive.extract, info)
+            yield Member(info.orig_filename, info.file_size, _zip_kind(info), extract)
+    else:
+        for info in archive:  # one after the other: a gzipped tar is read once
+            extract = functools.partial(archive.extract, info, filter="data")
+            yield Member(info.name, info.size, _tar_kind(info), extract)
+        _check_end(archive)
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """Refuse a tar that breaks off between two members or has a damaged header: both look alike.
+
+    What follows the end mark is read too, which makes gzip compare its checksum.
+    """
+    archive.fileobj.seek(archive.offset)
+    mark = archive.fileobj.read(tarfile.BLOCKSIZE)
+    if len(mark) < tarfile.BLOCKSIZE or mark.strip(b"\0"):
+        raise tarfile.ReadError("cut off or damaged: it has no end mark")
+    archive.fileobj.read(PADDING)
+
+
+def _zip_kind(info: zipfile.ZipInfo) -> str:
+    mode = info.external_attr >> 16
+    if info.flag_bits & 1:
+        return "encrypted"
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "a link" if stat.S_ISLNK(mode) else "a device"
+    return "folder" if info.is_dir() else "file"
+
+
+def _tar_kind(info: tarfile.TarInfo) -> str:
+    if info.isfile():
+        return "file"
+    if info.isdir():
+        return "folder"
+    return "a link" if info.issym() or info.islnk() else "a device"
+
+
+def _stem(path: Path) -> str:
+    suffix = next((s for s in sorted(SUFFIXES, key=len)[::-1] if path.name.lower().endswith(s)), "")
+    return path.name[: len(path.name) - len(suffix)]

@@ -1,0 +1,114 @@
+"""Data sets that are fetched by themselves: torchvision's addresses and checksums, kept once whole.
+
+What is kept is the published archive, under `data/<loader>/`; it is compared with its checksum at
+each use, so a damaged one is fetched anew.
+"""
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+PATIENCE = 15  # seconds without an answer before a server is given up
+
+
+class Published(NamedTuple):
+    """Where an archive is published, and its MD5 checksum."""
+
+    url: str
+    md5: str
+
+    @property
+    def name(self) -> str:
+        return self.url.rsplit("/", 1)[1]
+
+
+# torchvision has these two addresses inside functions, or not at all
+CALTECH101 = Published(
+    "https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip",
+    "3138e1922a9193bfa496528edbbc45d0",
+)
+TINY_IMAGENET = Published(
+    "http://cs231n.stanford.edu/tiny-imagenet-200.zip", "90528d7ca1a48142e341f4ef8d21d0de"
+)
+
+
+def published(loader: str) -> Published:
+    """The archive of a loader; those of CIFAR as torchvision's classes name them."""
+    from torchvision.datasets import CIFAR10, CIFAR100
+
+    return {
+        "cifar10": Published(CIFAR10.url, CIFAR10.tgz_md5),
+        "cifar100": Published(CIFAR100.url, CIFAR100.tgz_md5),
+        "tiny_imagenet": TINY_IMAGENET,
+        "caltech101": CALTECH101,
+    }[loader]
+
+
+def located(path: str | None, loader: str, *, data: Path, key: str) -> Path:
+    """The archive or folder that a person named; the archive of the data set where none is named.
+
+    Raises:
+        FileNotFoundError: it is not there, or could not be downloaded.
+    """
+    if not path:
+        return archive(loader, data=data, key=key)
+    if not Path(path).exists():
+        raise FileNotFoundError(
+            f"{key} = {path}: no such file or folder; name {published(loader).name} or the folder "
+            "that it unpacks to, or null, which downloads it"
+        )
+    return Path(path)
+
+
+def archive(loader: str, *, data: Path, key: str) -> Path:
+    """The archive of a data set, downloaded before or now; whole or not at all.
+
+    Args:
+        loader: a key of `published`.
+        data: the project's data folder.
+        key: the config key that may name a file of one's own, for messages.
+
+    Raises:
+        FileNotFoundError: it could not be downloaded; says which file to get and where to put it.
+    """
+    from torchvision.datasets.utils import check_integrity, download_url
+
+    source = published(loader)
+    kept = data / loader / source.name
+    if check_integrity(kept, source.md5):
+        return kept
+    print(f"downloading {source.url} to {kept}")
+    try:
+        with beside(kept.parent) as folder, patient():
+            download_url(source.url, folder, source.name, source.md5)
+            kept.parent.mkdir(exist_ok=True)
+            os.replace(Path(folder) / source.name, kept)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise FileNotFoundError(
+            f"{source.name} is not at {kept} and could not be downloaded from {source.url} "
+            f"({' '.join(str(error).split())})\nConnect this machine to the network; or download "
+            f"the file elsewhere and put it at {kept}; or name it in the config as {key}, "
+            "an archive or the folder that it unpacks to"
+        ) from error
+    return kept
+
+
+@contextmanager
+def patient() -> Iterator[None]:
+    """Give up a server after `PATIENCE` seconds without an answer."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def beside(target: Path) -> tempfile.TemporaryDirectory:
+    """A temporary folder next to `target`, so that what is in it can be renamed to it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-")

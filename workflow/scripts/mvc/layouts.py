@@ -1,0 +1,91 @@
+"""What stands in each table of the paper: its columns, which are arms, and its gains (Section 7).
+
+Standard library only: the workflow reads it too, to know which runs a table is made of.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+HEADINGS = {
+    "baseline": "Baseline",
+    "random": "Random policies",
+    "faa": "FAA",
+    "aa": "AA",
+    "ra": "RA",
+    "syn": "Ours(Syn)",
+    "faa+syn": "Ours(FAA+Syn)",
+    "aa+syn": "Ours(AA+Syn)",
+    "ra+syn": "Ours(RA+Syn)",
+    "ra+real": "RA + real",
+    "ra+roundtrip": "RA + real through the VAE",
+    "ra+pretrained": "RA + pre-trained",
+    "ra+reconstructed": "RA + training images through the VAE",
+    "ra+long": "RA, as many updates as with synthetic images",
+    "ra+append": "RA + RSP append",
+}
+
+
+class Layout(NamedTuple):
+    """A table of the paper.
+
+    `about` is a sentence on it; `columns` are arms and what the table calls them; `gains` are pairs
+    of them, (arm, over); a column whose arm a data set does not have shows the one that `instead`
+    names for it, if any.
+    """
+
+    about: str
+    columns: Mapping[str, str]
+    gains: tuple[tuple[str, str], ...]
+    instead: Mapping[str, str] = {}
+
+
+def _named(*arms: str) -> dict[str, str]:
+    return {arm: HEADINGS[arm] for arm in arms}
+
+
+_FEW_ABOUT = "AutoAugment (AA) and RandAugment (RA), with and without synthetic images (Syn)."
+_FEW = _named("baseline", "aa", "ra", "aa+syn", "ra+syn")
+_FEW_GAINS = (("aa+syn", "aa"), ("ra+syn", "ra"))
+
+TABLES = {
+    "table1": Layout(
+        about="AutoAugment (AA), RandAugment (RA) and Fast AutoAugment (FAA), with and without "
+        "synthetic images (Syn).",
+        columns=_named("baseline", "faa", "aa", "ra", "syn", "faa+syn", "aa+syn", "ra+syn"),
+        gains=(("syn", "baseline"), ("faa+syn", "faa"), *_FEW_GAINS),
+    ),
+    "table2": Layout(_FEW_ABOUT, _FEW, _FEW_GAINS),
+    "table3": Layout(_FEW_ABOUT, _FEW, _FEW_GAINS),
+    "table4": Layout(
+        about="Synthetic images of the pre-trained (PT) against the fine-tuned (FT) generator.",
+        columns={"aa": "AA", "aa+pretrained": "AA+Syn(PT)", "aa+finetuned": "AA+Syn(FT)"},
+        gains=(
+            ("aa+pretrained", "aa"),
+            ("aa+finetuned", "aa"),
+            ("aa+finetuned", "aa+pretrained"),
+        ),
+        instead={"aa+finetuned": "aa+syn"},
+    ),
+    "table5": Layout(
+        about="Strategies of training on real and synthetic images.",
+        columns={"aa": "AA", "aa+combined": "combined", "aa+rsp": "RSP", "aa+syn": "two-phase"},
+        gains=(
+            ("aa+combined", "aa"),
+            ("aa+rsp", "aa"),
+            ("aa+syn", "aa"),
+            ("aa+syn", "aa+rsp"),
+            ("aa+rsp", "aa+combined"),
+        ),
+    ),
+}
+
+
+def arms(layout: Layout, available: Collection[str]) -> dict[str, str]:
+    """The arm that each column shows where a data set has the arms `available`; others are out."""
+    shown = {c: c if c in available else layout.instead.get(c, c) for c in layout.columns}
+    return {column: arm for column, arm in shown.items() if arm in available}
+
+
+def heading(arm: str) -> str:
+    """An arm as the diagnostics name it; a person's own arm keeps its name."""
+    return HEADINGS.get(arm, arm)

@@ -1,0 +1,60 @@
+"""File names from any text: classes and images keep their names in every script and system.
+
+What a file system or a shell may trip over is written as %XX, its UTF-8 bytes in hexadecimal;
+`urllib.parse.unquote` gives the text back, save where a name was too long or two were alike.
+"""
+
+import hashlib
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+FORBIDDEN = frozenset('%/\\:*?"<>|')  # Windows forbids more than others; % is our own sign
+RESERVED = frozenset(
+    ["CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(1, 10))]
+)
+CATEGORIES = ("C", "Zl", "Zp")  # control, format and unassigned characters, line separators
+
+
+def safe(name: str, *, limit: int = 100) -> str:
+    """A file name for a text: at most `limit` bytes, cut and marked by a digest if need be."""
+    written = "".join(_escape(c) if _odd(c) else c for c in name) or "%"
+    if written[0] in ".-~ " or written.split(".")[0].strip().upper() in RESERVED:
+        written = _escape(written[0]) + written[1:]
+    if written[-1] in ". ":
+        written = written[:-1] + _escape(written[-1])
+    if len(written.encode()) <= limit:
+        return written
+    kept = ""
+    for character in name:
+        part = _escape(character) if _odd(character) or character in ".-~ " else character
+        if len((kept + part).encode()) > limit - 13:
+            break
+        kept += part
+    return f"{kept}~{_digest(name)}"
+
+
+def distinct(names: Sequence[str], *, limit: int = 100) -> dict[str, str]:
+    """A file name for each of several texts, different even where case does not count."""
+    made = {name: safe(name, limit=limit) for name in names}
+    uses = Counter(map(_folded, made.values()))
+    return {
+        name: file if uses[_folded(file)] == 1 else f"{file}~{_digest(name)}"
+        for name, file in made.items()
+    }
+
+
+def _odd(character: str) -> bool:
+    return character in FORBIDDEN or unicodedata.category(character).startswith(CATEGORIES)
+
+
+def _escape(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]

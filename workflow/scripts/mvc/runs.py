@@ -1,0 +1,78 @@
+"""The records of classifier runs: reading them, and what one table must not mix.
+
+A run is one classifier: one data set, model, arm and seed. A cell is the runs that differ in their
+seed only.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+KEYS = ["dataset", "model"]
+CELL = [*KEYS, "arm"]
+FIELDS = (*CELL, "seed", "split", "accuracy", "n_train", "n_extra", "n_test", "updates", "settings")
+
+
+def read(paths: Sequence[str | Path]) -> pd.DataFrame:
+    """Read the JSON record of each run, one row a run in the order given, and check them.
+
+    Raises:
+        ValueError: a file is not a run's record, or `check` refuses the whole.
+    """
+    records = []
+    for path in paths:
+        try:
+            record = json.loads(Path(path).read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"{path} is cut off or not JSON ({error}); delete it and run again"
+            ) from error
+        missing = [field for field in FIELDS if field not in record]
+        if missing:
+            raise ValueError(f"{path}: no {', '.join(missing)}; delete it and run again")
+        records.append({**record, "file": str(path)})
+    if not records:
+        raise ValueError("no runs to put in a table")
+    runs = pd.DataFrame(records).astype({"accuracy": float})
+    check(runs)
+    return runs
+
+
+def check(runs: pd.DataFrame) -> None:
+    """Refuse runs that one table must not mix: every number in it has to mean the same.
+
+    Raises:
+        ValueError: a run twice; several splits; seeds of one cell with different settings; arms
+            of one data set evaluated on different numbers of images.
+    """
+    _one_value(runs, "split", [], "a table is of one split")
+    _one_value(runs, "n_test", ["dataset"], "arms are compared on the same images")
+    for field in ("settings", "n_train", "n_extra", "updates"):
+        _one_value(runs, field, CELL, "seeds of one arm share everything but the seed")
+    twice = runs[runs.duplicated([*CELL, "seed"], keep=False)]
+    if len(twice):
+        raise ValueError(f"the same run twice: {_files(twice)}")
+
+
+def long(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs as a flat table, one row each; accuracy of a class in a column `class: <name>`."""
+    flat = runs.drop(columns=["per_class"], errors="ignore")
+    if "per_class" not in runs:
+        return flat
+    return flat.join(pd.DataFrame(runs["per_class"].tolist(), runs.index).add_prefix("class: "))
+
+
+def _one_value(runs: pd.DataFrame, field: str, within: list[str], why: str) -> None:
+    groups = runs.groupby(within, sort=False) if within else [((), runs)]
+    for key, group in groups:
+        if group[field].nunique(dropna=False) > 1:
+            first = group.drop_duplicates(field)
+            where = " ".join(map(str, key)) + ": " if within else ""
+            raise ValueError(f"{where}{field} differs ({why}): {_files(first, field)}")
+
+
+def _files(runs: pd.DataFrame, field: str | None = None) -> str:
+    says = [f" ({field} {v})" for v in runs[field]] if field else [""] * len(runs)
+    return ", ".join(f"{file}{value}" for file, value in zip(runs["file"], says, strict=True))

@@ -1,0 +1,64 @@
+"""Short ways of writing a configuration: a data set like another one, and null for "not this"."""
+
+import copy
+from collections.abc import Mapping
+
+
+def expanded(config: Mapping) -> dict:
+    """The configuration with data sets filled in by `like`, and without what null takes out.
+
+    Null takes out a data set, and an arm or a model of the section `classifiers`, of a data set's
+    own, too: an overlay can so remove what it does not want.
+    """
+    result = dict(config)
+    if isinstance(config.get("classifiers"), Mapping):
+        result["classifiers"] = _pruned(config["classifiers"])
+    if isinstance(config.get("datasets"), Mapping):
+        datasets = {name: _alike(name, config["datasets"]) for name in config["datasets"]}
+        result["datasets"] = {k: v for k, v in datasets.items() if v is not None}
+        for own in result["datasets"].values():
+            if isinstance(own, dict) and isinstance(own.get("classifiers"), Mapping):
+                own["classifiers"] = _pruned(own["classifiers"])
+    return result
+
+
+def _pruned(section: Mapping) -> dict:
+    kept = dict(section)
+    for key in ("models", "arms"):
+        if isinstance(section.get(key), Mapping):
+            kept[key] = {name: own for name, own in section[key].items() if own is not None}
+    return kept
+
+
+def _alike(name: str, datasets: Mapping, seen: tuple[str, ...] = ()) -> object:
+    """A data set, laid over the one that it is like; `like` stays where it is wrong."""
+    own = datasets[name]
+    if not isinstance(own, Mapping) or "like" not in own:
+        return copy.deepcopy(own)
+    other = own["like"]
+    if not isinstance(datasets.get(other), Mapping) or other in (*seen, name):
+        return dict(own)
+    below = _alike(other, datasets, (*seen, name))
+    rest = {key: value for key, value in own.items() if key != "like"}
+    return _over(below, rest) if "like" not in below else dict(own)
+
+
+def unlike(datasets: object) -> list[str]:
+    """Data sets whose `like` names none, or one that is like them in turn."""
+    if not isinstance(datasets, Mapping):
+        return []
+    return [
+        f"datasets.{name}.like = {own['like']!r}; must be another data set, which is not like it: "
+        f"{', '.join(str(other) for other in datasets if other != name)}"
+        for name, own in datasets.items()
+        if isinstance(own, Mapping) and "like" in own
+    ]
+
+
+def _over(below: Mapping, above: Mapping) -> dict:
+    """`above` laid over `below`, dictionaries key by key."""
+    both = copy.deepcopy(dict(below))
+    for key, value in above.items():
+        deep = isinstance(value, Mapping) and isinstance(both.get(key), Mapping)
+        both[key] = _over(both[key], value) if deep else copy.deepcopy(value)
+    return both

@@ -1,0 +1,40 @@
+"""Stage policies: search for augmentation policies (Fast AutoAugment), and draw random ones."""
+
+import torch
+from mvc import policies, shards
+from mvc.labelled import COLUMNS, labelled
+from mvc.policy_search import Search, search
+from mvc.provenance import stream_seed
+from mvc.stage import device, stage_log
+from mvc.training_recipe import Recipe
+
+
+def main(snakemake) -> None:
+    with stage_log(snakemake):
+        cfg, files = dict(snakemake.params.cfg), snakemake.input
+        root, file, model = (cfg.pop(key) for key in ("seed", "file", "model"))
+        training = dict(cfg.pop("training"))
+        network = training.pop("network")
+        told = {"data set": snakemake.wildcards.dataset}
+        drawn = told | {"from": "drawn at random, as many as in faa.json"}
+        if file:
+            found = policies.read(files.own)
+            told |= {"from": {"file": file, "sha256": policies.digest(files.own)}}
+        else:
+            train = labelled(shards.read(files.train, COLUMNS), size=training.pop("image_size"))
+            recipe = Recipe(augmentation="default", **training)
+            size = {"size": Search(**cfg), "model": network, "recipe": recipe}
+            found, losses = search(train, **size, root=root, device=device())
+            told |= {"model": model, "search": cfg, "losses on held-out images": losses}
+        generator = torch.Generator().manual_seed(stream_seed(root, "policies/random"))
+        control = policies.at_random([len(sub) for sub in found], generator=generator)
+        for path, chosen, about in (
+            (snakemake.output.faa, found, told),
+            (snakemake.output.random, control, drawn),
+        ):
+            with shards.atomic(path) as temporary:
+                temporary.write_text(policies.text(chosen, about), "utf-8")
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
