@@ -19,7 +19,7 @@ include: "workflow/rules/classifiers.smk"  # images + synthetic      -> classifi
 include: "workflow/rules/tables.smk"  # classifiers             -> tables/table{1..5}.*
 include: "workflow/rules/quality.smk"  # images + synthetic      -> tables/quality.csv
 include: "workflow/rules/figures.smk"  # images + synthetic      -> figures/*.png
-include: "workflow/rules/estimate.smk"  # configuration           -> estimate.md
+include: "workflow/rules/estimate.smk"  # configuration           -> what it would cost
 include: "workflow/rules/miniature.smk"  # Fashion-MNIST           -> the miniature models
 
 
@@ -27,6 +27,5 @@ rule all:
     default_target: True
     input:
         tables_wanted(),
-        "results/tables/diagnostics.csv",
-        "results/tables/quality.csv",
+        reports_wanted(),
     localrule: True

@@ -169,3 +169,32 @@ def test_the_papers_configuration_is_valid():
         for dataset, model, _ in published
     }
     assert published_rows <= rows, "every row of the paper's tables stands in ours"
+
+
+def test_a_data_sets_arms_are_laid_over_the_others():
+    arms = "{faa: null, mine: {augmentation: ra, extra: null}}"
+    config = overlaid(f"datasets: {{digits-reduced: {{classifiers: {{arms: {arms}}}}}}}")
+    assert faults(config, SCHEMA) == []
+    own = config["datasets"]["digits-reduced"]["classifiers"]["arms"]
+    assert own.keys() == (CONFIG["classifiers"]["arms"].keys() | {"mine"}) - {"faa"}
+    assert "faa" in config["classifiers"]["arms"]
+
+
+@pytest.mark.parametrize(
+    "key, value, said",
+    [
+        ("classifiers.models.test_resnet.epochs", 5, "(fashion-mnist-reduced, test_resnet, base"),
+        (
+            "classifiers.models.wrn-10-1.weights",
+            "pretrained",
+            "pretrained (wrn-10-1); must be null",
+        ),
+        ("classifiers.arms.syn.updates_as_with", 4, "only for an arm without extra images"),
+        ("classifiers.arms.aa.per_real", 2, "only for an arm with extra images"),
+        ("classifiers.phase2.share", 1, "classifiers.phase2.share = 1; must be < 1"),
+        ("policies.kept", 99, "policies.kept = 99 (digits-reduced); must be <= policies.trials"),
+    ],
+)
+def test_what_a_run_would_refuse_is_told_before_anything_runs(key, value, said):
+    lines = faults(edited(key, value), SCHEMA)
+    assert any(said in line for line in lines), lines

@@ -47,7 +47,7 @@ def test_unets_have_the_known_number_of_weights():
 )
 def test_classifiers_known_costs(name, size, classes, gmac):
     """Published in multiply-adds."""
-    model = architectures.classifier(name, classes)
+    model = architectures.classifier(name, classes, size=size)
     forward = flops.classifier_forward(model, size=size)
     assert forward == pytest.approx(2 * gmac * GFLOP, rel=0.03)
 
@@ -97,7 +97,11 @@ def test_folders_give_their_own_shape():
         (architectures.vae, "nobody/nothing", "models.diffusion"),
         (architectures.clip, "ViT-Z-99/openai", "models.clip"),
         (architectures.captioner, "./nowhere", "models.captioner"),
-        (lambda name: architectures.classifier(name, 2), "resnet5000", "classifiers.models"),
+        (
+            lambda name: architectures.classifier(name, 2, size=32),
+            "resnet5000",
+            "classifiers.models",
+        ),
     ],
 )
 def test_unknown_architectures_are_named(build, name, key):

@@ -175,6 +175,14 @@ def test_fashion_splits_come_from_where_they_should(tmp_path, pool_of_100):
         assert set(built.report["splits"][split]["per_class"].values()) == {n}
 
 
+@pytest.mark.parametrize("extra, train", [(1, 6), (None, 7)])
+def test_null_labels_take_all_that_the_others_leave(tmp_path, pool_of_100, extra, train):
+    path = str(raw_data.fashion(tmp_path / "raw"))
+    built = build(FASHION, tmp_path, path=path, labels_per_class=None, extra_per_class=extra)
+    counts = {split: len(ids(built, split)) // 10 for split in ("train", "validation", "extra")}
+    assert counts == {"train": train, "validation": 3, "extra": extra or 0}
+
+
 def test_labelled_sets_are_nested_and_validation_and_test_stay(tmp_path, pool_of_100):
     path = str(raw_data.fashion(tmp_path / "raw"))
     small, large = (build(FASHION, tmp_path, path=path, labels_per_class=n) for n in (2, 5))

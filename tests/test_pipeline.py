@@ -87,6 +87,21 @@ def test_tables_and_figures_are_whole(built):
             image.verify()
 
 
+def test_table_4_shows_fine_tuned_images_alone(built, tmp_path):
+    """A mixed set is never headed as the fine-tuned one."""
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("synthetic: {pretrained_share: 0.5}\n", encoding="utf-8")
+    configs = ["--configfile", "config/config.yaml", str(overlay)]
+    table = "results/tables/table4.csv"
+    assert "/aa+syn/" in snakemake(built, "--dry-run", "--forceall", table)
+    said = snakemake(built, "--dry-run", "--forceall", table, *configs)
+    assert "/aa+pretrained/" in said and "/aa+syn/" not in said
+    arm = "classifiers: {arms: {aa+finetuned: {augmentation: aa, extra: finetuned}}}\n"
+    overlay.write_text(overlay.read_text(encoding="utf-8") + arm, encoding="utf-8")
+    said = snakemake(built, "--dry-run", "--forceall", table, *configs)
+    assert "/aa+finetuned/" in said and "/aa+syn/" not in said
+
+
 def test_a_damaged_shard_is_named_and_made_anew(built):
     shard = built / "results/photos/synthetic/finetuned/0-of-2.parquet"
     whole = shard.read_bytes()

@@ -18,7 +18,8 @@ DIAGNOSTICS = {"classifiers", "diagnostics"}
 SHARDS = CLASSIFIERS | {"quality", "quality_table", "figure1", "figure5"}
 SAMPLED = {"figure2", "figure6"}
 FINETUNED = {"synthetic"} | SAMPLED | SHARDS
-SYNTHETIC = {"pretrained", "real"} | FINETUNED
+SAMPLERS = {"pretrained"} | FINETUNED
+SYNTHETIC = {"real"} | SAMPLERS
 UNET = {"unet"} | FINETUNED
 BANKS = {"banks", "unet"} | SYNTHETIC
 EMBEDDINGS = {"embeddings"} | BANKS
@@ -74,10 +75,10 @@ EDITS = {
     "unet.samples.scale": (3.0, UNET),
     "synthetic.shards": (3, SYNTHETIC - SAMPLED),
     "synthetic.pretrained_share": (0.5, {"mixed"} | CLASSIFIERS),
-    "synthetic.guidance": ("both", SYNTHETIC),
-    "synthetic.scale": (3.0, SYNTHETIC),
-    "synthetic.image_scale": (2.0, SYNTHETIC),
-    "synthetic.steps": (3, SYNTHETIC),
+    "synthetic.guidance": ("both", SAMPLERS),
+    "synthetic.scale": (3.0, SAMPLERS),
+    "synthetic.image_scale": (2.0, SAMPLERS),
+    "synthetic.steps": (3, SAMPLERS),
     "synthetic.batch_size": (7, SYNTHETIC),
     "policies.file": ("own.json", TRAINING),
     "policies.model": ("wrn-10-2", TRAINING),
@@ -137,7 +138,7 @@ EDITS = {
     "classifiers.cutout": (4, TRAINING),
     "classifiers.ra.n": (3, CLASSIFIERS),
     "classifiers.ra.m": (5, CLASSIFIERS),
-    "classifiers.fill": ("mean", CLASSIFIERS),
+    "classifiers.fill": ("mean", TRAINING),
     "classifiers.strategy": ("rsp", CLASSIFIERS),
     "classifiers.phase2.share": (0.3, CLASSIFIERS),
     "classifiers.phase2.lr_scale": (0.2, CLASSIFIERS),

@@ -132,6 +132,20 @@ def synthetic_settings(generator):
     return chosen
 
 
+def real_settings(wildcards):
+    """Settings of real images in a synthetic set's place: of the VAE, where they go through it."""
+    own = {"generator": wildcards.generator}
+    if wildcards.generator == "real":
+        return own
+    keys = ("diffusion", "resolution", "batch_size")
+    return own | {key: sampling(wildcards.dataset)[key] for key in keys}
+
+
+def vae_files(wildcards):
+    """The files of the model that holds the VAE, where real images go through it."""
+    return [] if wildcards.generator == "real" else model_files("diffusion")
+
+
 def synthetic_generator(dataset):
     """The generator of the images that arms call synthetic."""
     share = merged("synthetic", dataset)["pretrained_share"]
@@ -154,7 +168,7 @@ def search_settings(dataset):
     section = merged("classifiers", dataset)
     own = {"network": policies["model"], **section["models"].get(policies["model"], {})}
     unread = ("models", "arms", "seeds", "split", "seed", "strategy", "phase2", "rsp")
-    unread += ("per_real", "updates_as_with", "ra", "aa", "fill")
+    unread += ("per_real", "updates_as_with", "ra", "aa")
     length = {key: policies.pop(key) for key in ("updates", "epochs")}
     training = {**section, **own, **length}
     training = {key: value for key, value in training.items() if key not in unread}
@@ -283,11 +297,12 @@ def rows(table):
 def columns(table, dataset):
     """The arms of a data set that a table shows.
 
-    Where all synthetic images are fine-tuned, the arm of synthetic images is Table 4's fine-tuned.
+    The arm of synthetic images is Table 4's of fine-tuned ones, where they all are: no run twice.
     """
     own = set(merged("classifiers", dataset)["arms"])
-    if synthetic_generator(dataset) == "finetuned" and "aa+syn" in own:
-        own.discard("aa+finetuned")
+    if table == "table4":
+        pure = synthetic_generator(dataset) == "finetuned" and "aa+syn" in own
+        own.discard("aa+finetuned" if pure else "aa+syn")
     return list(arms(TABLES[table], own).values())
 
 
@@ -341,6 +356,12 @@ def diagnostic_arms(dataset):
 def diagnostic_runs():
     """Runs outside the tables, of the rows of Table 1, and those that they are compared with."""
     return runs(rows("table1"), diagnostic_arms)
+
+
+def reports_wanted():
+    """The reports besides the tables: diagnostics only where some arm of theirs is run."""
+    diagnostics = ["results/tables/diagnostics.csv"] if diagnostic_runs() else []
+    return [*diagnostics, "results/tables/quality.csv"]
 
 
 def figure2_settings():

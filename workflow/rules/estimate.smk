@@ -1,10 +1,6 @@
 rule estimate:
-    output:
-        "results/estimate.md",
     log:
         "logs/estimate.log",
-    benchmark:
-        "results/benchmarks/estimate.tsv"
     localrule: True
     conda:
         "../../envs/mvc.yaml"

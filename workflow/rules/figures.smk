@@ -25,6 +25,7 @@ rule figure2:
         embeddings="results/{dataset}/embeddings.safetensors".format(
             dataset=SHOWN["figure2"]
         ),
+        config="results/{dataset}/unet/config.json".format(dataset=SHOWN["figure2"]),
         unet="results/{dataset}/unet/diffusion_pytorch_model.safetensors".format(
             dataset=SHOWN["figure2"]
         ),
@@ -76,6 +77,7 @@ rule figure6:
             dataset=SHOWN["figure6"]
         ),
         bank="results/{dataset}/bank.parquet".format(dataset=SHOWN["figure6"]),
+        config="results/{dataset}/unet/config.json".format(dataset=SHOWN["figure6"]),
         unet="results/{dataset}/unet/diffusion_pytorch_model.safetensors".format(
             dataset=SHOWN["figure6"]
         ),

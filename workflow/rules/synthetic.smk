@@ -98,7 +98,7 @@ rule real:
         extra=rules.images.output.extra,
         train=rules.images.output.train,
         bank=rules.banks.output[0],
-        models=model_files("diffusion"),
+        models=vae_files,
     output:
         ensure(
             "results/{dataset}/synthetic/{generator}/{shard}-of-{shards}.parquet",
@@ -117,7 +117,7 @@ rule real:
         mem_mb=8_000,
         gpu=1,
     params:
-        cfg=synthetic_settings("real"),
+        cfg=real_settings,
         code=code("real.py"),
     script:
         "../scripts/real.py"

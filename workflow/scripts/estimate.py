@@ -1,6 +1,6 @@
-"""estimate: what a run of this configuration would cost; printed, too."""
+"""estimate: print what the tables of this configuration would cost."""
 
-from mvc import data_size, estimate, estimate_page, flops, shards
+from mvc import data_size, estimate, estimate_page, flops
 from mvc.stage import device, stage_log
 
 
@@ -18,9 +18,8 @@ def main(snakemake) -> None:
         else:
             throughput, measured = cfg["teraflops"] * 1e12, "by estimate.teraflops"
         page = estimate_page.page(rows, throughput, measured)
-        with shards.atomic(snakemake.output[0]) as path:
-            path.write_text(page, encoding="utf-8")
-    print(page)
+        print(page)
+    print(page)  # on the terminal, besides the log
 
 
 if __name__ == "__main__":

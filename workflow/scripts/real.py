@@ -3,6 +3,7 @@
 import pyarrow as pa
 from mvc import generate, plans, shards
 from mvc.stage import device, stage_log
+from mvc.synthetic import native_side
 
 
 def main(snakemake) -> None:
@@ -11,19 +12,15 @@ def main(snakemake) -> None:
         labels = shards.read(snakemake.input.bank, ["label"])["label"].to_pylist()
         extra, train = shards.read(snakemake.input.extra), shards.read(snakemake.input.train)
         part = {"shard": int(names.shard), "shards": int(names.shards)}
-        if names.generator == "reconstructed":
+        if cfg["generator"] == "reconstructed":
             table = plans.repeated_table(train, labels, **part)
         else:
             table = plans.real_table(extra, train, labels, **part)
         sources = table["image_id"]
-        if names.generator != "real":
-            files = generate.through_vae(
-                shards.image_bytes(table),
-                diffusion=cfg["diffusion"],
-                resolution=cfg["resolution"],
-                batch_size=cfg["batch_size"],
-                device=device(),
-            )
+        if cfg["generator"] != "real":
+            how = {key: cfg[key] for key in ("diffusion", "resolution", "batch_size")}
+            how["side"] = native_side(shards.image_bytes(train), resolution=cfg["resolution"])
+            files = generate.through_vae(shards.image_bytes(table), **how, device=device())
             table = shards.image_table(
                 data=files,
                 labels=table["label"].to_pylist(),
@@ -32,7 +29,7 @@ def main(snakemake) -> None:
                 suffix=".png",
             )
         table = table.append_column("source_image_id", sources)
-        generator = pa.array([names.generator] * len(table), pa.string())
+        generator = pa.array([cfg["generator"]] * len(table), pa.string())
         shards.write(table.append_column("generator", generator), snakemake.output[0])
 
 

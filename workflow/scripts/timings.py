@@ -17,7 +17,7 @@ def stages(folder: Path) -> pd.DataFrame:
     rows = []
     for file in sorted(folder.rglob("*.tsv")):
         parts = file.relative_to(folder).with_suffix("").parts
-        stage = parts[0] if parts[0] in ("tables", "figures") else parts[1]
+        stage = parts[0] if len(parts) == 1 or parts[0] in ("tables", "figures") else parts[1]
         job = pd.read_csv(file, sep="\t").iloc[-1]
         rows.append((stage, file.stat().st_mtime, float(job["s"]), job["max_rss"]))
     frame = pd.DataFrame(rows, columns=["stage", "end", "seconds", "max_rss"])

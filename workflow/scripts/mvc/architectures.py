@@ -124,9 +124,9 @@ def captioner(name: str) -> nn.Module:
     return _without_weights(lambda: Blip2ForConditionalGeneration(config))
 
 
-def classifier(name: str, n_classes: int) -> nn.Module:
-    """A model of `classifiers.models`: `wrn-<depth>-<width>`, or timm's model of that name."""
-    from mvc import wide_resnet
+def classifier(name: str, n_classes: int, *, size: int) -> nn.Module:
+    """A model of `classifiers.models`: `wrn-<depth>-<width>`, or timm's, for `size` pixels."""
+    from mvc import networks, wide_resnet
 
     if wide_resnet.NAME.fullmatch(name):
         return _without_weights(lambda: wide_resnet.build(name, n_classes))
@@ -134,7 +134,8 @@ def classifier(name: str, n_classes: int) -> nn.Module:
 
     if not timm.is_model(name):
         raise ValueError(f"classifiers.models: {name!r}; must be wrn-<depth>-<width> or timm's")
-    return _without_weights(lambda: timm.create_model(name, num_classes=n_classes))
+    sized = networks.sized(name, (size, size))
+    return _without_weights(lambda: timm.create_model(name, num_classes=n_classes, **sized))
 
 
 def _config(key: str, name: str, part: str) -> Mapping:

@@ -164,7 +164,7 @@ def policy(sub_policies: Sequence[SubPolicy], *, size: tuple[int, int], repeats:
 def autoaugment(size: tuple[int, int], published: str = "cifar") -> Policy:
     """The 25 sub-policies published for CIFAR or for ImageNet (Cubuk et al., 2019, appendix).
 
-    Both on the ranges above: the appendix gives levels, and one table of ranges.
+    Both on the ranges above; the ImageNet policy's Posterize keeps fewer bits than the appendix's.
     """
     if published not in AUTOAUGMENT:
         allowed = ", ".join(AUTOAUGMENT)

@@ -22,8 +22,9 @@ tags:
 TEXT = """# {name}, augmented
 
 {real:,} real training images of `{name}` and {synthetic:,} synthetic ones, made by mixing visual
-concepts (MVC): an image of Stable Diffusion conditioned on the mixed text embeddings of its class's
-captions. Validation and test images are not in it, and no synthetic image was made from one.
+concepts (MVC): Stable Diffusion's, conditioned on mixed text embeddings of their class's captions;
+where `bank_id` is empty, on a caption that was not mixed. Validation and test images are not in it,
+and no synthetic image was made from one.
 
 {counts}
 

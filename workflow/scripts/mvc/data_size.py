@@ -7,10 +7,8 @@ from pathlib import Path
 
 from mvc import folders
 from mvc.estimate import Size
+from mvc.known_sizes import POOL, known_size
 from mvc.known_sizes import Size as Raw
-from mvc.known_sizes import known_size
-
-POOL = 10_000  # images of Fashion-MNIST that labelled images are taken from
 
 
 def measure(name: str, own: Mapping) -> Size:
@@ -18,7 +16,7 @@ def measure(name: str, own: Mapping) -> Size:
 
     Args:
         name: of the data set, for messages.
-        own: its `loader`, `path` and the sections `images`, `unet` and `classifiers`.
+        own: its `loader`, `path` and the sections `images` and `unet`.
 
     Raises:
         ValueError: a source whose images cannot be counted beforehand.
@@ -28,7 +26,8 @@ def measure(name: str, own: Mapping) -> Size:
     test, side = raw.test, min(raw.side or res, res)
     limit = section["labels_per_class"]
     if own["loader"] == "fashion_mnist":
-        train = POOL - raw.classes * (section["validation_per_class"])
+        kept = section["validation_per_class"] + (section["extra_per_class"] or 0)
+        train = POOL - raw.classes * kept
         test = raw.classes * section["test_per_class"] if section["test_per_class"] else test
     else:
         drawn = 0 if test else round(section["test_fraction"] * raw.train)

@@ -72,7 +72,8 @@ def vae_cost(diffusion: str, resolution: int) -> tuple[int, int]:
 @lru_cache
 def classifier_cost(network: str, classes: int, side: int) -> int:
     """Operations of a classifier's forward pass."""
-    return flops.classifier_forward(architectures.classifier(network, classes), size=side)
+    model = architectures.classifier(network, classes, size=side)
+    return flops.classifier_forward(model, size=side)
 
 
 def lines(name: str, own: Mapping, size: Size, models: Mapping[str, str]) -> list[Line]:

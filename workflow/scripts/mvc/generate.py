@@ -19,7 +19,7 @@ from mvc.pixels import load
 from mvc.plans import Plan
 from mvc.recipes import Recipes
 from mvc.shards import image_bytes
-from mvc.synthetic import initial_noise, native_side, padded_batches, resize, sample
+from mvc.synthetic import initial_noise, padded_batches, resize, sample
 
 # On a CPU images are sampled so many at a time whatever the batch size asked for: as fast, and the
 # last bit of an image then does not depend on it.
@@ -119,11 +119,11 @@ def through_vae(
     *,
     diffusion: str,
     resolution: int,
+    side: int,
     batch_size: int,
     device: torch.device,
 ) -> list[bytes]:
-    """Image files through the VAE at the generator's resolution, at the size of the data set's."""
-    side = native_side(contents, resolution=resolution)
+    """Image files through the VAE at `resolution`, stored as PNG files of `side` pixels."""
     vae = load_vae(diffusion, device=device)
     batches = round_trip(vae, contents, side=resolution, batch_size=batch_size)
     return [png for b in batches for png in encode_png(resize(b, side), grayscale=False)]

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+POOL = 10_000  # Fashion-MNIST's training images, from the last, of which the target's are taken
+
 
 class Size(NamedTuple):
     """How large a data set is."""

@@ -6,17 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from mvc import sources
+from mvc.known_sizes import POOL
 from mvc.loaders_brain_tumor import brain_tumor
 from mvc.loaders_cifar import cifar10, cifar100
 from mvc.loaders_folders import caltech101, csv, imagefolder
 from mvc.loaders_huggingface import huggingface
 from mvc.loaders_tiny_imagenet import tiny_imagenet
-from mvc.records import array_records
-from mvc.splits import Record
+from mvc.records import Loaded, array_records
 
-POOL = 10_000  # Fashion-MNIST's training images, from the last, of which the target's are taken
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-Loaded = tuple[tuple[str, ...], list[Record], dict]  # the classes by label, records, report
 
 
 def fashion_mnist(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:

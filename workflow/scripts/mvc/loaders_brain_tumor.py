@@ -13,13 +13,11 @@ from jaxtyping import Num, UInt8
 
 from mvc import archives, folders
 from mvc.decoding import png
-from mvc.records import Item, checked, listed
-from mvc.splits import Record
+from mvc.records import Item, Loaded, checked, listed
 
 CLASSES = ("meningioma", "glioma", "pituitary tumor")  # labels 1, 2, 3
 FOLDS = "cvind.mat"  # the authors' cross-validation folds; no image
 PAGE = "https://figshare.com/articles/dataset/brain_tumor_dataset/1512427"
-Loaded = tuple[tuple[str, ...], list[Record], dict]
 
 
 def brain_tumor(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:

@@ -13,11 +13,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mvc import archives, downloads, folders
-from mvc.records import array_records
-from mvc.splits import Record
+from mvc.records import Loaded, array_records
 
 SIDE = 32  # pixels
-Loaded = tuple[tuple[str, ...], list[Record], dict]
 
 
 class Layout(NamedTuple):

@@ -3,12 +3,10 @@
 from pathlib import Path
 
 from mvc import archives, downloads, folders, manifests
-from mvc.records import checked, file_item, lines, listed, settled
-from mvc.splits import Record
+from mvc.records import Loaded, checked, file_item, lines, listed, settled
 
 BACKGROUND = "BACKGROUND_Google"  # Caltech-101's class of strangers, which is no class
 CATEGORIES = "101_ObjectCategories"
-Loaded = tuple[tuple[str, ...], list[Record], dict]
 
 
 def imagefolder(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:

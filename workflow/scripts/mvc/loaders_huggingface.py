@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mvc import folders
-from mvc.records import Item, checked, listed, settled
-from mvc.splits import Record
+from mvc.records import Item, Loaded, checked, listed, settled
 
 PARTS = {"train": "train", "test": "test"} | {name: "validation" for name in folders.VALIDATION}
 SAVED = ("dataset_dict.json", "state.json")  # what save_to_disk leaves
-Loaded = tuple[tuple[str, ...], list[Record], dict]
 
 
 class Split(NamedTuple):
@@ -117,7 +115,11 @@ def _split(dataset, where: str) -> Split:
         names = {}
     elif all(isinstance(v, int | None) for v in values):
         own = _values(dataset, "class_name") if "class_name" in features else map(str, values)
-        names = {v: str(n) for v, n in zip(values, own, strict=True) if v is not None and v >= 0}
+        pairs = {(v, str(n)) for v, n in zip(values, own, strict=True) if v is not None and v >= 0}
+        names = dict(pairs)
+        if twice := sorted(pair for pair in pairs if names[pair[0]] != pair[1]):
+            (number, name) = twice[0]
+            raise ValueError(f"{where}: label {number} is both {name!r} and {names[number]!r}")
     else:
         raise ValueError(f"{where}: {label} is no class; its columns are {columns}")
     texts = [names.get(value) for value in values] if names else [v or None for v in values]

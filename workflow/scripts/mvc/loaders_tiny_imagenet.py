@@ -7,11 +7,9 @@ from collections import Counter
 from pathlib import Path
 
 from mvc import archives, downloads, folders
-from mvc.records import Item, checked, file_item, listed
-from mvc.splits import Record
+from mvc.records import Item, Loaded, checked, file_item, listed
 
 FILES = ("wnids.txt", "words.txt", "train", "val")
-Loaded = tuple[tuple[str, ...], list[Record], dict]
 
 
 def tiny_imagenet(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:

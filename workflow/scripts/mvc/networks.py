@@ -77,16 +77,26 @@ def _create(
         raise ValueError(
             f"classifiers.models: {name!r}; must be wrn-<depth>-<width> or a network of timm{hint}"
         )
+    with torch.random.fork_rng(devices=[]):  # timm draws from the global generator
+        torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
+        return timm.create_model(name, num_classes=n_classes, **sized(name, size))
+
+
+def sized(name: str, size: tuple[int, int]) -> dict:
+    """What timm is to be told of images of (h, w) pixels: their size, where a network fixes it.
+
+    Raises:
+        ValueError: timm has no weights of the tag in `name`.
+    """
+    import timm
+
     try:
         cfg = timm.get_pretrained_cfg(name, allow_unregistered=False)
     except RuntimeError as error:  # an unknown tag, or a network without weights
         if "." in name:
             raise ValueError(f"classifiers.models: {name!r}: {error}") from None
-        cfg = None
-    sized = {"img_size": size} if cfg and cfg.fixed_input_size else {}
-    with torch.random.fork_rng(devices=[]):  # timm draws from the global generator
-        torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
-        return timm.create_model(name, pretrained=False, num_classes=n_classes, **sized)
+        return {}
+    return {"img_size": size} if cfg.fixed_input_size else {}
 
 
 @torch.inference_mode()

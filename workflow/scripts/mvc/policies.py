@@ -5,10 +5,10 @@ the scale of `augment_policies`, where level 10 is AutoAugment's strongest and 3
 draws one sub-policy and goes through its operations in order.
 
 Policies published elsewhere need their levels converted. Fast AutoAugment's own run from l = 0 to 1
-over other ranges: 10 l for ShearX, ShearY, Rotate, Contrast, Color, Brightness and Sharpness;
-14.4 l for TranslateX and TranslateY (to 0.45 of the side); 3.2 l for Cutout (to 0.2 of the side);
-10 (1 - l) for Solarize. Its Posterize keeps 4 + 4 l bits, more than any level here but 0, which
-keeps 4.
+over other ranges, signed ones for geometry, whose sign is drawn anew: 10 |2 l - 1| for ShearX,
+ShearY and Rotate; 14.4 |2 l - 1| for TranslateX and TranslateY (to 0.45 of the side); 10 l for
+Contrast, Color, Brightness and Sharpness; 3.2 l for Cutout (to 0.2 of the side); 10 (1 - l) for
+Solarize. Its Posterize keeps 4 + 4 l bits, more than any level here but 0, which keeps 4.
 """
 
 import hashlib

@@ -19,6 +19,7 @@ from mvc.splits import Record
 from mvc.stage import progress
 
 NAMED = 10  # files named in a message or listed in the report; the rest is counted
+Loaded = tuple[tuple[str, ...], list[Record], dict]  # the classes by label, records, report
 TINY = 8  # pixels; a side under this is worth a warning
 
 

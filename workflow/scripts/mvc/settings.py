@@ -135,17 +135,38 @@ def _across(config: Mapping) -> list[str]:
                         f"tables.rows.{table} ({name}): {model!r} is none of classifiers.models: "
                         f"{', '.join(training['models'])}"
                     )
+        lines += _runs(name, training)
         search = {**config["policies"], **own.get("policies", {})}
-        for section, merged in (("classifiers", training), ("policies", search)):
-            given = [key for key in ("updates", "epochs") if merged[key] is not None]
-            if len(given) != 1:
-                lines.append(
-                    f"{section}.updates, {section}.epochs ({name}): give one, null the other"
-                )
+        if (search["updates"] is None) == (search["epochs"] is None):
+            lines.append(f"policies.updates, policies.epochs ({name}): give one, null the other")
+        if search["kept"] > search["trials"]:
+            lines.append(
+                f"policies.kept = {search['kept']} ({name}); must be <= policies.trials, "
+                f"{search['trials']}"
+            )
         dropout = {**config["unet"], **own.get("unet", {})}["dropout"]
         if sum(dropout.values()) > 1:
             lines.append(f"unet.dropout = {dropout} ({name}); its shares must sum to <= 1")
     return lines
+
+
+def _runs(name: str, training: Mapping) -> Iterator[str]:
+    """What a run would refuse: each model with each arm, as they are laid over the section."""
+    for model, own in training["models"].items():
+        for arm, special in training["arms"].items():
+            run = {**training, **own, **special}
+            if (run["updates"] is None) == (run["epochs"] is None):
+                yield (
+                    f"classifiers.updates, classifiers.epochs ({name}, {model}, {arm}): "
+                    "give one, null the other"
+                )
+            if run["weights"] and run.get("network", model).startswith("wrn-"):
+                yield f"classifiers.weights = {run['weights']} ({model}); must be null: none exist"
+    for arm, special in training["arms"].items():
+        if special.get("updates_as_with") is not None and special["extra"]:
+            yield f"classifiers.arms.{arm}.updates_as_with: only for an arm without extra images"
+        if special.get("per_real") is not None and not special["extra"]:
+            yield f"classifiers.arms.{arm}.per_real: only for an arm with extra images"
 
 
 def _join(key: str, name: object) -> str:

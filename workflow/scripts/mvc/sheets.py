@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from mvc import banks, figures
+from mvc.classes import class_names
 from mvc.generate import Painter
 from mvc.mixtures import LOOKED_AT, Mixture, most_mixed
 from mvc.pixels import decode
@@ -19,12 +20,6 @@ from mvc.synthetic import noise_seed
 
 CELL = 56  # pixels of an image on a sheet, about
 MOST_CLASSES = 5  # of Figure 6, whose rows are wide
-
-
-def classes_of(train: pa.Table) -> dict[int, str]:
-    """Class names by label, in the order of the labels."""
-    pairs = zip(train["label"].to_pylist(), train["class_name"].to_pylist(), strict=True)
-    return dict(sorted(pairs))
 
 
 def paint(painter: Painter, recipes: Recipes, seeds, sources, *, side: int) -> list[Image.Image]:
@@ -38,7 +33,7 @@ def sample_sheet(
     painter: Painter, train: pa.Table, bank: pa.Table, *, each: int, side: int, seed: int
 ) -> Image.Image:
     """For each class a real image that conditions, and `each` images from the bank's first rows."""
-    names = classes_of(train)
+    names = class_names(train)
     rows = figures.first_of_each(bank["label"].to_pylist(), list(names), each)
     picked = bank.take([row for own in rows for row in own])
     plan = make("finetuned", picked, train["label"].to_pylist(), shard=0, shards=1, seed=seed)
@@ -71,7 +66,7 @@ def mixing_sheet(
         classes: columns.
     """
     labels, contents = train["label"].to_pylist(), image_bytes(train)
-    names = dict(list(classes_of(train).items())[:classes])
+    names = dict(list(class_names(train).items())[:classes])
     base = [labels.index(label) for label in names]
     rows: list[Sequence] = [[decode(contents[row]) for row in base]]
     titles = ["real"]
@@ -113,7 +108,7 @@ def source_sheet(
     Returns:
         The sheet, and a record of each column and class: recipe, images, shares, seed.
     """
-    names = dict(list(classes_of(train).items())[: min(classes, MOST_CLASSES)])
+    names = dict(list(class_names(train).items())[: min(classes, MOST_CLASSES)])
     tokens = next(iter(painters.values())).tokens
     found = {
         name: most_mixed(bank.filter(pc.equal(bank["label"], y))[:LOOKED_AT].to_pylist(), tokens)

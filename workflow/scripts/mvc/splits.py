@@ -76,16 +76,17 @@ def sized_splits(
     parts = {part: [r for r in records if r.part == part] for part in ("train", "test", "judge")}
     train, held = sizes["labels_per_class"], sizes["validation_per_class"]
     for label, members in shuffled(parts["train"], classes, seed, "pool").items():
-        extra = sizes["extra_per_class"]
-        extra = max(len(members) - train - held, 0) if extra is None else extra
-        if train + held + extra > len(members):
+        free, extra = len(members) - held, sizes["extra_per_class"]
+        own = free - (extra or 0) if train is None else train
+        extra = max(free - own, 0) if extra is None else extra
+        if own < 1 or own + extra > free:
             raise ValueError(
                 f"{key}.images: labels_per_class {train} + validation_per_class {held} + "
-                f"extra_per_class {extra} = {train + held + extra}; class "
-                f"{classes[label]!r} has {len(members)} images in the pool"
+                f"extra_per_class {extra}: class {classes[label]!r} has {len(members)} images in "
+                "the pool, and at least one must be for training"
             )
-        picked["train"] += members[:train]
-        picked["extra"] += members[train : train + extra]
+        picked["train"] += members[:own]
+        picked["extra"] += members[own : own + extra]
         picked["validation"] += members[len(members) - held :]
     for part, part_seed in (("test", 0), ("judge", seed)):
         size = sizes[f"{part}_per_class"]

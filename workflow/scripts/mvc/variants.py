@@ -7,8 +7,8 @@ from collections.abc import Mapping
 def expanded(config: Mapping) -> dict:
     """The configuration with data sets filled in by `like`, and without what null takes out.
 
-    Null takes out a data set, and an arm or a model of the section `classifiers`, of a data set's
-    own, too: an overlay can so remove what it does not want.
+    Null takes out a data set, and an arm or a model of the section `classifiers`: an overlay can so
+    remove what it does not want. A data set's own arms are laid over those of all data sets.
     """
     result = dict(config)
     if isinstance(config.get("classifiers"), Mapping):
@@ -18,8 +18,16 @@ def expanded(config: Mapping) -> dict:
         result["datasets"] = {k: v for k, v in datasets.items() if v is not None}
         for own in result["datasets"].values():
             if isinstance(own, dict) and isinstance(own.get("classifiers"), Mapping):
-                own["classifiers"] = _pruned(own["classifiers"])
+                own["classifiers"] = _laid(own["classifiers"], result.get("classifiers"))
     return result
+
+
+def _laid(section: Mapping, below: object) -> dict:
+    """A data set's own: its arms over those of all data sets, its models instead of them."""
+    both = dict(section)
+    if isinstance(section.get("arms"), Mapping) and isinstance(below, Mapping):
+        both["arms"] = {**below.get("arms", {}), **section["arms"]}
+    return _pruned(both)
 
 
 def _pruned(section: Mapping) -> dict:
@@ -49,7 +57,7 @@ def unlike(datasets: object) -> list[str]:
         return []
     return [
         f"datasets.{name}.like = {own['like']!r}; must be another data set, which is not like it: "
-        f"{', '.join(str(other) for other in datasets if other != name)}"
+        f"{', '.join(str(k) for k, v in datasets.items() if v is not None and k != name)}"
         for name, own in datasets.items()
         if isinstance(own, Mapping) and "like" in own
     ]
