@@ -12,7 +12,7 @@ from math import ceil
 from mvc import architectures, flops
 
 PNG = 2.0  # bytes a pixel of a stored colour photograph, about
-TOKEN = 77 * 768 * 2  # bytes of one caption's embedding, fp16
+TOKENS, HALF = 77, 2  # context tokens of a caption; bytes of a number of its embedding
 WEIGHT = 4  # bytes of a weight of the fine-tuned U-Net
 
 
@@ -53,12 +53,12 @@ def text_cost(clip: str) -> int:
 
 
 @lru_cache
-def unet_cost(diffusion: str, resolution: int) -> tuple[int, int]:
-    """Operations of one evaluation of the U-Net, and the number of its weights."""
+def unet_cost(diffusion: str, resolution: int) -> tuple[int, int, int]:
+    """Operations of one evaluation of the U-Net, the number of its weights, its text width."""
     model = architectures.unet(diffusion)
     factor = flops.latent_factor(architectures.vae(diffusion))
     forward = flops.unet_forward(model, resolution=resolution, factor=factor)
-    return forward, sum(p.numel() for p in model.parameters())
+    return forward, sum(p.numel() for p in model.parameters()), model.config.cross_attention_dim
 
 
 @lru_cache
@@ -89,14 +89,15 @@ def lines(name: str, own: Mapping, size: Size, models: Mapping[str, str]) -> lis
     caption = (models["captioner"], how["max_new_tokens"], how["num_beams"])
     one = 0 if how["file"] else caption_cost(*caption)
     images = synthetic_images(own, size)
-    forward, weights = unet_cost(models["diffusion"], res)
+    forward, weights, width = unet_cost(models["diffusion"], res)
+    text = text_cost(models["clip"])
     encode = vae_cost(models["diffusion"], res)[0] * k * (2 if own["unet"]["flip"] else 1)
     pairs = own["unet"]["steps"] * own["unet"]["batch_size"]
     tune = Line(name, "unet", 1, pairs, "image pairs",
                 flops.training_step(forward) * pairs + encode, weights * WEIGHT)  # fmt: skip
     return [
         Line(name, "captions", 1, k, "images", one * k),
-        Line(name, "embeddings", 1, k, "captions", text_cost(models["clip"]) * k, TOKEN * k),
+        Line(name, "embeddings", 1, k, "captions", text * k, TOKENS * width * HALF * k),
         *([tune] if {"finetuned", "mixed"} & generators(own) else []),
         *(_generation(name, g, own, size, models["diffusion"]) for g in sorted(generators(own))),
         *([_policies(name, own["policies"], size)] if own["policies"] else []),

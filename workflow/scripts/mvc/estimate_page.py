@@ -22,9 +22,7 @@ def page(rows: Sequence[Line], throughput: float | int, measured: str) -> str:
             name,
             jobs,
             *items,
-            f"{operations / 1e15:,.1f}",
-            f"{hours:,.2f}",
-            f"{disk / 1e9:.2f}",
+            *(_short(value) for value in (operations / 1e15, hours, disk / 1e9)),
         ]
 
     headings = ["10^15 operations", "device hours", "GB on disk"]
@@ -42,3 +40,8 @@ def page(rows: Sequence[Line], throughput: float | int, measured: str) -> str:
         "multiplication and its addition count as two. Left out: downloads, reading and writing, "
         "figures, and the arms that stand in no table.",
     ]) + "\n"  # fmt: skip
+
+
+def _short(value: float | int) -> str:
+    """Two significant digits of a small number, one decimal of a larger one."""
+    return f"{value:,.1f}" if value >= 1 or not value else f"{float(f'{value:.2g}'):f}".rstrip("0")
