@@ -191,6 +191,17 @@ def test_a_data_sets_arms_are_laid_over_the_others():
         ),
         ("classifiers.arms.syn.updates_as_with", 4, "only for an arm without extra images"),
         ("classifiers.arms.aa.per_real", 2, "only for an arm with extra images"),
+        (
+            "classifiers.models.wrn-11-1",
+            {},
+            "'wrn-11-1'; must be wrn-<depth>-<width>, depth 6n + 4",
+        ),
+        (
+            "captions.prefix",
+            "a {clas}",
+            "captions.prefix = 'a {clas}' (digits-reduced); {class} is",
+        ),
+        ("datasets.tables", {"loader": "digits", "path": None}, "datasets.tables: must not be one"),
         ("classifiers.phase2.share", 1, "classifiers.phase2.share = 1; must be < 1"),
         ("policies.kept", 99, "policies.kept = 99 (digits-reduced); must be <= policies.trials"),
     ],

@@ -88,6 +88,11 @@ def code(script):
 
 def merged(section, dataset):
     """One section of the config, the data set's own values over it, and the root seed."""
+    if dataset not in config["datasets"]:
+        raise WorkflowError(
+            f"no data set {dataset!r}; there are {', '.join(config['datasets'])} "
+            "(is its --configfile named?)"
+        )
     own = config["datasets"][dataset].get(section, {})
     return {**config[section], **own, "seed": config["seed"]}
 
@@ -100,8 +105,8 @@ def settings(section, *models):
 
 def source(wildcards):
     """Settings of a data set's images: what its loader reads, and a digest of the files there."""
-    own = config["datasets"][wildcards.dataset]
     section = merged("images", wildcards.dataset)
+    own = config["datasets"][wildcards.dataset]
     read = READ_IMAGES.get(own["loader"], READ_FOLDER)
     return {
         **{key: section[key] for key in (*read, "seed")},

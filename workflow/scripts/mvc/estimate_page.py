@@ -37,8 +37,10 @@ def page(rows: Sequence[Line], throughput: float | int, measured: str) -> str:
         table(["stage", "jobs", "items", *headings], [*first, row("all", rows, "")]),
         table(["data set", "jobs", *headings], second),
         f"Device hours at {throughput / 1e12:,.2f} × 10^12 operations a second, {measured}; a "
-        "multiplication and its addition count as two. Left out: downloads, reading and writing, "
-        "figures, and the arms that stand in no table.",
+        "multiplication and its addition count as two. Small networks and batches run below that "
+        "rate: take the hours for a lower bound. `estimate.teraflops` names another machine's "
+        "rate. Left out: downloads, reading and writing, figures, and the arms that stand in no "
+        "table.",
     ]) + "\n"  # fmt: skip
 
 

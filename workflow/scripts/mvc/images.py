@@ -63,6 +63,9 @@ def build(cfg: dict, *, name: str, data: Path, threads: int = 1) -> Built:
         "classes": list(classes),
         "copies_dropped": {reason: listed(ids) for reason, ids in copies.items()},
         "splits": {split: _counts(rows, classes) for split, rows in parts.items()},
+        "groups": {
+            split: len({row.group for row in rows if row.group}) for split, rows in parts.items()
+        },
         "used": sum(len(rows) for rows in parts.values()),
         "warnings": warnings,
     }

@@ -21,7 +21,10 @@ def imagefolder(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
     root = root if path.is_dir() else folders.inner(root, keep=("train", "test"))
     scan = folders.scan(root)
     if not scan.entries:
-        raise ValueError(f"{key}.path = {path}: no image in a class folder")
+        raise ValueError(
+            f"{key}.path = {path}: no image in a class folder; it must hold <class>/ with image "
+            "files, or train/<class>/ and test/<class>/"
+        )
     return scanned(scan, cfg, key, threads)
 
 

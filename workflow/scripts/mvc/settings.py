@@ -1,5 +1,6 @@
 """Faults of a configuration, each with its key, its value and what is allowed there."""
 
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -8,10 +9,13 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from mvc.variants import unlike
 
+TAKEN = ("benchmarks", "figures", "miniature", "tables")  # folders in results/
+WIDE_RESNET = re.compile(r"wrn-(10|16|22|28|34|40|46|52)-[1-9][0-9]*")
 # Loaders of a person's own data, and what their path is to name.
 PERSONAL = {
     "imagefolder": "the folder that holds a folder of images for each class, or an archive of it",
     "csv": "the file with the columns path and label",
+    "brain_tumor": "the folder or archive of its files",
     "huggingface": "a folder saved by datasets, or Parquet with a column of images",
 }
 
@@ -40,7 +44,8 @@ def missing_files(config: Mapping) -> list[str]:
             lines.append(f"models.{name} = {value!r}: no such folder, and no owner/name of a hub")
     for name, own in config["datasets"].items():
         loader, path = own["loader"], own["path"]
-        if (path or loader in PERSONAL) and not Path(path or "nothing named").exists():
+        wanted = path or (loader in PERSONAL and loader != "brain_tumor")  # a plan needs no data
+        if wanted and not Path(path or "nothing named").exists():
             lines.append(
                 f"datasets.{name}.path = {path!r}: no such file or folder; name "
                 f"{PERSONAL.get(loader, 'a folder or an archive that holds it, or null')}"
@@ -136,6 +141,15 @@ def _across(config: Mapping) -> list[str]:
                         f"{', '.join(training['models'])}"
                     )
         lines += _runs(name, training)
+        if name in TAKEN:
+            lines.append(f"datasets.{name}: must not be one of {', '.join(TAKEN)}: folders of ours")
+        prefix = {**config["captions"], **own.get("captions", {})}["prefix"]
+        try:
+            prefix.format(**{"class": name})
+        except (KeyError, IndexError, ValueError):
+            lines.append(
+                f"captions.prefix = {prefix!r} ({name}); {{class}} is all that it may hold"
+            )
         search = {**config["policies"], **own.get("policies", {})}
         if (search["updates"] is None) == (search["epochs"] is None):
             lines.append(f"policies.updates, policies.epochs ({name}): give one, null the other")
@@ -152,15 +166,21 @@ def _across(config: Mapping) -> list[str]:
 
 def _runs(name: str, training: Mapping) -> Iterator[str]:
     """What a run would refuse: each model with each arm, as they are laid over the section."""
+    alone = (training["updates"] is None) == (training["epochs"] is None)
+    if alone:
+        yield f"classifiers.updates, classifiers.epochs ({name}): give one, null the other"
     for model, own in training["models"].items():
+        network = own.get("network", model)
+        if network.startswith("wrn-") and not WIDE_RESNET.fullmatch(network):
+            yield f"classifiers.models: {network!r}; must be wrn-<depth>-<width>, depth 6n + 4"
         for arm, special in training["arms"].items():
             run = {**training, **own, **special}
-            if (run["updates"] is None) == (run["epochs"] is None):
+            if not alone and (run["updates"] is None) == (run["epochs"] is None):
                 yield (
                     f"classifiers.updates, classifiers.epochs ({name}, {model}, {arm}): "
                     "give one, null the other"
                 )
-            if run["weights"] and run.get("network", model).startswith("wrn-"):
+            if run["weights"] and network.startswith("wrn-"):
                 yield f"classifiers.weights = {run['weights']} ({model}); must be null: none exist"
     for arm, special in training["arms"].items():
         if special.get("updates_as_with") is not None and special["extra"]:
