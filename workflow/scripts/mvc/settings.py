@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from mvc.variants import unlike
 
 TAKEN = ("benchmarks", "figures", "miniature", "tables")  # folders in results/
-WIDE_RESNET = re.compile(r"wrn-(10|16|22|28|34|40|46|52)-[1-9][0-9]*")
+WIDE_RESNET = re.compile(r"wrn-(\d+)-[1-9]\d*")
 # Loaders of a person's own data, and what their path is to name.
 PERSONAL = {
     "imagefolder": "the folder that holds a folder of images for each class, or an archive of it",
@@ -171,7 +171,8 @@ def _runs(name: str, training: Mapping) -> Iterator[str]:
         yield f"classifiers.updates, classifiers.epochs ({name}): give one, null the other"
     for model, own in training["models"].items():
         network = own.get("network", model)
-        if network.startswith("wrn-") and not WIDE_RESNET.fullmatch(network):
+        wide = WIDE_RESNET.fullmatch(network)
+        if network.startswith("wrn-") and not (wide and int(wide[1]) in range(10, 1000, 6)):
             yield f"classifiers.models: {network!r}; must be wrn-<depth>-<width>, depth 6n + 4"
         for arm, special in training["arms"].items():
             run = {**training, **own, **special}
