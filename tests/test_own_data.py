@@ -1,5 +1,6 @@
 """The worked example of docs/own-data.md, as it stands there: PNG files in, a training set out."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -7,6 +8,8 @@ import sys
 
 import pytest
 from conftest import PARTS, REPO
+from mvc import shards
+from safetensors.torch import load_file
 from workflow_run import planned, snakemake
 
 pytestmark = pytest.mark.slow
@@ -59,3 +62,44 @@ def test_the_worked_example_gives_a_folder_to_train_on(folder):
 def test_the_examples_tables_can_be_made(folder):
     rules = planned(folder, "--configfile", "config/my-data.yaml", "--", "tables")
     assert {"images", "unet", "policies", "classifiers", "table", "figure6"} <= set(rules)
+
+
+# A variant whose synthetic images are of both generators, with the controls of docs/own-data.md.
+VARIANT = """
+datasets:
+  variant:
+    like: my-data
+    unet: {pairing: own, text: none}
+    synthetic: {pretrained_share: 0.5}
+classifiers:
+  updates: null
+  epochs: 2
+  models: {test_resnet: null, test_efficientnet: null}
+  arms:
+    ra+long: {augmentation: ra, extra: null, updates_as_with: 1}
+    ra+half: {augmentation: ra, extra: synthetic, per_real: 0.5}
+    ra+append: {augmentation: ra, extra: synthetic, strategy: rsp, rsp: {p: 0.8, mode: append}}
+"""
+
+
+def test_variants_and_controls_run_by_their_one_line(folder):
+    (folder / "config/variant.yaml").write_text(VARIANT, encoding="utf-8")
+    configs = [f"config/{name}.yaml" for name in ("my-data", "short", "variant")]
+    arms = ("ra+syn", "ra+long", "ra+half", "ra+append")
+    made = [f"results/variant/classifiers/wrn-10-1/{arm}/0.json" for arm in arms]
+    bank = "results/variant/bank.safetensors"
+    snakemake(folder, "--configfile", *configs, "--", *made, bank)
+    runs = {
+        arm: json.loads((folder / file).read_text()) for arm, file in zip(arms, made, strict=True)
+    }
+    assert {arm: run["n_extra"] for arm, run in runs.items()} == {
+        "ra+syn": 20,
+        "ra+long": 0,
+        "ra+half": 10,
+        "ra+append": 20,
+    }
+    assert runs["ra+long"]["updates"] == runs["ra+syn"]["updates"] > runs["ra+append"]["updates"]
+    shard = folder / "results/variant/synthetic/mixed/0-of-1.parquet"
+    generators = shards.read(shard, ["generator"])["generator"].to_pylist()
+    assert generators.count("finetuned") == generators.count("pretrained") == 10
+    assert load_file(folder / bank)["tokens"].shape == (20, 77, 128)
