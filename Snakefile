@@ -29,3 +29,15 @@ rule all:
         tables_wanted(),
         reports_wanted(),
     localrule: True
+
+
+onstart:
+    check_folders()
+
+
+onsuccess:
+    logger.info(JOBS.success(workflow.dag.derived_targetfiles))
+
+
+onerror:
+    logger.error(JOBS.failures())

@@ -14,7 +14,7 @@ from jaxtyping import install_import_hook
 hook = install_import_hook("mvc", "beartype.beartype")
 
 REPO = Path(__file__).parents[1]
-PARTS = ("Snakefile", "workflow", "config", "profiles", "envs", "resources")
+PARTS = ("Snakefile", "workflow", "config", "profiles", "slurm", "envs", "resources")
 CLASSES = ("cat & dog's $HOME", "Straße", "third one")
 
 

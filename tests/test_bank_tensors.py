@@ -35,6 +35,7 @@ def test_file_holds_the_mixed_embeddings(world, tmp_path):
             ),
             output=[str(path)],
             log=[str(tmp_path / "log")],
+            params=SimpleNamespace(),
             threads=1,
         )
     )

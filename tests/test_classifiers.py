@@ -288,7 +288,7 @@ def test_run_learns_and_reports(strategy, capsys):
         toy(), extra, evaluation, model="wrn-10-1", root=0, seed=0, device=CPU,
         recipe=recipe(strategy=strategy, updates=40),
     )  # fmt: skip
-    assert len(seen) == 1 and "40/40 updates" in seen[0]  # read after the last update
+    assert len(seen) == 1 and "40 of 40 updates" in seen[0]  # read after the last update
     assert found["accuracy"] > 80 and found["train_accuracy"] > 80
     assert set(found["per_class"]) == {"boot", "bag", "ankle boot"}
     assert np.mean(list(found["per_class"].values())) == pytest.approx(found["accuracy"], abs=1e-3)
@@ -605,7 +605,7 @@ def test_script_writes_the_record(tmp_path):
     assert {key: record[key] for key in expected} == expected
     rest = {"accuracy", "per_class", "train_accuracy", "seconds", "settings"}
     assert set(record) == set(expected) | rest
-    assert "6/6 updates" in (tmp_path / "log").read_text()
+    assert "6 of 6 updates" in (tmp_path / "log").read_text()
 
 
 def test_script_without_extra_images(tmp_path):

@@ -107,6 +107,17 @@ def test_identical_prompts_are_embedded_once(miniature):
     assert torch.allclose(states[index].float(), expected.float(), atol=2e-3)
 
 
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+def test_the_batch_size_changes_no_bit(miniature, batch_size):
+    model, tokenizer = miniature
+    texts = [f"{PROMPTS[0]} and {n} more" for n in range(11)]
+    batches = (
+        torch.cat([*embeddings.embed(texts, model=model, tokenizer=tokenizer, batch_size=size)])
+        for size in (5, batch_size)
+    )
+    assert torch.equal(*batches)
+
+
 def test_shared_prefix_has_equal_states(miniature):
     """A causal text tower: what the specification says about no-op edits."""
     model, tokenizer = miniature

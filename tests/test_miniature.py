@@ -153,10 +153,10 @@ def test_average_has_a_short_memory_at_first():
     assert shadow["weight"].item() == pytest.approx(0.9 * 0.99 + 0.01)
 
 
-def test_run_learns_keeps_and_reports():
+def test_run_learns_keeps_and_reports(capsys):
     torch.manual_seed(0)
     model, x = nn.Linear(4, 1), torch.randn(64, 4)
-    kept, lines = [], []
+    kept = []
     training.run(
         model,
         lambda step: (model(x) - x.sum(1, keepdim=True)).square().mean(),
@@ -164,12 +164,13 @@ def test_run_learns_keeps_and_reports():
         rate=0.05,
         warmup=5,
         decay=0.9,
-        report=lines.append,
         keep=kept.append,
         keep_every=100,
     )
     assert (model.weight - 1).abs().max() < 0.05 and not model.training
-    assert kept == [100, 200] and lines[-1].startswith("step 300/300")
+    assert kept == [100, 200]
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.startswith("300 of 300 steps  ") and "loss 0." in last
 
 
 def test_run_stops_at_a_loss_that_is_no_number():
@@ -206,7 +207,6 @@ def test_vae_learns_and_its_scaled_latents_have_unit_deviation(pictures):
         rate=5e-3,
         warmup=5,
         decay=0.9,
-        report=lambda line: None,
     )
     factor = vae.calibrate(model, pictures.images)
     assert model.config.scaling_factor == factor
@@ -256,7 +256,6 @@ def test_clip_learns_and_opens_as_any_other(tiny_clip, pictures):
         pools,
         batch=32,
         generator=torch.Generator().manual_seed(0),
-        report=lambda line: None,
         **settings,
     )
     after = clip.quality(model, pictures, tokens)
@@ -297,7 +296,6 @@ def test_unet_learns_noise_and_draws(tiny_clip, tmp_path):
         rate=3e-3,
         warmup=5,
         decay=0.9,
-        report=lambda line: None,
     )
     noise = torch.randn(8, 4, 8, 8, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():

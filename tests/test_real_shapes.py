@@ -18,7 +18,7 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from diffusers import StableDiffusionInstructPix2PixPipeline as Pipeline
-from mvc import captions, diffusion, finetune, generate
+from mvc import captions, diffusion, finetune, generate, padding
 from mvc.clip_model import load_clip, text_states, tokenize
 from mvc.pixels import encode as png
 from mvc.recipes import unmixed
@@ -246,7 +246,7 @@ def piped(sd, widened, conditions):
 
 def test_unet_folder_gives_the_pipelines_images(sd, widened, conditions, piped, monkeypatch):
     """The same latents, picture and text: to one of 255 levels, nearly all of them equal."""
-    monkeypatch.setattr(generate, "CPU_BATCH", 1)
+    monkeypatch.setattr(padding, "CPU_BATCH", 1)
     pixels, tokens, null, _ = conditions
     unet = diffusion.load_unet(widened["folder"], text_width=768)
     assert unet.config.in_channels == 8

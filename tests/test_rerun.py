@@ -1,14 +1,15 @@
 """A config edit makes its stage and all downstream of it stale, and nothing else."""
 
 import os
+import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import REPO
-from workflow_run import planned
+from conftest import PARTS, REPO
+from workflow_run import planned, snakemake
 
 pytestmark = pytest.mark.slow
 
@@ -59,6 +60,7 @@ EDITS = {
     "unet.resolution": (64, UNET | SYNTHETIC),
     "unet.steps": (5, UNET),
     "unet.batch_size": (2, UNET),
+    "unet.processes": (2, set()),
     "unet.learning_rate": (0.01, UNET),
     "unet.schedule": ("constant_with_warmup", UNET),
     "unet.warmup": (1, UNET),
@@ -230,15 +232,29 @@ def test_an_edit_makes_exactly_its_stages_stale(after, key):
     assert set(after[key].result()) == stale
 
 
-def test_layout_comments_and_order_make_nothing_stale(folder):
+# The same values once more, by an anchor and by a merge key.
+REPEATED = """
+seed: &zero 0
+classifiers: {seeds: [*zero]}
+unet: {samples: {<<: {each: 1, steps: 2}, scale: 2.0}}
+"""
+
+
+def test_layout_order_and_files_of_the_configuration_make_nothing_stale(folder):
     path = folder / "config/config.yaml"
     text = path.read_text(encoding="utf-8")
     config = yaml.safe_load(text)
     shuffled = {key: config[key] for key in reversed(config)}
     shuffled["unet"] = {key: config["unet"][key] for key in reversed(config["unet"])}
-    path.write_text("# a comment\n" + yaml.safe_dump(shuffled, allow_unicode=True), "utf-8")
+    again = "# a comment\n" + yaml.safe_dump(shuffled, allow_unicode=True, sort_keys=False)
+    (folder / "renamed.yaml").write_text(again, encoding="utf-8")
+    (folder / "repeated.yaml").write_text(REPEATED, encoding="utf-8")
+    repeated = yaml.safe_load(REPEATED)
+    assert repeated["unet"]["samples"] == config["unet"]["samples"]
+    assert [repeated["seed"]] == repeated["classifiers"]["seeds"] == config["classifiers"]["seeds"]
+    path.write_text(again, encoding="utf-8")
     try:
-        assert planned(folder, "all") == []
+        assert planned(folder, "all", "--configfile", "renamed.yaml", "repeated.yaml") == []
     finally:
         path.write_text(text, encoding="utf-8")
 
@@ -248,23 +264,82 @@ def test_layout_comments_and_order_make_nothing_stale(folder):
     [
         ("mvc/banks.py", BANKS),
         ("mvc/pairs.py", UNET),
+        ("mvc/policy_search.py", TRAINING),
+        ("mvc/judge.py", JUDGE),
         ("mvc/tables.py", TABLES),
         ("captions.py", CAPTIONS),
     ],
 )
-def test_code_counts_and_comments_do_not(folder, module, stale):
+def test_an_edit_of_code_makes_exactly_the_stages_that_import_it_stale(folder, module, stale):
+    """`test_provenance` holds which these are for every module."""
     path = folder / "workflow/scripts" / module
     text, times = path.read_text(encoding="utf-8"), path.stat()
     try:
-        path.write_text(f"# a comment\n{text}\n\n# another\n", encoding="utf-8")
-        os.utime(path, (times.st_atime, times.st_mtime))
-        assert planned(folder, "all") == []
         path.write_text(text + "\nADDED = 1\n", encoding="utf-8")
         os.utime(path, (times.st_atime, times.st_mtime))
-        assert set(planned(folder, "all")) >= stale
+        assert set(planned(folder, "all")) == stale
     finally:
         path.write_text(text, encoding="utf-8")
         os.utime(path, (times.st_atime, times.st_mtime))
+
+
+def test_comments_touches_and_a_checkout_make_nothing_stale(folder):
+    """Every source is newer than every result, and has a comment where it can have one."""
+    places = (folder / part for part in PARTS)
+    files = [path for place in places for path in (place, *place.rglob("*")) if path.is_file()]
+    whole = {path: (path.read_bytes(), path.stat().st_mtime) for path in files}
+    assert {"Snakefile", "captions.py", "config.yaml", "model.safetensors"} <= {
+        f.name for f in files
+    }
+    try:
+        for path in files:
+            if path.suffix in ("", ".py", ".smk", ".yaml"):
+                path.write_bytes(whole[path][0] + b"\n# a comment\n")
+            os.utime(path)
+        assert planned(folder, "all") == []
+    finally:
+        for path, (content, time) in whole.items():
+            path.write_bytes(content)
+            os.utime(path, (time, time))
+
+
+RUNS = r"results/photos/classifiers/wrn-10-1"
+REPORTS = r"results/tables/\w+\.\w+"
+# What is added to the configuration, what alone is made, and what is made in any case.
+ADDED = {
+    "datasets: {further: {loader: imagefolder, path: more}}": (
+        rf"results/further/.+|{REPORTS}",
+        {"results/further/captions.parquet", "results/tables/table1.csv"},
+    ),
+    "classifiers: {seeds: [0, 1]}": (
+        rf"{RUNS}/[^/]+/1\.json|{REPORTS}",
+        {"results/photos/classifiers/wrn-10-1/ra+syn/1.json", "results/tables/table1.csv"},
+    ),
+    "classifiers: {arms: {ra+long: {augmentation: ra, extra: null, updates_as_with: 4}}}": (
+        rf"{RUNS}/ra\+long/0\.json|results/tables/diagnostics\.\w+",
+        {"results/photos/classifiers/wrn-10-1/ra+long/0.json", "results/tables/diagnostics.csv"},
+    ),
+    "synthetic: {shards: 3}": (
+        r"results/photos/synthetic/\w+/\d-of-3\.parquet|results/photos/quality/.+|"
+        rf"{RUNS}/.+(syn|pretrained|rsp|real|roundtrip|reconstructed)/0\.json|"
+        rf"{REPORTS}|results/figures/figure[15]\.png",
+        {"results/photos/synthetic/finetuned/2-of-3.parquet", "results/tables/table1.csv"},
+    ),
+}
+
+
+@pytest.mark.parametrize("added", ADDED)
+def test_what_is_added_is_made_and_nothing_else(folder, added):
+    only, some = ADDED[added]
+    overlay = folder / "added.yaml"
+    overlay.write_text(added, encoding="utf-8")
+    configs = ["--configfile", "config/config.yaml", str(overlay)]
+    said = snakemake(folder, "--dry-run", "all", *configs, cores=1)
+    made = {
+        path for line in re.findall(r"^ +output: (.+)$", said, re.M) for path in line.split(", ")
+    }
+    assert some <= made
+    assert [path for path in made if not re.fullmatch(only, path)] == []
 
 
 def test_an_added_photo_makes_its_data_set_stale(folder):

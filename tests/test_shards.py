@@ -1,10 +1,12 @@
 """Parquet files of images: whole or absent, and readable with a helpful error."""
 
+import errno
 import hashlib
+import os
 
 import pyarrow as pa
 import pytest
-from mvc import shards
+from mvc import shards, writing
 
 
 def table(n=3):
@@ -50,6 +52,61 @@ def test_a_failed_write_keeps_the_old_file(tmp_path):
         temporary.write_text("half")
         raise RuntimeError
     assert target.read_text() == "old"
+
+
+def test_what_a_killed_job_left_goes_with_the_next_write_of_the_file(tmp_path):
+    """SIGKILL lets no one tidy up; what other files have begun, `x.csv` of `x` too, stays."""
+    for name in (".x.1.part", ".x.99999.part", ".x.csv.1.part", ".y.1.part"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "half").touch()
+    with shards.atomic(tmp_path / "x") as temporary:
+        (temporary.parent / ".tmpA1b2").touch()  # of a library that itself writes aside
+        temporary.write_text("whole")
+    assert sorted(os.listdir(tmp_path)) == [".x.csv.1.part", ".y.1.part", "x"]
+
+
+def test_a_writer_that_was_taken_for_dead_puts_nothing_in_place(tmp_path):
+    target = tmp_path / "x"
+    with pytest.raises(FileNotFoundError), shards.atomic(target) as old:
+        os.rename(old.parent, tmp_path / ".x.1.part")  # as if on another machine
+        with shards.atomic(target) as new:
+            new.write_text("new")
+    assert target.read_text() == "new" and os.listdir(tmp_path) == ["x"]
+
+
+@pytest.mark.parametrize(
+    "error, kind, words",
+    [
+        (OSError(errno.ENOSPC, "No"), OSError, r"no space left on the disk \(\d.* GB free\); free"),
+        (OSError(errno.EDQUOT, "No"), OSError, "the disk quota is used up; free some"),
+        (OSError(errno.EROFS, "No"), OSError, "the file system is read-only; make it writable"),
+        (OSError(errno.EACCES, "No"), PermissionError, "no permission to write there; allow it"),
+        (RuntimeError("I/O error: full (os error 28)"), OSError, "no space left on the disk"),
+    ],
+)
+def test_a_disk_that_takes_no_more_is_told_with_the_mend(tmp_path, error, kind, words):
+    words = rf"{tmp_path}/x could not be written: {words}.* run again: what is finished is kept"
+    with pytest.raises(kind, match=words) as told, shards.atomic(tmp_path / "x") as temporary:
+        temporary.write_text("half")
+        raise error
+    assert told.value.errno == getattr(error, "errno", errno.ENOSPC)
+    assert os.listdir(tmp_path) == []
+
+
+def test_other_errors_pass_as_they_are(tmp_path):
+    with pytest.raises(RuntimeError, match="^rate 2$"), shards.atomic(tmp_path / "x"):
+        raise RuntimeError("rate 2")
+
+
+def test_a_folder_is_made_and_tried_and_nothing_stays_there(tmp_path):
+    writing.check_folder(tmp_path / "a/b")
+    assert list((tmp_path / "a/b").iterdir()) == []
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError, match="link to what is not there, is in its place"):
+        writing.check_folder(tmp_path / "link")
+    with pytest.raises(NotADirectoryError, match="a file is in the place of a folder"):
+        writing.check_folder(tmp_path / "file/b")
 
 
 @pytest.mark.parametrize("keep", [0, 10, 200])

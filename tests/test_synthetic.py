@@ -151,8 +151,8 @@ def test_round_trip_is_the_vae_alone(world):
     vae = load_vae(world["folder"])
     files = shards.image_bytes(world["train"])
     (batch,) = generate.round_trip(vae, files, side=32, batch_size=5)
-    (same, rest) = generate.round_trip(vae, files, side=32, batch_size=3)
-    assert torch.equal(batch, torch.cat([same, rest]))
+    (same,) = generate.round_trip(vae, files, side=32, batch_size=3)
+    assert torch.equal(batch, same)
 
 
 @pytest.mark.parametrize("share, each", [(0, 0), (0.5, 3), (0.25, 1), (1, 6)])

@@ -1,12 +1,15 @@
 """Fine-tuning: the loss is the paper's, and a restart ends where an uninterrupted run does."""
 
 import copy
+import os
+import resource
+import signal
 
 import pytest
 import tiny
 import torch
 from accelerate import Accelerator
-from mvc import finetune, unet
+from mvc import finetune, unet, unet_state
 from mvc.diffusion import widen
 from mvc.pairs import Pool, draw
 from mvc.recipes import unmixed
@@ -56,7 +59,7 @@ def test_loss_is_equation_4_on_equation_1(pool):
         torch.cat([z_t, batch.image], 1), batch.timestep, encoder_hidden_states=batch.text
     ).sample
     expected = ((batch.noise - estimate) ** 2).mean()
-    assert t.update(batch) == pytest.approx(expected.item(), rel=1e-5)
+    assert t.update(batch).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_every_weight_is_trained(pool, tmp_path):
@@ -66,31 +69,91 @@ def test_every_weight_is_trained(pool, tmp_path):
     assert all(not torch.equal(a, b) for a, b in zip(before, t.parameters, strict=True))
 
 
-def test_resume_ends_with_the_same_weights_bit_for_bit(pool, tmp_path):
+def signalled(pool, state, number, *, at=5):
+    """A trainer to which a signal came in an update, and what it said as it ended."""
+    t = trainer()
+
+    def show(step, loss):
+        if step == at:
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(SystemExit) as end:
+        t.run(pool, state, show, **DRAWING)
+    return t, str(end.value)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_resume_ends_with_the_same_weights_bit_for_bit(
+    pool, tmp_path, capsys, number
+):
     """Peers repeat the same noise and dropout after a restart."""
     whole = trainer()
     losses = whole.run(pool, tmp_path / "none", lambda step, loss: None, **DRAWING)
 
-    class Stop(Exception):
-        pass
+    handler = signal.getsignal(number)
+    _, said = signalled(pool, tmp_path / "state", number)
+    line = f"stopped by {number.name} at step 6 of 8; the state is saved, run again to go on"
+    assert said == line and line in capsys.readouterr().out
+    assert signal.getsignal(number) is handler
 
-    def stop(step, loss):
-        if step == 5:
-            raise Stop
-
-    first = trainer()
-    with pytest.raises(Stop):
-        first.run(pool, tmp_path / "none", stop, **DRAWING)
-    first.save(tmp_path / "state")
     second = trainer()
     torch.nn.init.zeros_(second.parameters[0])  # whatever it starts from is overwritten
     seen = []
+    second.take_up(tmp_path / "state")
     again = second.run(pool, tmp_path / "state", lambda step, loss: seen.append(step), **DRAWING)
-    assert seen == [6, 7, 8]
+    assert seen == [7, 8] and "training goes on at step 6" in capsys.readouterr().out
     assert torch.equal(again, losses) and not losses.isnan().any()
     assert torch.equal(weights(second), weights(whole))
     for a, b in zip(second.ema.shadow_params, whole.ema.shadow_params, strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.fixture
+def full_disk():
+    """No file may grow over some bytes while the fixture's function is called."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def called(function, *arguments, **named):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+        try:
+            return function(*arguments, **named)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return called
+
+
+def test_a_full_disk_ends_no_training(pool, tmp_path, capsys, monkeypatch, full_disk):
+    monkeypatch.setattr(unet, "SAVE_SECONDS", 0)
+    monkeypatch.setattr(unet, "SAVE_SHARE", 1e9)
+    t, state = trainer(), tmp_path / "state"
+    losses = full_disk(t.run, pool, state, lambda step, loss: None, **DRAWING)
+    assert t.step == 8 and not losses.isnan().any()
+    said = capsys.readouterr().out
+    assert said.count("the state could not be saved: ") == 8 and "step 8: " in said
+    assert not list(tmp_path.iterdir()), "nothing half-written is left"
+
+
+def test_a_stop_on_a_full_disk_says_that_nothing_was_saved(pool, tmp_path, capsys, full_disk):
+    _, said = full_disk(signalled, pool, tmp_path / "state", signal.SIGTERM, at=3)
+    assert said.endswith("at step 4 of 8; run again to go on from the last state that was saved")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("left", [0, 5, 1000, -1])
+def test_a_damaged_state_is_put_aside(pool, tmp_path, capsys, left):
+    state = tmp_path / ".state-abc.safetensors"
+    signalled(pool, state, signal.SIGTERM)
+    whole = state.read_bytes()
+    state.write_bytes(whole[:left])
+    t = trainer()
+    t.take_up(state)
+    assert t.step == 0 and not state.exists()
+    said = capsys.readouterr().out
+    assert "the saved state is damaged" in said and "training starts anew" in said
+    assert [p.name for p in tmp_path.iterdir()] == [".state-abc.damaged"]
+    unet_state.forget_states(tmp_path / "weights")
+    assert not list(tmp_path.iterdir())
 
 
 def test_finish_gives_the_moving_average(pool, tmp_path):
@@ -127,12 +190,13 @@ def test_written_unet_opens_in_diffusers(pool, tmp_path):
 def test_state_is_named_by_all_that_it_depends_on(tmp_path):
     weights, read = tmp_path / "unet/weights", tmp_path / "input"
     read.write_text("a")
-    first = finetune.state_file(weights, {"cfg": {"steps": 1}}, [str(read)])
-    assert first == finetune.state_file(weights, {"cfg": {"steps": 1}}, [str(read)])
-    assert first != finetune.state_file(weights, {"cfg": {"steps": 2}}, [str(read)])
+    first = unet_state.state_file(weights, {"cfg": {"steps": 1}}, [str(read)])
+    assert first == unet_state.state_file(weights, {"cfg": {"steps": 1}}, [str(read)])
+    assert first != unet_state.state_file(weights, {"cfg": {"steps": 2}}, [str(read)])
     read.write_text("b")
-    assert first != finetune.state_file(weights, {"cfg": {"steps": 1}}, [str(read)])
+    assert first != unet_state.state_file(weights, {"cfg": {"steps": 1}}, [str(read)])
     first.parent.mkdir()
     first.write_text("state")
-    finetune.forget_states(weights)
-    assert not first.exists()
+    (first.parent / f".{first.name}.1.part").mkdir()  # as a job leaves it that was killed
+    unet_state.forget_states(weights)
+    assert not list(first.parent.iterdir())

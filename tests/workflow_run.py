@@ -26,4 +26,4 @@ def snakemake(folder: Path, *arguments: str, cores: int = 2, ok: bool = True) ->
 def planned(folder: Path, *arguments: str) -> list[str]:
     """The rules that a dry run would execute, sorted, without targets."""
     text = snakemake(folder, "--dry-run", *arguments, cores=1)
-    return sorted(set(re.findall(r"^(?:local)?rule (\w+):", text, re.M)) - {"all"})
+    return sorted(set(re.findall(r"^ *(?:local)?rule (\w+):", text, re.M)) - {"all"})

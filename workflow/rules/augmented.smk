@@ -15,7 +15,8 @@ rule augmented:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=8_000,
+        mem_mb=lambda wildcards, attempt: 8_000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         cfg=settings("banks", "clip", "diffusion"),
         code=code("augmented.py"),

@@ -13,7 +13,8 @@ rule banks:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=8_000,
+        mem_mb=lambda wildcards, attempt: 24_000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         cfg=settings("banks"),
         code=code("banks.py"),
@@ -35,7 +36,8 @@ rule bank_tensors:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=8_000,
+        mem_mb=lambda wildcards, attempt: 24_000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         code=code("bank_tensors.py"),
     script:

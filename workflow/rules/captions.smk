@@ -11,11 +11,14 @@ rule captions:
     benchmark:
         "results/benchmarks/{dataset}/captions.tsv"
     priority: 1
+    group:
+        "text"
     conda:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=16_000,
+        mem_mb=lambda wildcards, attempt: 16_000 * attempt,
+        runtime=lambda wildcards, attempt: 360 * attempt,
         gpu=1,
     params:
         cfg=settings("captions", "captioner"),

@@ -18,7 +18,10 @@ rule classifiers:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=32_000,
+        # of all images in memory: their files, then their pixels
+        mem_mb=lambda wildcards, input, attempt: int(8_000 + 7 * input.size_mb)
+        * attempt,
+        runtime=lambda wildcards, attempt: 480 * attempt,
         gpu=1,
     params:
         cfg=classifier_settings,

@@ -1,18 +1,22 @@
+import json
 import os
 import sys
 from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+from mvc.endings import Jobs
 from mvc.layouts import TABLES, arms
 from mvc.manifests import source_digest
-from mvc.provenance import code_digest
+from mvc.provenance import code_digest, settings_digest
 from mvc.settings import faults, missing_files
 from mvc.variants import expanded
+from mvc.writing import check_folder
 
 # Keys of the section `images` that a loader reads, if not those of a folder of image files.
 READ_IMAGES = {
@@ -38,6 +42,11 @@ READ_FOLDER = (
 MODEL_SUFFIXES = (".json", ".safetensors", ".txt", ".gz")
 # Sections that the estimate reads for each data set.
 ESTIMATED = ("images", "captions", "banks", "unet", "synthetic")
+# Environment variable with digests of what a run had read when it started, for its jobs.
+STARTED_WITH = "MVC_STARTED_WITH"
+# What a run says at its end.
+JOBS = Jobs()
+logger.addHandler(JOBS)
 # Generators whose images are further real ones.
 REAL = ("real", "round_trip")
 
@@ -67,6 +76,39 @@ for dataset in config["datasets"]:
     config["datasets"][dataset] = ordered(config["datasets"][dataset])
 
 
+def digests(settings):
+    """Digests of a configuration, by section and by data set; the order of data sets counts."""
+    parts = {**settings, "datasets": list(settings["datasets"])}
+    parts |= {f"datasets.{name}": own for name, own in settings["datasets"].items()}
+    return {part: settings_digest({part: value}) for part, value in parts.items()}
+
+
+def started_with(settings):
+    """What this run had read when it started; a job, which reads all anew, has it from the run.
+
+    What is recorded of a result is what the run had read: a job that finds another configuration is
+    refused here, one that finds other code by `stage_log`. A job whose executor passes no
+    environment on is not checked.
+    """
+    now = digests(settings)
+    if workflow.is_main_process:
+        return {"config": now, "code": {}}
+    started = json.loads(os.environ.get(STARTED_WITH, "null"))
+    started = started or {"config": now, "code": {}}
+    was = started["config"]
+    if edited := sorted(
+        part for part in {*was, *now} if was.get(part) != now.get(part)
+    ):
+        raise WorkflowError(
+            f"The section {', '.join(edited)} of the configuration was edited after this run had "
+            "started: stop it, and start snakemake again; what is finished is kept."
+        )
+    return started
+
+
+STARTED = started_with(config)
+
+
 wildcard_constraints:
     dataset=r"[A-Za-z0-9][\w.-]*",
     shard=r"\d+",
@@ -81,9 +123,22 @@ SHOWN = {
 }
 
 
+def check_folders():
+    """Stop a run before its first job if the folders that it writes to take no file."""
+    for folder in ("results", "logs"):
+        try:
+            check_folder(folder)
+        except OSError as error:
+            raise WorkflowError(error.strerror) from error
+
+
 def code(script):
-    """Digest of `script` and every `mvc` module it imports, directly or not."""
-    return code_digest(SCRIPTS / script)
+    """Digest of `script` and every `mvc` module it imports, as they were when the run started."""
+    if script not in STARTED["code"]:
+        STARTED["code"][script] = code_digest(SCRIPTS / script)
+    if workflow.is_main_process:
+        os.environ[STARTED_WITH] = json.dumps(STARTED)
+    return STARTED["code"][script]
 
 
 def merged(section, dataset):
@@ -114,6 +169,23 @@ def source(wildcards):
         "path": own["path"],
         "files": source_digest(own["loader"], own["path"]),
     }
+
+
+def unet_settings(wildcards):
+    """Settings of fine-tuning: what changes its result, so not the number of processes."""
+    section = merged("unet", wildcards.dataset)
+    section.pop("processes")
+    return {**section, "diffusion": config["models"]["diffusion"]}
+
+
+def processes(wildcards):
+    """The processes of a data set's fine-tuning, each with a GPU and a CPU core."""
+    return merged("unet", wildcards.dataset)["processes"]
+
+
+def unet_memory(wildcards, attempt):
+    """Memory of fine-tuning in MB: of the state that is saved, and of what each process holds."""
+    return (16_000 + 16_000 * processes(wildcards)) * attempt
 
 
 def sampling(dataset):

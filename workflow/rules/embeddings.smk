@@ -9,11 +9,14 @@ rule embeddings:
     benchmark:
         "results/benchmarks/{dataset}/embeddings.tsv"
     priority: 1
+    group:
+        "text"
     conda:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=8_000,
+        mem_mb=lambda wildcards, attempt: 32_000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=1,
     params:
         cfg=settings("embeddings", "clip"),

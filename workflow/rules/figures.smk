@@ -40,7 +40,8 @@ rule figure2:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=16_000,
+        mem_mb=lambda wildcards, attempt: 24_000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=1,
     params:
         cfg=figure2_settings(),
@@ -93,7 +94,8 @@ rule figure6:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=16_000,
+        mem_mb=lambda wildcards, attempt: 24_000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=1,
     params:
         cfg=figure6_settings(),

@@ -15,7 +15,8 @@ rule images:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, attempt: 8_000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         cfg=source,
         code=code("images.py"),

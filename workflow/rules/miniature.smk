@@ -26,7 +26,8 @@ rule miniature_corpus:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards, attempt: 4_000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         cfg={"seed": MINIATURE["seed"], **MINIATURE["corpus"]},
         code=code("miniature_corpus.py"),
@@ -52,7 +53,8 @@ rule miniature_vae:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards, attempt: 4_000 * attempt,
+        runtime=lambda wildcards, attempt: 360 * attempt,
     params:
         cfg={**SHARED, **MINIATURE["vae"]},
         code=code("miniature_vae.py"),
@@ -78,7 +80,8 @@ rule miniature_clip:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards, attempt: 4_000 * attempt,
+        runtime=lambda wildcards, attempt: 360 * attempt,
     params:
         cfg={**SHARED, **MINIATURE["clip"]},
         code=code("miniature_clip.py"),
@@ -107,7 +110,8 @@ rule miniature_captioner:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards, attempt: 4_000 * attempt,
+        runtime=lambda wildcards, attempt: 360 * attempt,
     params:
         cfg={**SHARED, **MINIATURE["captioner"]},
         code=code("miniature_captioner.py"),
@@ -131,7 +135,8 @@ rule miniature_text:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=lambda wildcards, attempt: 8_000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         cfg=SHARED,
         code=code("miniature_text.py"),
@@ -161,7 +166,8 @@ rule miniature_unet:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=lambda wildcards, attempt: 8_000 * attempt,
+        runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         cfg={**SHARED, **MINIATURE["unet"]},
         code=code("miniature_unet.py"),
@@ -190,7 +196,8 @@ rule miniature_quality:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards, attempt: 4_000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         cfg={**SHARED, **MINIATURE["quality"], "path": MINIATURE["corpus"]["path"]},
         code=code("miniature_quality.py"),

@@ -14,7 +14,8 @@ rule policies:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=32_000,
+        mem_mb=lambda wildcards, attempt: 16_000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=1,
     params:
         cfg=policy_settings,

@@ -12,7 +12,8 @@ rule judge:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=4_000,
+        mem_mb=lambda wildcards, attempt: 8_000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=1,
     params:
         cfg=settings("judge"),
@@ -41,7 +42,8 @@ rule quality:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=8_000,
+        mem_mb=lambda wildcards, attempt: 16_000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=1,
     params:
         cfg=settings("quality", "clip"),

@@ -22,7 +22,8 @@ rule synthetic:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=16_000,
+        mem_mb=lambda wildcards, attempt: 24_000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
         gpu=1,
     params:
         cfg=synthetic_settings("finetuned"),
@@ -52,7 +53,8 @@ rule pretrained:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=16_000,
+        mem_mb=lambda wildcards, attempt: 24_000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
         gpu=1,
     params:
         cfg=synthetic_settings("pretrained"),
@@ -84,7 +86,8 @@ rule mixed:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=16_000,
+        mem_mb=lambda wildcards, attempt: 24_000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
         gpu=1,
     params:
         cfg=synthetic_settings("mixed"),
@@ -114,7 +117,8 @@ rule real:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        mem_mb=8_000,
+        mem_mb=lambda wildcards, attempt: 8_000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=1,
     params:
         cfg=real_settings,

@@ -18,12 +18,13 @@ rule unet:
     priority: 1
     conda:
         "../../envs/mvc.yaml"
-    threads: 1
+    threads: processes
     resources:
-        mem_mb=32_000,
-        gpu=1,
+        mem_mb=unet_memory,
+        runtime=lambda wildcards, attempt: 720 * attempt,
+        gpu=processes,
     params:
-        cfg=settings("unet", "diffusion"),
+        cfg=unet_settings,
         code=code("unet.py"),
     script:
         "../scripts/unet.py"

@@ -7,7 +7,7 @@ from mvc.stage import stage_log
 
 def main(snakemake) -> None:
     given, name = snakemake.input, snakemake.wildcards.dataset
-    with stage_log(snakemake):
+    with stage_log(snakemake) as made:
         captions = shards.read(given.captions, ["image_id", "captioner"])
         rows = augmented.collect(
             given.images,
@@ -24,6 +24,7 @@ def main(snakemake) -> None:
             (folder / "README.md").write_text(text, encoding="utf-8")
         for row in augmented.summary(rows):
             print(f"{row['class_name']}: {row['real']:,} real, {row['synthetic']:,} synthetic")
+        made(len(rows.table), "images")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 
 def main(snakemake) -> None:
-    with stage_log(snakemake):
+    with stage_log(snakemake) as made:
         embeddings, bank = load_file(snakemake.input.embeddings), shards.read(snakemake.input.bank)
         names = {"bank_id": "bank_id", "labels": "label"}
         meter = Meter(len(bank), "embeddings")
@@ -20,6 +20,7 @@ def main(snakemake) -> None:
             columns={k: torch.tensor(bank[column].to_pylist()) for k, column in names.items()},
             show=meter.show,
         )
+        made(len(bank), "embeddings")
 
 
 if __name__ == "__main__":

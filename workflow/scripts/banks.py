@@ -2,7 +2,7 @@
 
 from mvc import banks, change, shards
 from mvc.recipes import from_rows, to_table
-from mvc.stage import stage_log
+from mvc.stage import progress, stage_log
 from safetensors.torch import load_file
 
 KEYS = ("per_real", "coarse", "fine", "rows", "base", "seed")
@@ -10,23 +10,25 @@ KEYS = ("per_real", "coarse", "fine", "rows", "base", "seed")
 
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
-    with stage_log(snakemake):
+    with stage_log(snakemake) as made:
         labels = shards.read(snakemake.input.captions, ["label"])["label"].to_pylist()
         embeddings = load_file(snakemake.input.embeddings)
         tokens, n_tokens = embeddings["tokens"], embeddings["n_tokens"]
         if len(labels) != len(tokens):
             raise ValueError(f"captions {len(labels):,} != embeddings {len(tokens):,}")
-        rows = [*banks.mix_classes(labels, tokens, n_tokens, **{k: cfg[k] for k in KEYS})]
+        mixed = banks.mix_classes(labels, tokens, n_tokens, **{k: cfg[k] for k in KEYS})
+        wanted = (banks.wanted(labels.count(y), cfg["per_real"]) for y in set(labels))
+        rows = list(progress(mixed, total=sum(wanted), unit="recipes"))
         recipes = from_rows(rows)
         changes = change.measure(tokens, recipes)
         no_ops = change.share_of_no_ops(tokens, recipes)
         single = sum(labels.count(label) == 1 for label in set(labels))
-        print(f"{len(rows):,} recipes from {len(labels):,} captions")
         print(f"relative change: mean {changes.mean():.3f}, sd {changes.std():.3f}")
         print(f"edits that change nothing: {no_ops:.1%}")
         if single:
             print(f"warning: {single} class(es) have one caption, which is kept unmixed")
         shards.write(to_table(rows, changes.tolist()), snakemake.output[0])
+        made(len(rows), "recipes")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from mvc.stage import device, progress, stage_log
 
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
-    with stage_log(snakemake):
+    with stage_log(snakemake) as made:
         train = shards.read(snakemake.input.images)
         refuse_held_out(train, shards.read(snakemake.input.held_out))
         ids, names = train["image_id"].to_pylist(), train["class_name"].to_pylist()
@@ -30,6 +30,7 @@ def main(snakemake) -> None:
         for name, values in columns.items():
             table = table.append_column(name, pa.array(values, pa.string()))
         shards.write(table, snakemake.output[0])
+        made(len(texts), "captions")
 
 
 if __name__ == "__main__":

@@ -11,29 +11,29 @@ from mvc.stage import device, stage_log
 
 
 def main(snakemake) -> None:
-    with stage_log(snakemake):
+    with stage_log(snakemake) as made:
         cfg, files, names = dict(snakemake.params.cfg), snakemake.input, snakemake.wildcards
         root, split, size, source = (cfg.pop(k) for k in ("seed", "split", "image_size", "extra"))
         network, per_real, seed = cfg.pop("network"), cfg.pop("per_real", None), int(names.seed)
         train = labelled(shards.read(files.train, COLUMNS), size=size)
         settings = {"generator": source, "per_real": per_real, "size": size}
         extra = None if source is None else read_extra(files.extra, train, **settings)
+        where = {"root": root, "seed": seed, "device": device()}
         measured = run(
             train,
             extra,
             lambda: labelled(shards.read(files.evaluation, COLUMNS), size=size),
             model=network,
             recipe=Recipe(**cfg, sub_policies=policies.read(files.policy) if files.policy else ()),
-            root=root,
-            seed=seed,
-            device=device(),
+            **where,
         )
         told = {"dataset": names.dataset, "model": names.model, "arm": names.arm, "seed": seed}
-        told |= {"split": split, "extra": source, "augmentation": cfg["augmentation"]}
-        told |= {"strategy": cfg.get("strategy")}
-        record = told | measured | {"settings": settings_digest(snakemake.params.cfg)}
+        told |= {"split": split, "extra": source}
+        told |= {key: cfg.get(key) for key in ("augmentation", "strategy")}
+        told |= measured | {"settings": settings_digest(snakemake.params.cfg)}
         with shards.atomic(snakemake.output[0]) as path:
-            path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
+            path.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        made(measured["updates"], "updates", f"accuracy {measured['accuracy']:.1f} % ({split})")
 
 
 if __name__ == "__main__":

@@ -6,9 +6,8 @@ from mvc.stage import stage_log
 
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
-    with stage_log(snakemake):
+    with stage_log(snakemake) as made:
         records = runs.read(snakemake.input)
-        print(f"{len(records):,} runs")
         table = tables.diagnostics(records, confidence=cfg["confidence"]).round(6)
         text = reports.diagnostics_markdown(
             records, digits=cfg["digits"], confidence=cfg["confidence"]
@@ -17,6 +16,7 @@ def main(snakemake) -> None:
             table.to_csv(temporary, index=False)
         with shards.atomic(snakemake.output.md) as temporary:
             temporary.write_text(text, encoding="utf-8")
+        made(len(records), "runs")
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ from safetensors.torch import save_file
 
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
-    with stage_log(snakemake):
+    with stage_log(snakemake) as made:
         prompts = shards.read(snakemake.input.captions, ["prompt"])["prompt"].to_pylist()
         model, _, tokenizer = load_clip(cfg["clip"], device=device())
         texts, index = embeddings.distinct(prompts)
-        size = cfg["batch_size"]
-        batches = embeddings.embed([*texts, ""], model=model, tokenizer=tokenizer, batch_size=size)
-        states = torch.cat([*progress(batches, total=-(-(len(texts) + 1) // size), unit="batches")])
+        settings = {"tokenizer": tokenizer, "batch_size": cfg["batch_size"]}
+        batches = embeddings.embed([*texts, ""], model=model, **settings)
+        states = torch.cat([*progress(batches, total=len(texts) + 1, unit="prompts", count=len)])
         n_tokens = embeddings.lengths(texts, tokenizer=tokenizer)[index]
         truncated = int((n_tokens > states.shape[1]).sum())
         print(f"{len(texts):,} distinct of {len(prompts):,} prompts; {truncated:,} truncated")
@@ -23,6 +23,7 @@ def main(snakemake) -> None:
         with shards.atomic(snakemake.output[0]) as temporary:
             save_file(tensors, temporary, {"clip": cfg["clip"]})  # one: several are not in order
             temporary.chmod(0o644)
+        made(len(prompts), "embeddings", f"{len(texts):,} distinct")
 
 
 if __name__ == "__main__":

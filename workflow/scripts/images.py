@@ -11,7 +11,7 @@ from mvc.stage import stage_log
 
 
 def main(snakemake) -> None:
-    with stage_log(snakemake):
+    with stage_log(snakemake) as made:
         built = images.build(
             snakemake.params.cfg,
             name=snakemake.wildcards.dataset,
@@ -30,6 +30,7 @@ def main(snakemake) -> None:
         print(report)
         with shards.atomic(snakemake.output.report) as path:
             path.write_text(report + "\n", encoding="utf-8")
+        made(built.report["used"], "images")
 
 
 if __name__ == "__main__":

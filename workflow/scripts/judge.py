@@ -8,7 +8,7 @@ from mvc.stage import device, progress, stage_log
 
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
-    with stage_log(snakemake):
+    with stage_log(snakemake) as made:
         train, own = shards.read(snakemake.input.train), shards.read(snakemake.input.judge)
         split, table = ("judge", own) if own.num_rows else ("train", train)
         data = labelled(table, size=cfg["size"])
@@ -26,9 +26,10 @@ def main(snakemake) -> None:
             progress=lambda steps: progress(steps, total=cfg["updates"], unit="updates"),
         )
         fitted = (judge.predict(trained, images) == data.labels).double().mean()
-        print(f"{len(images):,} images of split {split}; {100 * fitted:.1f} % of them fitted")
+        told = f"{100 * fitted:.1f} % of {len(images):,} images of split {split} fitted"
         with shards.atomic(snakemake.output[0]) as temporary:
             judge.save(trained, temporary, {"split": split, "n_train": len(images), **cfg})
+        made(cfg["updates"], "updates", told)
 
 
 if __name__ == "__main__":

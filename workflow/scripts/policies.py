@@ -10,7 +10,7 @@ from mvc.training_recipe import Recipe
 
 
 def main(snakemake) -> None:
-    with stage_log(snakemake):
+    with stage_log(snakemake) as made:
         cfg, files = dict(snakemake.params.cfg), snakemake.input
         root, file, model = (cfg.pop(key) for key in ("seed", "file", "model"))
         training = dict(cfg.pop("training"))
@@ -28,12 +28,11 @@ def main(snakemake) -> None:
             told |= {"model": model, "search": cfg, "losses on held-out images": losses}
         generator = torch.Generator().manual_seed(stream_seed(root, "policies/random"))
         control = policies.at_random([len(sub) for sub in found], generator=generator)
-        for path, chosen, about in (
-            (snakemake.output.faa, found, told),
-            (snakemake.output.random, control, drawn),
-        ):
-            with shards.atomic(path) as temporary:
+        written = {"faa": (found, told), "random": (control, drawn)}
+        for name, (chosen, about) in written.items():
+            with shards.atomic(getattr(snakemake.output, name)) as temporary:
                 temporary.write_text(policies.text(chosen, about), "utf-8")
+        made(len(found), "sub-policies")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from mvc.stage import device, stage_log
 
 def main(snakemake) -> None:
     cfg, files = snakemake.params.cfg, snakemake.input
-    with stage_log(snakemake):
+    with stage_log(snakemake) as made:
         referee, about = judge.load(files.judge)
         referee, clip = referee.to(device()), load_clip(cfg["clip"], device=device())[0]
         train, validation, extra = map(shards.read, (files.train, files.validation, files.extra))
@@ -31,9 +31,9 @@ def main(snakemake) -> None:
             result[name] = quality.measure(images, **known, n=n, k=cfg["k"])
             seen = judge.predict(referee, images.pixels)
             result[name] |= judge.agreement(seen, images.labels, class_names(train))
-            print(name, result[name])
         with shards.atomic(snakemake.output[0]) as temporary:
             temporary.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
+        made(sum(len(images.labels) for images in sets.values()), "images measured")
 
 
 if __name__ == "__main__":

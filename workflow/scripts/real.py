@@ -8,7 +8,7 @@ from mvc.synthetic import native_side
 
 def main(snakemake) -> None:
     cfg, names = snakemake.params.cfg, snakemake.wildcards
-    with stage_log(snakemake):
+    with stage_log(snakemake) as made:
         labels = shards.read(snakemake.input.bank, ["label"])["label"].to_pylist()
         extra, train = shards.read(snakemake.input.extra), shards.read(snakemake.input.train)
         part = {"shard": int(names.shard), "shards": int(names.shards)}
@@ -31,6 +31,7 @@ def main(snakemake) -> None:
         table = table.append_column("source_image_id", sources)
         generator = pa.array([cfg["generator"]] * len(table), pa.string())
         shards.write(table.append_column("generator", generator), snakemake.output[0])
+        made(len(table), "images")
 
 
 if __name__ == "__main__":

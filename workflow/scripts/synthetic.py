@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 def main(snakemake) -> None:
     cfg, given, names = snakemake.params.cfg, snakemake.input, snakemake.wildcards
-    with stage_log(snakemake):
+    with stage_log(snakemake) as made:
         train, captions, bank = map(shards.read, (given.images, given.captions, given.bank))
         refuse_held_out(train, shards.read(given.held_out))
         embeddings, size = load_file(given.embeddings), cfg["resolution"]
@@ -21,8 +21,7 @@ def main(snakemake) -> None:
         labels, opening = train["label"].to_pylist(), {"sampling": generate.sampling(cfg)}
         opening |= {"diffusion": cfg["diffusion"], "device": device()}
         part = {"shard": int(names.shard), "shards": int(names.shards), "seed": cfg["seed"]}
-        side = native_side(shards.image_bytes(train), resolution=size)
-        tables = []
+        side, tables = native_side(shards.image_bytes(train), resolution=size), []
         wanted = plans.parts(cfg["generator"], bank, cfg.get("pretrained_share", 0))
         for generator, mask in wanted.items():
             unet, weights = unets[generator]
@@ -34,6 +33,7 @@ def main(snakemake) -> None:
             record = plans.provenance(cfg, weights) | {"train": train, "captions": captions}
             tables.append(plans.to_table(plan, files, **record))
         shards.write(plans.in_order(tables), snakemake.output[0])
+        made(sum(map(len, tables)), "images")
 
 
 if __name__ == "__main__":

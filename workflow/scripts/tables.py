@@ -8,9 +8,8 @@ def main(snakemake) -> None:
     cfg, out = snakemake.params.cfg, snakemake.output
     name, rows, digits = cfg["number"], cfg["rows"], cfg["digits"]
     test = {"confidence": cfg["confidence"]}
-    with stage_log(snakemake):
+    with stage_log(snakemake) as made:
         records = runs.read(snakemake.input)
-        print(f"{len(records):,} runs")
         table = tables.table(records, layouts.TABLES[name], rows, **test).round(6)
         texts = {
             out.md: reports.table_markdown(records, name, rows, digits=digits, **test),
@@ -22,6 +21,7 @@ def main(snakemake) -> None:
         for path, text in texts.items():
             with shards.atomic(path) as temporary:
                 temporary.write_text(text, encoding="utf-8")
+        made(len(records), "runs")
 
 
 if __name__ == "__main__":

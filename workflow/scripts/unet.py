@@ -1,36 +1,29 @@
 """unet: Stable Diffusion's U-Net fine-tuned on same-class pairs; loss curve and samples."""
 
-from accelerate import Accelerator
-from mvc import finetune, shards
-from mvc.diffusion import load_unet, load_vae, widen
-from mvc.hygiene import refuse_held_out
+from mvc.finetune import tune
+from mvc.processes import launch
 from mvc.stage import stage_log
-from safetensors.torch import load_file
+from mvc.unet_state import state_file
+
+READ = ("images", "held_out", "embeddings", "bank")
+WRITTEN = ("config", "weights", "losses", "curve", "samples")
 
 
 def main(snakemake) -> None:
-    cfg, out = snakemake.params.cfg, snakemake.output
-    with stage_log(snakemake):
-        accelerator = Accelerator(mixed_precision=finetune.precision())
-        train = shards.read(snakemake.input.images)
-        refuse_held_out(train, shards.read(snakemake.input.held_out))
-        embeddings = load_file(snakemake.input.embeddings)
-        bank = shards.read(snakemake.input.bank)
-        vae = load_vae(cfg["diffusion"], device=accelerator.device)
-        base = load_unet(cfg["diffusion"], text_width=embeddings["tokens"].shape[2])
-        unet = widen(base, vae.config.latent_channels)
-        pool = finetune.make_pool(train, embeddings, bank, vae, cfg)
-        trainer = finetune.make_trainer(unet, cfg, accelerator)
-        depends = {"cfg": cfg, "code": snakemake.params.code}
-        state = finetune.state_file(out.weights, depends, snakemake.input)
-        drawing = finetune.drawing(cfg, vae, trainer.betas)
-        losses = trainer.run(pool, state, finetune.show(cfg["steps"]), **drawing)
-        if accelerator.is_main_process:
-            finetune.write_losses(losses, csv=out.losses, png=out.curve)
-            tuned = trainer.finish()
-            finetune.write_samples(tuned, vae, embeddings, train, bank, cfg, png=out.samples)
-            finetune.write_unet(tuned, weights=out.weights, config=out.config)
-            finetune.forget_states(out.weights)
+    given, out, cfg = snakemake.input, snakemake.output, snakemake.params.cfg
+    with stage_log(snakemake) as made:
+        state = state_file(out.weights, {"cfg": cfg, "code": snakemake.params.code}, given)
+        done = launch(
+            tune,
+            cfg,
+            {name: getattr(given, name) for name in READ},
+            {name: getattr(out, name) for name in WRITTEN},
+            str(state),
+            processes=max(snakemake.resources.gpu, 1),
+            threads=snakemake.threads,
+            log=snakemake.log[0],
+        )
+        made(*done)
 
 
 if __name__ == "__main__":

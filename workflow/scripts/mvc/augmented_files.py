@@ -25,6 +25,7 @@ from PIL import Image
 from mvc import names, shards
 from mvc.augmented import Rows, summary
 from mvc.decoding import FORMATS, decode, png
+from mvc.stage import Meter
 
 PART = 10 * shards.ROW_GROUP  # images a Parquet file
 # Suffixes by format that ImageFolder lists; files of other formats are written as PNG.
@@ -54,7 +55,7 @@ def write(rows: Rows, files: Sequence[str], folder: Path) -> None:
         files: the Parquet files that `rows` were collected from, in order.
     """
     schema, written = _schema(rows), []
-    parts = -(-len(rows.table) // PART)
+    parts, meter = -(-len(rows.table) // PART), Meter(len(rows.table), "images written")
     groups = _groups(files)
     (folder / "data").mkdir(parents=True)
     for part in range(parts):
@@ -65,6 +66,7 @@ def write(rows: Rows, files: Sequence[str], folder: Path) -> None:
                 full = group.add_column(0, "image", images).select(schema.names).cast(schema)
                 writer.write_table(full, row_group_size=shards.ROW_GROUP)
                 written += _write_files(images, first, rows, folder / "train")
+                meter.show(len(written))
     table = rows.table.add_column(0, "file", pa.array(written, pa.string()))
     _write_csv(table.to_pylist(), table.column_names, folder / "provenance.csv")
     _write_csv(summary(rows), list(summary(rows)[0]), folder / "classes.csv")

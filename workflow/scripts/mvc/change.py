@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mvc.banks import materialise
 from mvc.recipes import Recipes
+from mvc.stage import progress
 
 
 def relative_change(
@@ -24,6 +25,7 @@ def measure(
 ) -> Float[Tensor, " n"]:
     """The relative change of every recipe, a batch at a time."""
     batches = (recipes[i : i + batch_size] for i in range(0, len(recipes), batch_size))
+    batches = progress(batches, total=len(recipes), unit="recipes measured", count=len)
     parts = [relative_change(tokens, batch, materialise(tokens, batch)) for batch in batches]
     return torch.cat(parts)
 
@@ -35,7 +37,7 @@ def share_of_no_ops(tokens: Float[Tensor, "k m d"], recipes: Recipes) -> float:
     these rows the same state in all of them: edits there change nothing.
     """
     no_ops, edits = 0, 0
-    for i in range(len(recipes)):
+    for i in progress(range(len(recipes)), total=len(recipes), unit="recipes checked"):
         base = tokens[recipes.base[i]]
         for donor, first, last in recipes.coarse[i].tolist():
             if last >= first:

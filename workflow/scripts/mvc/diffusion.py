@@ -13,6 +13,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from mvc.pixels import load as load_pixels
+from mvc.stage import Meter
 from mvc.weights import opening, refuse_missing
 
 # The fine-tuned U-Net's config has a key that diffusers does not know, and warns of at each load.
@@ -117,12 +118,14 @@ def cache_latents(
         size: resolution in pixels.
     """
     means, stds = [], []
+    meter = Meter(len(files), "images encoded")
     for first in range(0, len(files), batch_size):
         pixels = load_pixels(files[first : first + batch_size], size=size)
         entries = [pixels, pixels.flip(-1)] if flip else [pixels]
         encoded = [encode(vae, entry, batch_size=batch_size) for entry in entries]
         means.append(torch.stack([mean for mean, _ in encoded], dim=1))
         stds.append(torch.stack([std for _, std in encoded], dim=1))
+        meter.show(min(first + batch_size, len(files)))
     return torch.cat(means), torch.cat(stds)
 
 

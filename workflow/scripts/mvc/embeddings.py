@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mvc.clip_model import text_states, tokenize
+from mvc.padding import batch_size_on, padded_batches
 
 
 def embed(
@@ -18,8 +19,8 @@ def embed(
     """Embed prompts a batch at a time, in float16 on the CPU."""
     device = next(model.parameters()).device
     ids, _ = tokenize(tokenizer, prompts)
-    for batch in ids.split(batch_size):
-        yield text_states(model, batch.to(device)).half().cpu()
+    for rows, real in padded_batches(len(ids), batch_size_on(device, batch_size)):
+        yield text_states(model, ids[rows].to(device)).half().cpu()[:real]
 
 
 def distinct(prompts: Sequence[str]) -> tuple[list[str], Int[Tensor, " k"]]:

@@ -1,8 +1,7 @@
 """From a config section and the stages before to a trainer, and from its end to files."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import matplotlib
 import numpy as np
@@ -11,19 +10,57 @@ import pyarrow as pa
 import torch
 from accelerate import Accelerator
 from diffusers import DDPMScheduler
+from safetensors.torch import load_file
 from torch import Tensor
 
-from mvc.diffusion import cache_latents, load_solver
+from mvc import shards
+from mvc.diffusion import cache_latents, load_solver, load_unet, load_vae, widen
 from mvc.generate import Painter, Sampling
+from mvc.hygiene import refuse_held_out
 from mvc.pairs import Pool
-from mvc.provenance import files_digest, settings_digest
 from mvc.recipes import from_table
-from mvc.shards import atomic, image_bytes
 from mvc.sheets import sample_sheet
 from mvc.stage import Meter
 from mvc.unet import Trainer
+from mvc.unet_state import forget_states
 
 matplotlib.use("Agg")
+
+
+def tune(
+    cfg: Mapping, inputs: Mapping[str, str], outputs: Mapping[str, str], state: str
+) -> tuple[int, str, str]:
+    """Fine-tune in this process, or in each of those that share the updates; the main one writes.
+
+    Args:
+        cfg: the config's section `unet`, the model `diffusion` and the seed.
+        inputs: files `images`, `held_out`, `embeddings`, `bank`.
+        outputs: files `config`, `weights`, `losses`, `curve`, `samples`.
+        state: the file of the resume state.
+
+    Returns:
+        What was made, for a line that sums it up: how many, of what, how good.
+    """
+    accelerator = Accelerator(mixed_precision=precision(), cpu=not torch.cuda.is_available())
+    train, bank = shards.read(inputs["images"]), shards.read(inputs["bank"])
+    refuse_held_out(train, shards.read(inputs["held_out"]))
+    embeddings = load_file(inputs["embeddings"])
+    vae = load_vae(cfg["diffusion"], device=accelerator.device)
+    base = load_unet(cfg["diffusion"], text_width=embeddings["tokens"].shape[2])
+    pool = make_pool(train, embeddings, bank, vae, cfg)
+    trainer = make_trainer(widen(base, vae.config.latent_channels), cfg, accelerator)
+    batches = drawing(cfg, vae, trainer.betas)
+    trainer.take_up(Path(state))
+    made = trainer.steps - trainer.step
+    losses = trainer.run(pool, Path(state), show(cfg["steps"]), **batches)
+    accelerator.end_training()  # of the processes as a group
+    if accelerator.is_main_process:
+        write_losses(losses, csv=outputs["losses"], png=outputs["curve"])
+        tuned = trainer.finish()
+        write_samples(tuned, vae, embeddings, train, bank, cfg, png=outputs["samples"])
+        write_unet(tuned, weights=outputs["weights"], config=outputs["config"])
+        forget_states(outputs["weights"])
+    return made, "updates", f"loss {losses[-100:].mean():.4f} at the end"
 
 
 def precision() -> str:
@@ -43,14 +80,14 @@ def make_pool(
     if len(train) != len(embeddings["tokens"]):
         raise ValueError(f"embeddings {len(embeddings['tokens']):,} != images {len(train):,}")
     size, flip = cfg["resolution"], cfg["flip"]
-    mean, std = cache_latents(vae, image_bytes(train), size=size, flip=flip)
+    mean, std = cache_latents(vae, shards.image_bytes(train), size=size, flip=flip)
     print(f"{len(train):,} training images encoded to latents of {tuple(mean.shape[2:])}")
     return Pool(
         mean=mean,
         std=std,
         labels=torch.tensor(train["label"].to_pylist()),
-        tokens=embeddings["tokens"].float(),
-        null=embeddings["null"].float(),
+        tokens=embeddings["tokens"],
+        null=embeddings["null"],
         recipes=from_table(bank),
         recipe_labels=torch.tensor(bank["label"].to_pylist()),
     )
@@ -78,27 +115,6 @@ def drawing(cfg: Mapping, vae, betas: DDPMScheduler) -> dict:
     }
 
 
-def state_file(weights: str | Path, depends: Mapping, inputs: Iterable[str]) -> Path:
-    """Where the resume state lies: named by all that the weights depend on.
-
-    An edit of settings, code or inputs gives another name, so that no stale state is taken up.
-
-    Args:
-        weights: the file that training will write.
-        depends: settings and digest of the code.
-        inputs: files read.
-    """
-    files = files_digest(*sorted(set(map(str, inputs))))
-    key = settings_digest({**depends, "inputs": files})
-    return Path(weights).with_name(f".state-{key}.safetensors")
-
-
-def forget_states(weights: str | Path) -> None:
-    """Remove all resume states: training is done."""
-    for state in Path(weights).parent.glob(".state-*.safetensors"):
-        state.unlink()
-
-
 def show(steps: int) -> Callable[[int, float], None]:
     """Progress, rate, time left and the mean loss of the last 100 updates, in the log."""
     recent: list[float] = []
@@ -119,7 +135,7 @@ def write_losses(losses: Tensor, *, csv: str | Path, png: str | Path) -> None:
     import matplotlib.pyplot as plt
 
     frame = pd.DataFrame({"step": range(1, len(losses) + 1), "loss": losses.tolist()})
-    with atomic(csv) as temporary:
+    with shards.atomic(csv) as temporary:
         frame.to_csv(temporary, index=False, float_format="%.6g")
     figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
     axes.plot(frame["step"], frame["loss"], color="#9ecae1", linewidth=0.5, label="each update")
@@ -129,7 +145,7 @@ def write_losses(losses: Tensor, *, csv: str | Path, png: str | Path) -> None:
     axes.set(xlabel="update", ylabel="loss (Eq. 4)", ylim=(0, top))
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
-    with atomic(png) as temporary:
+    with shards.atomic(png) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
     plt.close(figure)
 
@@ -150,15 +166,13 @@ def write_samples(
     sheet = sample_sheet(
         painter, train, bank, each=wanted["each"], side=cfg["resolution"], seed=cfg["seed"]
     )
-    with atomic(png) as temporary:
+    with shards.atomic(png) as temporary:
         sheet.save(temporary, format="PNG")
 
 
 def write_unet(unet: torch.nn.Module, *, weights: str | Path, config: str | Path) -> None:
     """Save the U-Net in diffusers' layout; the weights last, so that they vouch for the rest."""
-    with TemporaryDirectory(dir=Path(weights).parent) as folder:
-        unet.save_pretrained(folder, safe_serialization=True)
-        for target in (Path(config), Path(weights)):
-            part = Path(folder) / target.name
-            part.chmod(0o644)
-            part.rename(target)
+    with shards.atomic(weights) as part, shards.atomic(config) as described:
+        unet.save_pretrained(part.parent, safe_serialization=True)
+        part.chmod(0o644)
+        (part.parent / described.name).rename(described)

@@ -14,16 +14,14 @@ from torch import Tensor
 
 from mvc.banks import materialise
 from mvc.diffusion import decode, encode, load_solver, load_unet, load_vae
+from mvc.padding import batch_size_on, padded_batches
 from mvc.pixels import encode as encode_png
 from mvc.pixels import load
 from mvc.plans import Plan
 from mvc.recipes import Recipes
 from mvc.shards import image_bytes
-from mvc.synthetic import initial_noise, padded_batches, resize, sample
-
-# On a CPU images are sampled so many at a time whatever the batch size asked for: as fast, and the
-# last bit of an image then does not depend on it.
-CPU_BATCH = 8
+from mvc.stage import progress
+from mvc.synthetic import initial_noise, resize, sample
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class Painter:
     @property
     def batch_size(self) -> int:
         """Images sampled at once on this device."""
-        return CPU_BATCH if self.device.type == "cpu" else self.sampling.batch_size
+        return batch_size_on(self.device, self.sampling.batch_size)
 
     @property
     def conditioned(self) -> bool:
@@ -108,7 +106,7 @@ def round_trip(
     vae: torch.nn.Module, files: Sequence[bytes], *, side: int, batch_size: int
 ) -> Iterator[UInt8[Tensor, "b 3 s s"]]:
     """Images through the VAE and back, without diffusion: what resizing and the VAE cost."""
-    for rows, real in padded_batches(len(files), batch_size):
+    for rows, real in padded_batches(len(files), batch_size_on(vae.device, batch_size)):
         pixels = load([files[row] for row in rows], size=side)
         latents = encode(vae, pixels, batch_size=len(rows))[0] * vae.config.scaling_factor
         yield decode(vae, latents.to(vae.device))[:real]
@@ -126,6 +124,7 @@ def through_vae(
     """Image files through the VAE at `resolution`, stored as PNG files of `side` pixels."""
     vae = load_vae(diffusion, device=device)
     batches = round_trip(vae, contents, side=resolution, batch_size=batch_size)
+    batches = progress(batches, total=len(contents), unit="images", count=len)
     return [png for b in batches for png in encode_png(resize(b, side), grayscale=False)]
 
 

@@ -24,6 +24,7 @@ from mvc import loaders, shards, splits
 from mvc.records import listed
 from mvc.shares import fraction_splits
 from mvc.splits import Record
+from mvc.stage import Meter
 
 SIZED = ("fashion_mnist",)  # loaders whose splits are numbers of images a class; others: shares
 ROW_GROUP_BYTES = 16 * 2**20  # bounds the memory of writers and readers
@@ -76,11 +77,14 @@ def write_split(built: Built, split: str, path: str | Path) -> None:
     """Write one split's image table in row groups of bounded size."""
     batches = _batches(built.splits[split], built.classes)
     first = next(batches)
+    meter, written = Meter(len(built.splits[split]), f"images of {split} written"), 0
     schema = shards.marked(first.schema)
     with shards.atomic(path) as temporary:
         with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
             for batch in itertools.chain([first], batches):
                 writer.write_table(batch)
+                written += len(batch)
+                meter.show(written)
 
 
 def held_out_table(tables: dict[str, pa.Table]) -> pa.Table:

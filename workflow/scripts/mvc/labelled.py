@@ -9,6 +9,7 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from mvc import pixels, shards
+from mvc.stage import Meter
 
 # Generators whose sources are training images.
 FROM_TRAINING = {"finetuned", "pretrained", "mixed", "reconstructed"}
@@ -43,8 +44,9 @@ def labelled(table: pa.Table, *, size: int | None) -> Labelled:
     ids = table[origin].to_pylist()
     if None in ids:
         raise ValueError(f"row {ids.index(None)} has no {origin}; delete the file and run again")
+    show = Meter(len(table), "images decoded").show
     return Labelled(
-        pixels.load(shards.image_bytes(table), size=size),
+        pixels.load(shards.image_bytes(table), size=size, show=show),
         torch.tensor(table["label"].to_pylist(), dtype=torch.int64),
         dict(sorted(names.items())),
         frozenset(ids),

@@ -1,7 +1,7 @@
 """Image files to uint8 tensors and back. Axes: n images, 3 channels (RGB), h rows, w columns."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -14,7 +14,9 @@ from mvc.decoding import decode
 __all__ = ["decode", "encode", "load"]
 
 
-def load(images: Sequence[bytes], *, size: int | None) -> UInt8[Tensor, "n 3 h w"]:
+def load(
+    images: Sequence[bytes], *, size: int | None, show: Callable[[int], None] = lambda done: None
+) -> UInt8[Tensor, "n 3 h w"]:
     """Decode files into one batch.
 
     Args:
@@ -23,6 +25,7 @@ def load(images: Sequence[bytes], *, size: int | None) -> UInt8[Tensor, "n 3 h w
             antialiased on the way down): the centre crop after a resize of the shortest side,
             without the huge intermediate that a 1 x 60,000 image would make.
             None keeps the native size, which all must share.
+        show: called with the number of images decoded.
 
     Raises:
         ValueError: a file cannot be decoded, or sizes differ and `size` is None; names which.
@@ -44,6 +47,7 @@ def load(images: Sequence[bytes], *, size: int | None) -> UInt8[Tensor, "n 3 h w
                 f"the first {batch.shape[2]} x {batch.shape[1]}; give a size to resize them to"
             )
         batch[position] = np.asarray(image)
+        show(position + 1)
     if batch is None:
         return torch.empty(0, 3, size or 0, size or 0, dtype=torch.uint8)
     return torch.from_numpy(batch).permute(0, 3, 1, 2).contiguous()

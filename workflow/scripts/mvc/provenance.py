@@ -4,6 +4,7 @@ import ast
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 LENGTH = 12  # hexadecimal digits kept; 48 bits
@@ -14,17 +15,34 @@ def code_digest(script: str | Path) -> str:
 
     Comments, docstrings and layout do not count, so only an edit that can change a result does.
     """
+    sources = code_files(script)
+    return _hash("\0".join(sources[path] for path in sorted(sources)).encode())
+
+
+def code_files(script: str | Path) -> dict[Path, str]:
+    """The code of a script and of every `mvc` module it imports, by file."""
     root = Path(script).parent
     sources: dict[Path, str] = {}
     queue = [Path(script)]
     while queue:
         path = queue.pop()
-        if path in sources:
-            continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        queue += _imported_files(tree, root)
-        sources[path] = ast.unparse(_without_docstrings(tree))
-    return _hash("\0".join(sources[path] for path in sorted(sources)).encode())
+        if path not in sources:
+            names, sources[path] = _imports_and_code(path.read_text(encoding="utf-8"))
+            queue += _files(names, root)
+    return sources
+
+
+def refuse_edited(script: str | Path, digest: str) -> None:
+    """Fail if a stage's code is not what its run had read and records of the result.
+
+    Raises:
+        RuntimeError: names the stage, and says how to go on.
+    """
+    if code_digest(script) != digest:
+        raise RuntimeError(
+            f"The code of stage {Path(script).stem} was edited after this run had started: "
+            "stop it, and start snakemake again; what is finished is kept."
+        )
 
 
 def settings_digest(settings: Mapping) -> str:
@@ -60,14 +78,27 @@ def _hash(blob: bytes) -> str:
     return hashlib.sha256(blob).hexdigest()[:LENGTH]
 
 
-def _imported_files(tree: ast.Module, root: Path) -> list[Path]:
+@cache
+def _imports_and_code(text: str) -> tuple[frozenset[str], str]:
+    """The modules of `mvc` that a source imports, and its code; most are asked for many times."""
+    tree = ast.parse(text)
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    stems = (root / name.replace(".", "/") for name in names if name.split(".")[0] == "mvc")
+    own = frozenset(name for name in names if name.split(".")[0] == "mvc")
+    return own, ast.unparse(_without_docstrings(tree))
+
+
+def _files(names: frozenset[str], root: Path) -> list[Path]:
+    """The files of modules, and of the packages that they are in."""
+    stems = {
+        root.joinpath(*parts[:depth])
+        for parts in (name.split(".") for name in names)
+        for depth in range(1, len(parts) + 1)
+    }
     return [
         f for stem in stems for f in (stem.with_suffix(".py"), stem / "__init__.py") if f.exists()
     ]

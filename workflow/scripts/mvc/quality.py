@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from mvc.metrics import diversity, frechet, near_share, nearest, precision_recall
 from mvc.pixels import load
 from mvc.shards import IMAGE_COLUMNS, image_bytes
+from mvc.stage import progress
 
 METHOD = {
     "features": "CLIP image tower, rows of unit length",
@@ -88,7 +89,9 @@ def image_features(
     )
     batches = [
         model.encode_image((batch.to(device).float() / 255 - mean) / std, normalize=True).cpu()
-        for batch in pixels.split(batch_size)
+        for batch in progress(
+            pixels.split(batch_size), total=len(pixels), unit="images seen by CLIP", count=len
+        )
     ]
     return torch.cat(batches).numpy()
 

@@ -158,9 +158,12 @@ def _across(config: Mapping) -> list[str]:
                 f"policies.kept = {search['kept']} ({name}); must be <= policies.trials, "
                 f"{search['trials']}"
             )
-        dropout = {**config["unet"], **own.get("unet", {})}["dropout"]
+        tuning = {**config["unet"], **own.get("unet", {})}
+        dropout, pairs, shares = (tuning[key] for key in ("dropout", "batch_size", "processes"))
         if sum(dropout.values()) > 1:
             lines.append(f"unet.dropout = {dropout} ({name}); its shares must sum to <= 1")
+        if pairs % shares:
+            lines.append(f"unet.processes = {shares} ({name}); must divide batch_size, {pairs}")
     return lines
 
 

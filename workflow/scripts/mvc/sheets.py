@@ -16,6 +16,7 @@ from mvc.pixels import decode
 from mvc.plans import make
 from mvc.recipes import Recipes, from_rows
 from mvc.shards import image_bytes
+from mvc.stage import progress
 from mvc.synthetic import noise_seed
 
 CELL = 56  # pixels of an image on a sheet, about
@@ -25,6 +26,7 @@ MOST_CLASSES = 5  # of Figure 6, whose rows are wide
 def paint(painter: Painter, recipes: Recipes, seeds, sources, *, side: int) -> list[Image.Image]:
     """All images of recipes, as pictures."""
     batches = painter.paint(recipes, seeds, sources, side=side)
+    batches = progress(batches, total=len(seeds), unit="images", count=len)
     arrays = torch.cat(list(batches)).permute(0, 2, 3, 1).numpy()
     return [Image.fromarray(array) for array in arrays]
 

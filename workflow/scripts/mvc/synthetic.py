@@ -6,7 +6,7 @@ image and its noise come from streams seeded by i.
 Axes: n images, c latent channels, y and x latent positions, m context tokens, d text width.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -102,16 +102,6 @@ def sample(
         )
         latents = solver.step(estimate, timestep, latents).prev_sample
     return latents
-
-
-def padded_batches(n: int, batch_size: int) -> Iterator[tuple[list[int], int]]:
-    """Rows of each batch, the last one filled up with its last row, and how many are real.
-
-    Batches of one shape keep a compiled model compiled, and an image's arithmetic the same.
-    """
-    for first in range(0, n, batch_size):
-        rows = list(range(first, min(first + batch_size, n)))
-        yield rows + [rows[-1]] * (batch_size - len(rows)), len(rows)
 
 
 def resize(pixels: UInt8[Tensor, "n 3 h w"], size: int) -> UInt8[Tensor, "n 3 s s"]:

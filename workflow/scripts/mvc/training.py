@@ -7,7 +7,6 @@ Axes: n images, 3 channels, h and w pixels, b images of a batch.
 """
 
 import math
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
@@ -18,8 +17,8 @@ from torch import Tensor, nn
 from mvc.augment import normalise
 from mvc.batches import Phase
 from mvc.optimisers import optimiser as named
+from mvc.stage import Meter
 
-REPORT_EVERY = 5.0  # seconds between two lines of progress
 BLOCK = 2**18  # pixels augmented at once: 334 images of 28 x 28
 PIXELS = 2**22  # pixels predicted at once: 83 images of 224 x 224
 ROOM = 4  # images may take one part in so many of a GPU's free memory
@@ -46,7 +45,7 @@ def train(
         The number of updates.
     """
     net.train()
-    report = Report(sum(phase.updates for phase in phases))
+    meter, done = Meter(sum(phase.updates for phase in phases), "updates"), 0
     device = next(net.parameters()).device
     bf16 = device.type == "cuda"
     for phase in phases:
@@ -58,8 +57,21 @@ def train(
                 loss = F.cross_entropy(net(inputs), targets)
             loss.backward()
             steps.step(lr)
-            report(loss, lr)
-    return report.done
+            done += 1
+            if meter.due(done):
+                meter.show(done, told(loss.item(), lr, done))
+    return done
+
+
+def told(loss: float, lr: float, update: int) -> str:
+    """Loss and learning rate for the log.
+
+    Raises:
+        ValueError: the loss is not finite.
+    """
+    if not math.isfinite(loss):
+        raise ValueError(f"loss {loss} at update {update}; lower classifiers.lr")
+    return f"loss {loss:.3f}, lr {lr:.4f}"
 
 
 def prepared(
@@ -101,28 +113,6 @@ def placed(images: UInt8[Tensor, "n 3 h w"], device: torch.device) -> UInt8[Tens
         print(f"{images.nbytes / 2**30:.1f} GiB of images stay in the machine's memory")
         return images
     return images.to(device)
-
-
-class Report:
-    """Prints the rate, loss and time left every REPORT_EVERY seconds, and at the last update."""
-
-    def __init__(self, total: int):
-        self.total, self.done = total, 0
-        self.start = self.last = time.perf_counter()
-
-    def __call__(self, loss: Tensor, lr: float) -> None:
-        self.done += 1
-        now = time.perf_counter()
-        if now - self.last < REPORT_EVERY and self.done < self.total:
-            return
-        self.last, rate = now, self.done / (now - self.start)
-        if not math.isfinite(loss.item()):
-            raise ValueError(f"loss {loss.item()} at update {self.done}; lower classifiers.lr")
-        print(
-            f"{self.done}/{self.total} updates, {rate:.1f} a second, loss {loss.item():.3f}, "
-            f"lr {lr:.4f}, {(self.total - self.done) / rate:.0f} s left",
-            flush=True,
-        )
 
 
 def statistics(

@@ -3,20 +3,23 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 from accelerate import Accelerator
 from diffusers import DDPMScheduler
 from diffusers.optimization import get_scheduler
 from diffusers.training_utils import EMAModel
+from jaxtyping import Float
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from mvc import unet_state
 from mvc.pairs import Batch, Pool, draw
-from mvc.shards import atomic
+from mvc.stopping import Stop
 
-SAVE_SECONDS = 120  # between resume states
+SAVE_SECONDS = 120  # between resume states, at least
+SAVE_SHARE = 0.05  # of the time, at most, goes into saving them
 
 
 class Trainer:
@@ -39,7 +42,7 @@ class Trainer:
         """Args: `betas`, the noise schedule; `ema`, decay; the rest as in the config's section."""
         self.accelerator, self.betas, self.steps = accelerator, betas, steps
         self.clip_norm, self.step, self.losses = clip_norm, 0, torch.full((steps,), torch.nan)
-        unet.train().requires_grad_(True)
+        unet.to(accelerator.device).train().requires_grad_(True)  # before the average's copy
         self.parameters = list(unet.parameters())
         optimizer = torch.optim.AdamW(
             self.parameters, lr=learning_rate, weight_decay=weight_decay, fused=True
@@ -50,15 +53,15 @@ class Trainer:
             schedule, optimizer, num_warmup_steps=warmup, num_training_steps=steps
         )
 
-    def update(self, batch: Batch) -> float:
-        """One update on this process's part of the global batch; the global batch's mean loss.
+    def update(self, batch: Batch) -> Float[Tensor, ""]:
+        """One update on this process's part of the global batch; the mean loss of that part.
 
         Loss (Eq. 4): E || eps - eps_theta(z_t, t, e_T, e_I) ||^2, with z_t by Eq. 1.
         """
         noisy = self.betas.add_noise(batch.latents, batch.noise, batch.timestep)
-        inputs = torch.cat([noisy, batch.image], dim=1)
+        inputs, text = torch.cat([noisy, batch.image], dim=1), batch.text.float()
         with self.accelerator.autocast():
-            estimate = self.unet(inputs, batch.timestep, encoder_hidden_states=batch.text).sample
+            estimate = self.unet(inputs, batch.timestep, encoder_hidden_states=text).sample
         loss = torch.nn.functional.mse_loss(estimate.float(), batch.noise)
         self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(self.parameters, self.clip_norm)
@@ -66,48 +69,82 @@ class Trainer:
         self.optimizer.zero_grad()
         self.rate.step()
         self.ema.step(self.parameters)
-        return float(self.accelerator.reduce(loss.detach(), "mean"))
+        return loss.detach()
 
     def run(self, pool: Pool, state: Path, show: Callable[[int, float], None], **drawing) -> Tensor:
-        """Train from where `state` left off to the last step.
+        """Train to the last step.
 
         Args:
-            state: file of the resume state; written every two minutes, removed by the caller.
+            state: file of the resume state; written every two minutes or more and when a signal
+                asks to stop, removed by the caller.
             show: called with step and loss after each update.
             drawing: what `pairs.draw` takes besides the pool and the step.
 
         Returns:
             The loss of every step.
+
+        Raises:
+            SystemExit: SIGTERM or SIGINT came to one of the processes.
         """
-        if state.is_file():
-            self.resume(state)
         part = _part(drawing["batch_size"], self.accelerator)
-        saved = time.monotonic()
-        while self.step < self.steps:
-            batch = draw(pool, step=self.step, **drawing)
-            self.losses[self.step] = loss = self.update(batch.rows(part, self.accelerator.device))
-            self.step += 1
-            if loss != loss:
-                raise ValueError(
-                    f"unet: the loss is not a number at step {self.step:,}; "
-                    f"lower unet.learning_rate"
-                )
-            show(self.step, loss)
-            if time.monotonic() - saved > SAVE_SECONDS and self.accelerator.is_main_process:
-                self.save(state)
-                saved = time.monotonic()
+        saved, pause = time.monotonic(), SAVE_SECONDS
+        with Stop() as stop:
+            print(f"training {'goes on' if self.step else 'starts'} at step {self.step:,}")
+            while self.step < self.steps:
+                batch = draw(pool, step=self.step, **drawing)
+                own = self.update(batch.rows(part, self.accelerator.device))
+                loss, asked = self.agree(own, stop)
+                self.losses[self.step] = loss
+                self.step += 1
+                if loss != loss:
+                    raise ValueError(
+                        f"unet: the loss is not a number at step {self.step:,}; "
+                        f"lower unet.learning_rate"
+                    )
+                show(self.step, loss)
+                if asked:
+                    self.leave(state, stop)
+                if time.monotonic() - saved > pause and self.accelerator.is_main_process:
+                    begun = time.monotonic()
+                    self.save(state)
+                    saved = time.monotonic()
+                    pause = max(SAVE_SECONDS, (saved - begun) / SAVE_SHARE)
         return self.losses
 
-    def save(self, path: Path) -> None:
+    def agree(self, loss: Float[Tensor, ""], stop: Stop) -> tuple[float, bool]:
+        """The mean loss over all processes, and whether any was asked to stop: one exchange."""
+        own = torch.stack([loss, loss.new_tensor(stop.asked is not None)])
+        mean, asked = self.accelerator.reduce(own, "mean").tolist()
+        return mean, asked > 0
+
+    def leave(self, path: Path, stop: Stop) -> NoReturn:
+        """Save the state and end, which every process does at the same step; the main one saves."""
+        kept = self.accelerator.is_main_process and self.save(path)
+        self.accelerator.wait_for_everyone()  # what ends first has the others ended
+        state = "the state is saved, run again to go on"
+        line = (
+            f"stopped by {stop.asked or 'a signal'} at step {self.step:,} of {self.steps:,}; "
+            f"{state if kept else 'run again to go on from the last state that was saved'}"
+        )
+        print(line)
+        raise SystemExit(line)
+
+    def save(self, path: Path) -> bool:
         """Write weights, EMA, optimizer and losses: all that the next step depends on."""
         tensors = {"losses": self.losses}
         for i, p in enumerate(self.parameters):
             tensors |= {f"weight.{i}": p.data, f"ema.{i}": self.ema.shadow_params[i]}
             slots = self.optimizer.state[p]
             tensors |= {f"{slot}.{i}": slots[slot] for slot in ("exp_avg", "exp_avg_sq", "step")}
-        contiguous = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-        with atomic(path) as temporary:
-            save_file(contiguous, temporary, {"step": str(self.step)})
+        return unet_state.write(tensors, path, step=self.step)
+
+    def take_up(self, path: Path) -> None:
+        """Go on from the state of an earlier run, where there is a whole one."""
+        if self.accelerator.is_main_process:
+            unet_state.put_aside_damaged(path)
+        self.accelerator.wait_for_everyone()
+        if path.is_file():
+            self.resume(path)
 
     @torch.no_grad()
     def resume(self, path: Path) -> None:
@@ -132,9 +169,10 @@ class Trainer:
             group["lr"] = peak * course(self.step)
 
     def finish(self) -> torch.nn.Module:
-        """The U-Net with the EMA's weights."""
+        """The U-Net with the EMA's weights, as it was before training wrapped it."""
         self.ema.copy_to(self.parameters)
-        return self.accelerator.unwrap_model(self.unet).eval().requires_grad_(False)
+        unet = self.accelerator.unwrap_model(self.unet, keep_fp32_wrapper=False)
+        return unet.eval().requires_grad_(False)
 
 
 def _part(batch_size: int, accelerator: Accelerator) -> slice:

@@ -1,10 +1,10 @@
-"""What the four trainings share: schedule, weight averaging, progress lines."""
+"""What the four trainings share: schedule, weight averaging, progress."""
 
 import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
+from mvc.stage import Meter
 from torch import nn
 
 
@@ -35,7 +35,6 @@ def run(
     warmup: int,
     decay: float,
     weight_decay: float = 0.01,
-    report: Callable[[str], None] = print,
     keep: Callable[[int], None] | None = None,
     keep_every: int = 1000,
 ) -> None:
@@ -52,7 +51,8 @@ def run(
         parameters, lr=rate, betas=(0.9, 0.98), weight_decay=weight_decay, fused=True
     )
     model.train()
-    for step, line in zip(range(steps), progress(steps, report), strict=False):
+    meter, mean = Meter(steps, "steps"), None
+    for step in range(steps):
         for group in optimiser.param_groups:
             group["lr"] = rate_at(step, steps=steps, peak=rate, warmup=warmup)
         loss = loss_of(step)
@@ -61,7 +61,8 @@ def run(
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         average(model, shadow, step, decay=decay)
-        line(loss)
+        mean = smoothed(mean, loss.item(), step)
+        meter.show(step + 1, f"loss {mean:.4f}")
         if keep and (step + 1) % keep_every == 0 and step + 1 < steps:
             with_average(model, shadow, lambda done=step + 1: keep(done))
     model.load_state_dict(shadow)
@@ -78,28 +79,12 @@ def with_average(model: nn.Module, shadow: dict, act: Callable[[], None]) -> Non
     model.train()
 
 
-def progress(
-    steps: int, report: Callable[[str], None], *, every: float = 10.0
-) -> Iterator[Callable]:
-    """For each step a function that takes its loss; a line is reported every few seconds."""
-    start = last = time.monotonic()
-    mean = 0.0
-    for step in range(steps):
+def smoothed(mean: float | None, loss: float, step: int) -> float:
+    """The moving average of the loss, after one more step.
 
-        def note(loss: torch.Tensor, step=step) -> None:
-            nonlocal last, mean
-            value = loss.item()
-            if not math.isfinite(value):
-                raise FloatingPointError(f"loss = {value} at step {step}; lower the rate")
-            mean = value if step == 0 else 0.98 * mean + 0.02 * value
-            now = time.monotonic()
-            if now - last >= every or step + 1 == steps:
-                last = now
-                speed = (step + 1) / (now - start)
-                left = (steps - step - 1) / speed
-                report(
-                    f"step {step + 1}/{steps}  loss {mean:.4f}  {speed:.2f} steps/s  "
-                    f"{now - start:.0f} s gone, {left:.0f} s left"
-                )
-
-        yield note
+    Raises:
+        FloatingPointError: the loss is not finite.
+    """
+    if not math.isfinite(loss):
+        raise FloatingPointError(f"loss = {loss} at step {step}; lower the rate")
+    return loss if mean is None else 0.98 * mean + 0.02 * loss

@@ -13,6 +13,7 @@ from jaxtyping import Float, Float16, Int, UInt8
 from mvc.clip_model import text_states, tokenize
 from mvc.diffusion import encode, load_solver
 from mvc.miniature import training, vae
+from mvc.stage import Meter
 from mvc.synthetic import sample
 from torch import Tensor, nn
 
@@ -91,7 +92,7 @@ def cache_latents(
 
 
 def cache_text(
-    clip: nn.Module, tokenizer, captions: Sequence[str], *, batch: int = 128, report=print
+    clip: nn.Module, tokenizer, captions: Sequence[str], *, batch: int = 128
 ) -> tuple[Float16[Tensor, "k m d"], Int[Tensor, " n"]]:
     """Text states of the distinct captions, "" the first of them, and each caption's row.
 
@@ -99,11 +100,10 @@ def cache_text(
     """
     distinct, inverse = np.unique(np.array(["", *captions]), return_inverse=True)
     ids = tokenize(tokenizer, distinct.tolist())[0]
-    states = []
+    states, meter = [], Meter(len(ids), "captions")
     for start in range(0, len(ids), batch):
         states.append(text_states(clip, ids[start : start + batch]).half())
-        if start // batch % 100 == 99:
-            report(f"{start + batch:,} of {len(ids):,} captions embedded")
+        meter.show(min(start + batch, len(ids)))
     return torch.cat(states), torch.from_numpy(inverse[1:])
 
 

@@ -1,0 +1,70 @@
+"""What each rule asks of a cluster, by the rules' own text; the page that states it agrees."""
+
+import re
+
+import pytest
+from conftest import REPO
+
+LOOKS = {"table", "tables", "diagnostics", "quality_table", "figure1", "figure5", "estimate", "all"}
+LOOKS |= {"miniature", "miniature_cards"}
+
+
+def rules() -> dict[str, str]:
+    """The text of every rule."""
+    found = {}
+    for file in [REPO / "Snakefile", *(REPO / "workflow/rules").glob("*.smk")]:
+        parts = re.split(r"^rule (\w+):$", file.read_text(encoding="utf-8"), flags=re.M)
+        found |= dict(zip(parts[1::2], parts[2::2], strict=True))
+    return found
+
+
+RULES = rules()
+LOCAL = {name for name, text in RULES.items() if "localrule: True" in text}
+GPU = {name for name, text in RULES.items() if "gpu=" in text}
+
+
+def stated() -> dict[str, list[str]]:
+    """GPU, memory in GB and time in hours of the rules that docs/cluster.md names."""
+    page = (REPO / "docs/cluster.md").read_text(encoding="utf-8")
+    cells = [line.split("|")[1:-1] for line in page.splitlines() if line.startswith("| `")]
+    table = [row for row in cells if len(row) == 5]
+    return {
+        name: [cell.strip() for cell in row[1:4]]
+        for row in table
+        for name in re.findall(r"`(\w+)`", row[0])
+    }
+
+
+def test_rules_that_use_a_gpu_ask_for_it_and_no_others_do():
+    """A script that opens models takes `device()`; fine-tuning leaves that to its processes."""
+    scripts = {name: re.search(r'"\.\./scripts/(.+)"', text) for name, text in RULES.items()}
+    users = {
+        name
+        for name, script in scripts.items()
+        if script and "device()" in (REPO / "workflow/scripts" / script[1]).read_text("utf-8")
+    }
+    assert GPU == (users | {"unet"}) - {"estimate"}
+    assert not GPU & LOCAL
+
+
+def test_only_bookkeeping_runs_where_snakemake_was_started():
+    assert LOCAL == LOOKS
+
+
+@pytest.mark.parametrize("name", sorted(set(RULES) - LOCAL))
+def test_memory_and_time_grow_with_the_attempts(name):
+    if name == "unet":  # its memory is a function of the number of processes
+        assert "mem_mb=unet_memory" in RULES[name]
+    else:
+        assert re.search(r"mem_mb=lambda wildcards,.* attempt: .*\s*\* attempt", RULES[name])
+    assert re.search(r"runtime=lambda wildcards, attempt: \d+ \* attempt", RULES[name])
+
+
+def test_the_page_states_what_the_rules_ask_for():
+    page, sent = stated(), {name for name in RULES if not name.startswith("miniature")} - LOCAL
+    assert set(page) == sent
+    for name, (gpu, memory, hours) in page.items():
+        assert bool(gpu) == (name in GPU), name
+        assert f"attempt: {round(60 * float(hours))} * attempt" in RULES[name], name
+        if memory.isdigit():
+            assert f"attempt: {memory}_000 * attempt" in RULES[name], name

@@ -1,0 +1,191 @@
+"""What a run says at its end, of jobs that Snakemake reports to its loggers."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from mvc.endings import KILLED, STOPPED, Jobs, last_lines
+from workflow_run import snakemake
+
+LOG = """goes on
+700 of 1,500 steps  5.8/s  2 min 20 s left  loss 0.1
+Traceback (most recent call last):
+  File "shards.py", line 1, in read
+    read()
+    ^^^^^^
+pyarrow.lib.ArrowInvalid: no magic bytes
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "unet.py", line 1, in <module>
+    main(snakemake)
+ValueError: bank.parquet is cut off:
+  it ends at byte 500
+Delete it and run again
+"""
+
+
+@pytest.fixture
+def jobs(tmp_path, monkeypatch):
+    """The handler of a run that has just begun, in a folder with logs of its own."""
+    monkeypatch.chdir(tmp_path)
+    Path("logs/photos").mkdir(parents=True)
+    return Jobs()
+
+
+def tell(jobs: Jobs, event: str, **fields) -> None:
+    jobs.emit(logging.makeLogRecord({"event": event, **fields}))
+
+
+def start(jobs: Jobs, jobid: int, *, output=(), log=()) -> None:
+    tell(jobs, "job_info", jobid=jobid, output=list(output), log=list(log))
+
+
+def fail(jobs: Jobs, jobid: int, rule: str, *logs: str, said=None) -> None:
+    tell(jobs, "job_error", jobid=jobid, rule_name=rule, log=list(logs), rule_msg=said)
+
+
+def test_what_was_made_is_told_in_one_line_without_targets(jobs, monkeypatch):
+    for jobid in range(1, 4):
+        start(jobs, jobid, output=[f"{jobid}.csv"], log=[f"logs/{jobid}.log"])
+        tell(jobs, "job_finished", job_id=jobid)
+    start(jobs, 0)
+    tell(jobs, "job_finished", job_id=0)
+    monkeypatch.setattr("mvc.endings.time.monotonic", lambda: jobs.start + 551)
+    assert jobs.success([]) == "3 jobs in 9 min 11 s"
+    Path("b.md").touch()
+    assert jobs.success({"b.csv", "a.csv"}) == "3 jobs in 9 min 11 s; b.md, a.csv"
+    assert jobs.success("abcdef") == "3 jobs in 9 min 11 s; b.md, a, c, d, 2 more"
+
+
+def test_a_failed_job_is_told_with_the_end_of_its_log_and_the_mend_last(jobs):
+    Path("logs/photos/unet.log").write_text(LOG)
+    fail(jobs, 7, "unet", "logs/photos/unet.log", "slurm/7.log")
+    assert jobs.failures().splitlines() == [
+        "Stage unet failed (photos/unet):",
+        "",
+        "goes on",
+        "700 of 1,500 steps  5.8/s  2 min 20 s left  loss 0.1",
+        "ValueError: bank.parquet is cut off:",
+        "  it ends at byte 500",
+        "Delete it and run again",
+        "",
+        "The whole log: logs/photos/unet.log, slurm/7.log",
+    ]
+
+
+def test_a_job_that_a_later_attempt_finishes_did_not_fail(jobs):
+    Path("logs/photos/unet.log").write_text(LOG)
+    fail(jobs, 7, "unet", "logs/photos/unet.log")
+    tell(jobs, "job_finished", job_id=7)
+    assert jobs.failures() == STOPPED
+
+
+def test_what_a_person_stops_did_not_fail(jobs):
+    jobs.emit(logging.makeLogRecord({"msg": "Terminating processes on user request, this might …"}))
+    fail(jobs, 7, "unet", "logs/photos/unet.log")
+    assert jobs.failures() == STOPPED
+
+
+def test_of_a_group_only_the_job_that_failed_is_told(jobs):
+    Path("logs/photos/captions.log").write_text("photos/captions: 12 captions in 3 s (4.0/s)\n")
+    Path("logs/photos/embeddings.log").write_text(LOG)
+    infos = [{"jobid": 1}, {"jobid": 2}]
+    tell(jobs, "group_error", aux_logs=["slurm/9.log"], job_error_info=infos)
+    fail(jobs, 1, "captions", "logs/photos/captions.log")
+    fail(jobs, 2, "embeddings", "logs/photos/embeddings.log")
+    said = jobs.failures()
+    assert said.count("Stage ") == 1 and "Stage embeddings failed" in said
+    assert said.endswith("The whole log: logs/photos/embeddings.log, slurm/9.log")
+
+
+def test_a_killed_job_has_a_mend_too(jobs):
+    Path("logs/photos/unet.log").write_text("1 of 9 steps\n")
+    fail(jobs, 7, "unet", "logs/photos/unet.log")
+    assert f"\n1 of 9 steps\n{KILLED}\n" in jobs.failures()
+    fail(jobs, 7, "unet", "logs/photos/unet.log", said="status is OUT_OF_MEMORY")
+    assert "status is OUT_OF_MEMORY" in jobs.failures() and KILLED not in jobs.failures()
+
+
+def test_of_many_failed_jobs_five_are_told(jobs):
+    for jobid in range(8):
+        fail(jobs, jobid, "classifiers", f"logs/photos/{jobid}.log")
+    said = jobs.failures()
+    assert said.count("The whole log: ") == 5 and said.splitlines()[-1].startswith("3 jobs more")
+
+
+def test_a_log_of_an_earlier_run_is_not_shown(jobs):
+    log = Path("logs/photos/unet.log")
+    log.write_text(LOG)
+    os.utime(log, (jobs.wall - 60, jobs.wall - 60))
+    fail(jobs, 7, "unet", str(log))
+    said = jobs.failures()
+    assert "cut off" not in said and "has no error: see the messages above" in said
+
+
+def test_the_end_of_a_long_log_is_short(jobs):
+    text = "".join(f"line {i}\r" for i in range(100)) + LOG
+    told = last_lines(text, 6)
+    assert told[0] == "line 99" and told[-1] == "Delete it and run again" and len(told) == 6
+    assert last_lines("one\n\ntwo\n", 1) == ["two"]
+    assert last_lines("") == []
+
+
+@pytest.mark.slow
+def test_a_run_ends_with_one_line_and_without_work_with_none(built):
+    (built / "results/tables/table1.csv").unlink()
+    said = snakemake(built, "--quiet", "rules", "--", "results/tables/table1.csv")
+    assert said.count("1 job in ") == 1 and "; results/tables/table1.md\n" in said
+    for arguments in ([], ["--dry-run", "--forceall"]):
+        said = snakemake(built, *arguments, "--", "results/tables/table1.csv")
+        assert " job in " not in said and " jobs in " not in said
+    last = (built / "logs/tables/table1.log").read_text().splitlines()[-1]
+    assert last.startswith("tables/table1: 6 runs in ")
+
+
+@pytest.mark.slow
+def test_a_run_that_is_stopped_says_how_to_go_on(built):
+    """Ctrl-C, which reaches the jobs too."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--forcerun", "table"]
+    command += ["--", "results/tables/table1.csv"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    log = built / "logs/tables/table1.log"
+    log.unlink(missing_ok=True)
+    with subprocess.Popen(command, cwd=built, start_new_session=True, **pipes) as process:
+        end = time.monotonic() + 200
+        while not log.exists() and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        said, _ = process.communicate(timeout=100)
+    snakemake(built, "all")
+    assert process.returncode and STOPPED in said and "failed (" not in said
+
+
+@pytest.mark.slow
+def test_a_failure_is_told_once_with_the_mend_last(built):
+    bank = built / "results/photos/captions.parquet"
+    whole, times = bank.read_bytes(), bank.stat()
+    embeddings = built / "results/photos/embeddings.safetensors"
+    kept = embeddings.read_bytes()
+    bank.write_bytes(whole[:100])
+    embeddings.unlink()
+    try:
+        said = snakemake(
+            built, "--quiet", "rules", "--", str(embeddings.relative_to(built)), ok=False
+        )
+    finally:
+        bank.write_bytes(whole)
+        embeddings.write_bytes(kept)
+        for path in (bank, embeddings):
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert said.count("is cut off") == 1 and said.count("Traceback") == 0
+    end = said[said.index("Stage embeddings failed (photos/embeddings):") :]
+    assert "only this file is made anew\n\nThe whole log: logs/photos/embeddings.log\n" in end
+    log = (built / "logs/photos/embeddings.log").read_text()
+    assert "Traceback" in log and "in _read_one" in log

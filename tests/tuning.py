@@ -1,0 +1,128 @@
+"""The fine-tuning stage on tiny inputs on disk, its script run as Snakemake runs it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+TESTS = Path(__file__).parent
+SCRIPTS = TESTS.parent / "workflow/scripts"
+LABELS = [0, 0, 0, 0, 1, 1, 1, 1]
+CFG = dict(
+    resolution=32, steps=8, batch_size=4, learning_rate=1e-3, schedule="cosine", warmup=2,
+    weight_decay=0.01, clip_norm=1.0, ema=0.9, pairing="class", text="bank", flip=True, seed=0,
+    dropout={"text": 0.1, "image": 0.1, "both": 0.1}, samples=dict(each=1, steps=2, scale=2.0),
+)  # fmt: skip
+INPUTS = dict(
+    images="train.parquet",
+    held_out="held_out.parquet",
+    embeddings="embeddings.safetensors",
+    bank="bank.parquet",
+)
+OUTPUTS = dict(
+    config="config.json",
+    weights="diffusion_pytorch_model.safetensors",
+    losses="loss.csv",
+    curve="loss.png",
+    samples="samples.png",
+)
+# What Snakemake puts before a script: its folder and its object; the file's own name.
+PREAMBLE = """import sys
+sys.path[:0] = [{scripts!r}, {tests!r}]
+import tuning
+snakemake = tuning.job(*{job!r})
+__file__ = {script!r}
+"""
+
+
+def inputs(folder: Path) -> None:
+    """Eight images of two classes with embeddings, bank and a tiny Stable Diffusion."""
+    import tiny
+    import torch
+    from mvc import banks, shards
+    from mvc.pixels import encode
+    from mvc.recipes import to_table
+    from safetensors.torch import save_file
+
+    tiny.stable_diffusion(folder / "stable-diffusion")
+    rng = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (len(LABELS), 3, 32, 32), generator=rng, dtype=torch.uint8)
+    table = shards.image_table(
+        data=encode(pixels, grayscale=False),
+        labels=LABELS,
+        class_names=[f"class {label}" for label in LABELS],
+        image_ids=[f"train/{i}" for i in range(len(LABELS))],
+    )
+    tokens = torch.randn(len(LABELS), 7, tiny.TEXT, generator=rng).half()
+    options = dict(per_real=2, coarse=1, fine=2, rows="all", base="uniform", seed=0)
+    width = torch.full((len(LABELS),), 7)
+    rows = [*banks.mix_classes(LABELS, tokens, width, **options)]
+    held_out = table.slice(0, 0).append_column("split", table["image_id"].slice(0, 0))
+    save_file({"tokens": tokens, "null": tokens[0] * 0}, folder / INPUTS["embeddings"])
+    shards.write(table, folder / INPUTS["images"])
+    shards.write(held_out, folder / INPUTS["held_out"])
+    shards.write(to_table(rows, [0.0] * len(rows)), folder / INPUTS["bank"])
+
+
+class Named(list):
+    """Files in a row, each an attribute, too."""
+
+    def __init__(self, **files: str):
+        super().__init__(files.values())
+        self.__dict__.update(files)
+
+
+def job(folder: str, out: str, processes: int, cfg: dict) -> SimpleNamespace:
+    """What Snakemake would hand to the script."""
+    given = {name: f"{folder}/{file}" for name, file in INPUTS.items()}
+    made = {name: f"{out}/{file}" for name, file in OUTPUTS.items()}
+    return SimpleNamespace(
+        input=Named(**given),
+        output=Named(**made),
+        params=SimpleNamespace(
+            cfg={**CFG, "diffusion": f"{folder}/stable-diffusion", **cfg}, code=""
+        ),
+        resources=SimpleNamespace(gpu=processes),
+        threads=processes,
+        log=[f"{out}/unet.log"],
+    )
+
+
+def start(folder: Path, out: Path, processes: int = 1, **cfg) -> subprocess.Popen:
+    """Start the script in a process of its own; its log is `unet.log` in the folder `out`."""
+    out.mkdir(exist_ok=True)
+    script = SCRIPTS / "unet.py"
+    described = (str(folder), str(out), processes, cfg)
+    head = PREAMBLE.format(
+        scripts=str(SCRIPTS), tests=str(TESTS), job=described, script=str(script)
+    )
+    copy = out / "unet-copy.py"
+    copy.write_text(head + script.read_text(encoding="utf-8"), encoding="utf-8")
+    return subprocess.Popen([sys.executable, str(copy)], stderr=subprocess.PIPE, text=True)
+
+
+def log(out: Path) -> str:
+    file = out / "unet.log"
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
+def ended(process: subprocess.Popen) -> tuple[int, str]:
+    """Exit status of a script, and what it said besides its log."""
+    said = process.communicate(timeout=300)[1]
+    return process.returncode, said
+
+
+def fail_in_second(number: int | None) -> None:
+    """Work that the second of two processes does not do; without a number, the system kills it."""
+    import torch
+    import torch.distributed as dist
+
+    dist.init_process_group("gloo")
+    print(f"at work with {torch.get_num_threads()} thread")
+    if dist.get_rank() == 1:
+        if number is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise ValueError(f"no luck with {number}")
+    dist.barrier()

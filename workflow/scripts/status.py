@@ -1,0 +1,40 @@
+"""Print which stages are done, running, failed or stale, and why; a run in progress goes on.
+
+python workflow/scripts/status.py [--configfile config/paper.yaml] [-- tables]
+"""
+
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mvc.status import Job, marked, page, planned, rows, state, total
+from rich.console import Console
+
+
+def dry_run(*arguments: str) -> list[Job]:
+    """The jobs that snakemake would run; ends with its message if the configuration has faults."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--nolock", "--cores", "1"]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stdout + done.stderr)
+    return planned(done.stdout + done.stderr)
+
+
+def main(arguments: list[str]) -> None:
+    with ThreadPoolExecutor() as pool:
+        wanted, every = pool.map(lambda more: dry_run(*more, *arguments), ([], ["--forceall"]))
+    kept = Path(".snakemake")
+    locked, begun = any(kept.glob("locks/*")), marked(kept / "incomplete")
+    states = {job.log: state(job, begun=begun, locked=locked) for job in wanted}
+    stages = re.findall(r'"workflow/rules/(\w+)', Path("Snakefile").read_text(encoding="utf-8"))
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    found = rows(every, states, stages)
+    console.print(page(found), total([state for row in found.values() for state in row]), sep="\n")
+    if locked:
+        console.print("A run is in progress; if there is none, one was killed: snakemake --unlock")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
