@@ -4,13 +4,12 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from mvc.endings import KILLED, STOPPED, Jobs, last_lines
-from workflow_run import snakemake
+from workflow_run import SNAKEMAKE, snakemake
 
 LOG = """goes on
 700 of 1,500 steps  5.8/s  2 min 20 s left  loss 0.1
@@ -49,6 +48,26 @@ def start(jobs: Jobs, jobid: int, *, output=(), log=()) -> None:
 
 def fail(jobs: Jobs, jobid: int, rule: str, *logs: str, said=None) -> None:
     tell(jobs, "job_error", jobid=jobid, rule_name=rule, log=list(logs), rule_msg=said)
+
+
+def test_where_a_log_has_no_error_the_cluster_s_own_is_told(jobs):
+    """A job over its memory ends without a word of its own."""
+    Path("logs/photos/unet.log").write_text("700 of 1,500 steps\n")
+    Path("slurm").mkdir()
+    Path("slurm/7.log").write_text("host: node1\nslurmstepd: error: Exceeded job memory limit\n")
+    fail(jobs, 7, "unet", "logs/photos/unet.log", "slurm/7.log", said="SLURM status is: FAILED")
+    assert jobs.failures().splitlines() == [
+        "Stage unet failed (photos/unet):",
+        "SLURM status is: FAILED",
+        "",
+        "700 of 1,500 steps",
+        "",
+        "The end of slurm/7.log:",
+        "host: node1",
+        "slurmstepd: error: Exceeded job memory limit",
+        "",
+        "The whole log: logs/photos/unet.log, slurm/7.log",
+    ]
 
 
 def test_what_was_made_is_told_in_one_line_without_targets(jobs, monkeypatch):
@@ -152,7 +171,7 @@ def test_a_run_ends_with_one_line_and_without_work_with_none(built):
 @pytest.mark.slow
 def test_a_run_that_is_stopped_says_how_to_go_on(built):
     """Ctrl-C, which reaches the jobs too."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--forcerun", "table"]
+    command = [*SNAKEMAKE, "--cores", "1", "--forcerun", "table"]
     command += ["--", "results/tables/table1.csv"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     log = built / "logs/tables/table1.log"

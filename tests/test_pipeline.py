@@ -46,7 +46,7 @@ def test_synthetic_images_carry_their_provenance(built):
     root = built / "results/photos"
     train = shards.read(root / "images/train.parquet")
     for name in SETS[:2]:
-        table = shards.read(sorted((root / f"synthetic/{name}").glob("*.parquet")))
+        table = shards.read(sorted((root / f"synthetic/{name}").glob("*-of-2.parquet")))
         assert len(table) == 12
         assert set(table["source_image_id"].to_pylist()) <= set(train["image_id"].to_pylist())
         assert len(set(table["seed"].to_pylist())) == 12

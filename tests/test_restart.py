@@ -11,12 +11,11 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from workflow_run import snakemake
+from workflow_run import SNAKEMAKE, snakemake
 
 pytestmark = pytest.mark.slow
 
@@ -74,8 +73,7 @@ def stop(folder: Path, stage: str, number: int, delay: float, *options: str) -> 
     It lets its jobs finish after a SIGTERM, and ends them after Ctrl-C.
     """
     since, said = time.time(), folder / "said.txt"
-    command = ["env", "--default-signal=INT"]  # which a process in the background ignores
-    command += [sys.executable, "-m", "snakemake", "--cores", "2", TABLE, *options]
+    command = [*SNAKEMAKE, "--cores", "2", TABLE, *options]
     with said.open("w") as output:
         process = subprocess.Popen(
             command,
@@ -113,7 +111,8 @@ def finished(folder: Path) -> dict[str, int]:
     marks = (folder / ".snakemake/incomplete").rglob("*")
     marked = {"".join(m.parts[m.parts.index("incomplete") + 1 :]) for m in marks if m.is_file()}
     begun = {base64.urlsafe_b64decode(m.replace("@", "")).decode() for m in marked}
-    return {f: (folder / f).stat().st_mtime_ns for f in outputs(folder) if f not in begun}
+    done = (f for f in outputs(folder) if f not in begun and not Path(f).name.startswith("."))
+    return {f: (folder / f).stat().st_mtime_ns for f in done}
 
 
 def outputs(folder: Path) -> list[str]:

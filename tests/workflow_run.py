@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+# What starts snakemake so that Ctrl-C reaches it: a process in the background would ignore it.
+SNAKEMAKE = ("env", "--default-signal=INT", sys.executable, "-m", "snakemake")
+
 
 def snakemake(folder: Path, *arguments: str, cores: int = 2, ok: bool = True) -> str:
     """Run snakemake and return what it prints; fail with it if it does not end as expected."""
-    command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
+    command = [*SNAKEMAKE, "--cores", str(cores), *arguments]
     done = subprocess.run(
         command,
         cwd=folder,

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ import pytest
 import yaml
 from conftest import PARTS, REPO
 from test_requests import GPU, LOCAL
-from workflow_run import snakemake
+from workflow_run import SNAKEMAKE, snakemake
 
 TOOLS = ("slurmctld", "slurmd", "sbatch", "srun", "munged")
 MISSING = [t for t in TOOLS if not shutil.which(t, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")]
@@ -81,7 +80,7 @@ def jobs(cluster: dict, after: int = 0) -> list[tuple[int, str, str, str]]:
 @contextmanager
 def started(cluster: dict, folder: Path, *arguments: str) -> Iterator[subprocess.Popen]:
     """`snakemake --profile slurm` in the background; it and its jobs end with the block."""
-    command = [sys.executable, "-m", "snakemake", *PROFILE, *arguments]
+    command = [*SNAKEMAKE, *PROFILE, *arguments]
     with open(folder / "said.txt", "w") as said:
         run = subprocess.Popen(command, cwd=folder, env=cluster, stdout=said, stderr=said)
     try:

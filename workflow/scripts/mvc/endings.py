@@ -58,15 +58,15 @@ class Jobs(logging.Handler):
         """For each failed job its stage, the end of its log with the mend, and where the log is."""
         told = []
         for jobid, (rule, logs, message) in self.failed.items():
-            text = self.log_text(logs)
+            text, site = self.log_text(logs[:1]), self.log_text(logs[1:][-1:])
             if not (jobid in self.of_groups and ended_well(text, logs)):
-                told.append(failure(rule, logs, text, message))
+                told.append(failure(rule, logs, text, message, site))
         if len(told) > TOLD:
             told[TOLD:] = [f"{len(told) - TOLD:,} jobs more failed; `make status` lists them."]
         return "\n\n".join(told) or STOPPED
 
     def log_text(self, logs: Iterable[str]) -> str:
-        """What a job wrote to its own log in this run; nothing where it did not come to it."""
+        """What the first of some logs holds of this run; nothing where it did not come to it."""
         own = next(map(Path, logs), None)
         if own is None or not own.is_file() or own.stat().st_mtime < self.wall - 1:
             return ""
@@ -85,18 +85,21 @@ def ended_well(text: str, logs: Iterable[str]) -> bool:
     return any(last.startswith(f"{name(Path(log))}: ") for log in logs)
 
 
-def failure(rule: str, logs: Sequence[str], text: str, message: str | None) -> str:
+def failure(rule: str, logs: Sequence[str], text: str, message: str | None, site: str = "") -> str:
     """What a person is told of a failed job.
 
     Args:
         logs: its log files, its own first.
         text: the contents of that.
         message: what the executor says of it, if anything.
+        site: the contents of the executor's log, which tells where the job's own has no error.
     """
     own, *others = logs or ["no log"]
     said = [] if message in (None, "None") else [message]
     lines = [f"Stage {rule} failed ({name(Path(own))}):", *said, "", *last_lines(text)]
-    if not text.strip() or ended_well(text, logs):
+    if site.strip() and not FRAMES.search(text):
+        lines += ["", f"The end of {others[-1]}:", *last_lines(site, TOLD)]
+    elif not text.strip() or ended_well(text, logs):
         lines.append("Its log has no error: see the messages above.")
     elif not said and not FRAMES.search(text) and "stopped by" not in text:
         lines.append(KILLED)
