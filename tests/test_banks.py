@@ -147,3 +147,36 @@ def test_a_bank_survives_its_file(tmp_path: Path):
     back = from_table(shards.read(tmp_path / "bank.parquet"))
     E = tokens(4)
     assert torch.equal(banks.materialise(E, back), banks.materialise(E, from_rows(rows)))
+
+
+def test_noise_is_as_far_from_the_base_as_the_edits_would_be():
+    """The control of mixing: the same bases, the same size of change, no other caption in it."""
+    E = tokens()
+    rows = [*banks.mix([0, 1, 3, 4], count=6, coarse=2, fine=3, **DRAW)]
+    noisy = [*change.as_noise(E, rows)]
+    assert [row["base"] for row in noisy] == [row["base"] for row in rows]
+    assert all(row["coarse"] == [] and row["fine"] == [] for row in noisy)
+    recipes = from_rows(noisy)
+    off = banks.materialise(E, recipes) - E[recipes.base]
+    for i, row in enumerate(noisy):
+        rng = torch.Generator().manual_seed(row["seed"])
+        assert torch.allclose(off[i], row["noise"] * torch.randn(M, D, generator=rng), atol=1e-6)
+    large = torch.randn(4, 77, 64, generator=torch.Generator().manual_seed(2))
+    rows = [
+        *banks.mix(
+            [0, 1, 2, 3], count=20, coarse=2, fine=8, **DRAW | {"rows": (0, 76), "width": 64}
+        )
+    ]
+    edited = change.measure(large, from_rows(rows))
+    assert torch.allclose(
+        change.measure(large, from_rows([*change.as_noise(large, rows)])), edited, rtol=0.1
+    )
+
+
+def test_a_bank_of_noise_comes_back_from_its_table():
+    E = tokens()
+    rows = [*change.as_noise(E, [*banks.mix([0, 1, 3], count=4, coarse=2, fine=3, **DRAW)])]
+    table = to_table([{"label": 0, **row} for row in rows], [0.5] * 4)
+    assert torch.equal(
+        banks.materialise(E, from_table(table)), banks.materialise(E, from_rows(rows))
+    )

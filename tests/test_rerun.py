@@ -48,6 +48,7 @@ EDITS = {
     "images.unreadable": ("skip", IMAGES),
     "captions.file": ("own.csv", CAPTIONS),
     "captions.prefix": ("a photo of {class}", CAPTIONS),
+    "captions.describe": (False, CAPTIONS),
     "captions.max_new_tokens": (9, CAPTIONS),
     "captions.num_beams": (1, CAPTIONS),
     "captions.batch_size": (3, CAPTIONS),
@@ -56,6 +57,7 @@ EDITS = {
     "banks.coarse": (1, BANKS),
     "banks.fine": (1, BANKS),
     "banks.rows": ("content", BANKS),
+    "banks.edits": ("noise", BANKS),
     "banks.base": ("round_robin", BANKS),
     "unet.resolution": (64, UNET | SYNTHETIC),
     "unet.steps": (5, UNET),
@@ -169,6 +171,7 @@ EDITS = {
     "figures.cell": (50, FIGURES),
     "figures.coarse": (1, {"figure2"}),
     "figures.fine": (1, {"figure2"}),
+    "evidence.comparisons": ({"a": {"says": "b", "treated": "c", "control": "d"}}, set()),
     "estimate.teraflops": (2.0, set()),  # `all` estimates nothing
     "estimate.seconds": (2, set()),
 }

@@ -10,6 +10,7 @@ from snakemake.logging import logger
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+from mvc.comparisons import pairs
 from mvc.endings import Jobs
 from mvc.layouts import TABLES, arms
 from mvc.manifests import source_digest
@@ -142,14 +143,15 @@ def code(script):
 
 
 def merged(section, dataset):
-    """One section of the config, the data set's own values over it, and the root seed."""
+    """One section of the config, the data set's own values over it, and its root seed."""
     if dataset not in config["datasets"]:
         raise WorkflowError(
             f"no data set {dataset!r}; there are {', '.join(config['datasets'])} "
             "(is its --configfile named?)"
         )
-    own = config["datasets"][dataset].get(section, {})
-    return {**config[section], **own, "seed": config["seed"]}
+    own = config["datasets"][dataset]
+    seed = own.get("seed", config["seed"])
+    return {**config[section], **own.get(section, {}), "seed": seed}
 
 
 def settings(section, *models):
@@ -463,6 +465,61 @@ def classifier_runs():
     """What the tables are made of, each run once."""
     in_tables = (runs(rows(t), lambda d, t=t: columns(t, d)) for t in TABLES)
     return sorted({run for made in in_tables for run in made})
+
+
+def compared():
+    """The two sides of every comparison on every labelled subset, each side once."""
+    try:
+        found = [
+            pair
+            for name, comparison in config["evidence"]["comparisons"].items()
+            for pair in pairs(name, comparison, config["datasets"])
+        ]
+    except ValueError as error:
+        raise WorkflowError(str(error)) from error
+    if not found:
+        raise WorkflowError(
+            "evidence.comparisons is empty; lay a configuration over it that has some, such as "
+            "--configfile config/evidence.yaml, or config/sweep.yaml for the target sweep"
+        )
+    return dict.fromkeys(
+        side for pair in found for side in (pair.treated, pair.control)
+    )
+
+
+def comparison_runs(wildcards):
+    """The runs that are compared; to choose settings (sweep) on validation images alone."""
+    split = {"sweep": "validation", "evidence": "test"}[wildcards.study]
+    found = []
+    for dataset, model, arm in compared():
+        section = merged("classifiers", dataset)
+        if section["split"] != split:
+            raise WorkflowError(
+                f"classifiers.split = {section['split']} ({dataset}): the target {wildcards.study} "
+                f"is of {split} images"
+            )
+        for key, name in (("models", model), ("arms", arm)):
+            if name not in section[key]:
+                raise WorkflowError(
+                    f"evidence.comparisons: {name!r} is none of classifiers.{key} ({dataset}): "
+                    f"{', '.join(section[key])}"
+                )
+        found += [
+            f"results/{dataset}/classifiers/{model}/{arm}/{seed}.json"
+            for seed in section["seeds"]
+        ]
+    return found
+
+
+def comparison_settings(wildcards):
+    """Settings of the comparisons, and what is each data set's own."""
+    own = {dataset: config["datasets"][dataset] for dataset in config["datasets"]}
+    return {
+        "comparisons": config["evidence"]["comparisons"],
+        "split": {"sweep": "validation", "evidence": "test"}[wildcards.study],
+        "datasets": own,
+        **{key: config["tables"][key] for key in ("digits", "confidence")},
+    }
 
 
 def estimate_settings():

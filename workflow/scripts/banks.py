@@ -19,6 +19,8 @@ def main(snakemake) -> None:
         mixed = banks.mix_classes(labels, tokens, n_tokens, **{k: cfg[k] for k in KEYS})
         wanted = (banks.wanted(labels.count(y), cfg["per_real"]) for y in set(labels))
         rows = list(progress(mixed, total=sum(wanted), unit="recipes"))
+        if cfg["edits"] == "noise":
+            rows = [*change.as_noise(tokens, rows)]
         recipes = from_rows(rows)
         changes = change.measure(tokens, recipes)
         no_ops = change.share_of_no_ops(tokens, recipes)

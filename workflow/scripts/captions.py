@@ -13,7 +13,9 @@ def main(snakemake) -> None:
         train = shards.read(snakemake.input.images)
         refuse_held_out(train, shards.read(snakemake.input.held_out))
         ids, names = train["image_id"].to_pylist(), train["class_name"].to_pylist()
-        if cfg["file"]:
+        if not cfg["describe"]:
+            source, texts = "none", [""] * len(ids)
+        elif cfg["file"]:
             source, texts = cfg["file"], captions.own_captions(cfg["file"], ids)
         else:
             source = cfg["captioner"]

@@ -115,7 +115,10 @@ def mix_classes(
 
 
 def materialise(tokens: Float[Tensor, "k m d"], recipes: Recipes) -> Float[Tensor, "n m d"]:
-    """The mixed embeddings of recipes: coarse edits by one gather of rows, then the fine ones."""
+    """The mixed embeddings of recipes: coarse edits by one gather of rows, then the fine ones.
+
+    Recipes with `noise` add it to their base, from their own seed, the same on every device.
+    """
     m, d = tokens.shape[1:]
     place = coarse_sources(recipes, m) * m + torch.arange(m, device=tokens.device)
     mixed = tokens.reshape(-1, d).index_select(0, place.flatten()).view(-1, m, d)
@@ -124,6 +127,9 @@ def materialise(tokens: Float[Tensor, "k m d"], recipes: Recipes) -> Float[Tenso
     for donor, row, first, last in recipes.fine.permute(1, 2, 0):
         inside = (element >= first[:, None]) & (element <= last[:, None])
         mixed[each, row] = torch.where(inside, tokens[donor, row], mixed[each, row])
+    for i in recipes.noise.nonzero().flatten().tolist():
+        rng = torch.Generator().manual_seed(int(recipes.seed[i]))
+        mixed[i] += (recipes.noise[i].cpu() * torch.randn(m, d, generator=rng)).to(mixed)
     return mixed
 
 

@@ -1,14 +1,19 @@
 """How much mixing changes: the distance of mixed embeddings from their bases, edits of nothing.
 
+And noise of the same size in the edits' place: the control that tells whether it is *mixing* that
+does something, or any change of that size.
+
 Axes: k captions, n recipes, m context tokens, d text width.
 """
+
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from mvc.banks import materialise
-from mvc.recipes import Recipes
+from mvc.recipes import Recipes, from_rows
 from mvc.stage import progress
 
 
@@ -28,6 +33,15 @@ def measure(
     batches = progress(batches, total=len(recipes), unit="recipes measured", count=len)
     parts = [relative_change(tokens, batch, materialise(tokens, batch)) for batch in batches]
     return torch.cat(parts)
+
+
+def as_noise(tokens: Float[Tensor, "k m d"], rows: Sequence[Mapping]) -> Iterator[dict]:
+    """Recipes with Gaussian noise in the place of their edits, each as far from its base."""
+    recipes = from_rows(rows)
+    norms = torch.stack([caption.float().norm() for caption in tokens])[recipes.base]
+    sds = measure(tokens, recipes) * norms / tokens[0].numel() ** 0.5
+    for row, sd in zip(rows, sds.tolist(), strict=True):
+        yield {**row, "coarse": [], "fine": [], "noise": sd}
 
 
 def share_of_no_ops(tokens: Float[Tensor, "k m d"], recipes: Recipes) -> float:

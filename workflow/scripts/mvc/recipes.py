@@ -1,5 +1,7 @@
 """Recipes of mixed embeddings: index tensors for the arithmetic, a Parquet table for the disk.
 
+A recipe holds edits or, as a control of them, the size of a Gaussian noise.
+
 Axes: n recipes, p coarse edits, q fine edits. Rows and elements count from 0, `first` and `last`
 both included.
 """
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 COARSE = pa.list_(pa.struct({"donor": pa.int32(), "first": pa.int16(), "last": pa.int16()}))
@@ -25,9 +27,11 @@ class Recipes:
     base: Int[Tensor, " n"]
     coarse: Int[Tensor, "n p 3"]  # donor, first, last
     fine: Int[Tensor, "n q 4"]  # donor, row, first, last
+    noise: Float[Tensor, " n"]  # sd of Gaussian noise on every element; 0 for none
+    seed: Int[Tensor, " n"]  # of that noise
 
     def __getitem__(self, rows) -> "Recipes":
-        return Recipes(self.base[rows], self.coarse[rows], self.fine[rows])
+        return Recipes(*(getattr(self, field)[rows] for field in self.__dataclass_fields__))
 
     def __len__(self) -> int:
         return len(self.base)
@@ -36,7 +40,9 @@ class Recipes:
 def unmixed(captions: Sequence[int]) -> Recipes:
     """Recipes without edits: each is the embedding of one caption."""
     base = torch.tensor(captions, dtype=torch.int64)
-    return Recipes(base, base.new_zeros(len(base), 0, 3), base.new_zeros(len(base), 0, 4))
+    n = len(base)
+    edits = base.new_zeros(n, 0, 3), base.new_zeros(n, 0, 4)
+    return Recipes(base, *edits, torch.zeros(n), torch.zeros_like(base))
 
 
 def to_table(rows: Sequence[Mapping], change: Sequence[float]) -> pa.Table:
@@ -47,14 +53,14 @@ def to_table(rows: Sequence[Mapping], change: Sequence[float]) -> pa.Table:
         change: relative change of each.
     """
     schema = {"bank_id": pa.int64(), "label": pa.int64(), "base": pa.int32(), "coarse": COARSE}
-    schema |= {"fine": FINE, "seed": pa.int64(), "change": pa.float32()}
-    full = [{**row, "change": value} for row, value in zip(rows, change, strict=True)]
+    schema |= {"fine": FINE, "noise": pa.float32(), "seed": pa.int64(), "change": pa.float32()}
+    full = [{"noise": 0.0, **row, "change": v} for row, v in zip(rows, change, strict=True)]
     return pa.Table.from_pylist(full, pa.schema(schema))
 
 
 def from_table(table: pa.Table) -> Recipes:
     """The recipes of a bank as index tensors."""
-    return from_rows(table.select(["base", "coarse", "fine"]).to_pylist())
+    return from_rows(table.select(["base", "coarse", "fine", "noise", "seed"]).to_pylist())
 
 
 def from_rows(rows: Sequence[Mapping]) -> Recipes:
@@ -63,6 +69,8 @@ def from_rows(rows: Sequence[Mapping]) -> Recipes:
         torch.tensor([row["base"] for row in rows], dtype=torch.int64),
         _edits([row["coarse"] for row in rows], ("donor", "first", "last")),
         _edits([row["fine"] for row in rows], ("donor", "row", "first", "last")),
+        torch.tensor([row.get("noise", 0.0) for row in rows], dtype=torch.float32),
+        torch.tensor([row.get("seed", 0) for row in rows], dtype=torch.int64),
     )
 
 

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from mvc.variants import unlike
 
-TAKEN = ("benchmarks", "figures", "miniature", "tables")  # folders in results/
+TAKEN = ("benchmarks", "evidence", "figures", "miniature", "sweep", "tables")  # folders in results/
 WIDE_RESNET = re.compile(r"wrn-(\d+)-[1-9]\d*")
 # Loaders of a person's own data, and what their path is to name.
 PERSONAL = {

@@ -1,12 +1,13 @@
 """Short ways of writing a configuration: a data set like another one, and null for "not this"."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 
 def expanded(config: Mapping) -> dict:
     """The configuration with data sets filled in by `like`, and without what null takes out.
 
+    A data set with `subsets: n` becomes n of them, which differ in their seed.
     Null takes out a data set, and an arm or a model of the section `classifiers`: an overlay can so
     remove what it does not want. A data set's own arms are laid over those of all data sets.
     """
@@ -15,11 +16,23 @@ def expanded(config: Mapping) -> dict:
         result["classifiers"] = _pruned(config["classifiers"])
     if isinstance(config.get("datasets"), Mapping):
         datasets = {name: _alike(name, config["datasets"]) for name in config["datasets"]}
-        result["datasets"] = {k: v for k, v in datasets.items() if v is not None}
+        result["datasets"] = dict(_subsets({k: v for k, v in datasets.items() if v is not None}))
         for own in result["datasets"].values():
             if isinstance(own, dict) and isinstance(own.get("classifiers"), Mapping):
                 own["classifiers"] = _laid(own["classifiers"], result.get("classifiers"))
     return result
+
+
+def _subsets(datasets: Mapping) -> Iterator[tuple[str, object]]:
+    """Data sets, each with `subsets: n` as n that differ in their seed: 0 to n - 1."""
+    for name, own in datasets.items():
+        n = own.get("subsets") if isinstance(own, Mapping) else None
+        if not isinstance(n, int) or n < 1:
+            yield name, own  # where it is wrong, the schema says so
+            continue
+        for i in range(n):
+            rest = {key: copy.deepcopy(value) for key, value in own.items() if key != "subsets"}
+            yield f"{name}-{i}", {**rest, "seed": i}
 
 
 def _laid(section: Mapping, below: object) -> dict:

@@ -1,0 +1,154 @@
+"""Comparisons over labelled subsets: the right pairs, the right unit, no test image in a sweep."""
+
+import math
+import re
+
+import pandas as pd
+import pytest
+from mvc import comparisons, comparisons_report
+from mvc.comparisons import Side
+from mvc.variants import expanded
+from scipy import stats
+from workflow_run import snakemake
+
+SAYS = {"says": "A over B", "treated": "set-{subset}/m/a", "control": "set-{subset}/m/b"}
+
+
+def runs(gains, noise=0.0):
+    """Runs of two arms: of each subset as many seeds as it has gains."""
+    rows = []
+    for subset, own in enumerate(gains):
+        for seed, gain in enumerate(own):
+            base = 50 + 3 * subset + seed
+            rows += [
+                (f"set-{subset}", "m", "b", seed, base),
+                (f"set-{subset}", "m", "a", seed, base + gain),
+            ]
+    return pd.DataFrame(rows, columns=["dataset", "model", "arm", "seed", "accuracy"])
+
+
+def result(gains, **own):
+    table = comparisons.results(
+        runs(gains), {"x": SAYS | own}, [f"set-{i}" for i in range(len(gains))], confidence=0.95
+    )
+    return table.iloc[0]
+
+
+def test_subsets_are_found_by_number_and_both_sides_must_be_there():
+    found = comparisons.pairs(
+        "x",
+        {"treated": "set-{subset}-own/m/a", "control": "set-{subset}/m/b"},
+        ["set-10", "set-2", "set-2-own", "set-10-own", "set-3-own", "set-x-own"],
+    )
+    assert [pair.subset for pair in found] == [2, 10]
+    assert found[0] == (2, Side("set-2-own", "m", "a"), Side("set-2", "m", "b"))
+
+
+def test_a_data_set_without_a_number_is_one_subset():
+    (pair,) = comparisons.pairs("x", {"treated": "d/m/a", "control": "d/m/b"}, ["d"])
+    assert pair == (0, Side("d", "m", "a"), Side("d", "m", "b"))
+
+
+@pytest.mark.parametrize(
+    "treated, says",
+    [
+        ("set-{subset}/a", "comparisons.x.treated = 'set-{subset}/a'; must be <data set>"),
+        ("other-{subset}/m/a", "no data sets other-{subset} and set-{subset}; there are set-0"),
+    ],
+)
+def test_a_wrong_side_is_named(treated, says):
+    with pytest.raises(ValueError) as error:
+        comparisons.pairs("x", SAYS | {"treated": treated}, ["set-0"])
+    assert says in str(error.value)
+
+
+def test_the_interval_is_that_of_the_means_of_subsets():
+    """Seeds of one subset share its images: five of them are no five draws of a labelled set."""
+    row = result([[1, 3], [2, 2], [4, 6]])
+    low, high = stats.ttest_1samp([2.0, 2.0, 5.0], 0).confidence_interval(0.95)
+    assert row.gain == pytest.approx(3) and list(row.gains) == [2, 2, 5]
+    assert (row.low, row.high) == pytest.approx((low, high))
+    assert (row.subsets, row.runs) == (3, 6)
+
+
+@pytest.mark.parametrize(
+    "gains, verdict",
+    [
+        ([[1, 1.1], [1.2, 1.1], [0.9, 1]], "holds"),
+        ([[-1, -1.1], [-1.2, -1.1], [-0.9, -1]], "does not hold"),
+        ([[-1, -1], [0, 1], [2, 0.5]], "undecided"),
+    ],
+)
+def test_verdicts(gains, verdict):
+    assert result(gains).verdict == verdict
+
+
+def test_one_subset_has_the_interval_of_its_seeds_and_one_run_none():
+    low, high = stats.ttest_1samp([1.0, 2.0, 3.0], 0).confidence_interval(0.95)
+    row = result([[1, 2, 3]])
+    assert (row.low, row.high) == pytest.approx((low, high))
+    row = result([[1]])
+    assert math.isnan(row.low) and row.verdict == "undecided"
+
+
+def test_the_page_and_pictures_tell_every_comparison(tmp_path):
+    table = comparisons.results(
+        runs([[1, 3], [2, 2], [4, 6]]), {"x": SAYS}, ["set-0", "set-1", "set-2"], confidence=0.95
+    )
+    page = comparisons_report.markdown_page(table, split="test", digits=1, confidence=0.95)
+    assert "A over B" in page and "+3.0" in page and "3 × 2" in page and "undecided" in page
+    comparisons_report.write_intervals(table, tmp_path / "intervals.png")
+    records = runs([[1, 3], [2, 2]]).assign(labels=[5] * 4 + [10] * 4)
+    comparisons_report.write_curves(records, ["m"], tmp_path / "curves.png")
+    assert {path.stat().st_size > 5_000 for path in tmp_path.glob("*.png")} == {True}
+
+
+def test_subsets_are_data_sets_with_seeds_of_their_own():
+    config = {
+        "datasets": {"a": {"loader": "csv", "subsets": 2}, "b": {"like": "a", "unet": {"steps": 3}}}
+    }
+    datasets = expanded(config)["datasets"]
+    assert list(datasets) == ["a-0", "a-1", "b-0", "b-1"]
+    assert datasets["b-1"] == {"loader": "csv", "unet": {"steps": 3}, "seed": 1}
+
+
+OVERLAY = """
+classifiers: {split: %s}
+evidence:
+  comparisons:
+    a: {says: RA+Syn over RA, treated: photos/wrn-10-1/ra+syn, control: photos/wrn-10-1/ra}
+"""
+
+
+@pytest.mark.slow
+def test_choosing_settings_reads_no_test_image(project, tmp_path):
+    """No job but the one that sorts images into splits knows their file, let alone opens it."""
+    overlay = tmp_path / "overlay.yaml"
+    configs = ["--configfile", "config/config.yaml", str(overlay), "--"]
+    overlay.write_text(OVERLAY % "validation", encoding="utf-8")
+    said = snakemake(project, "--dry-run", "--forceall", *configs, "sweep")
+    jobs = re.split(r"^(?=(?:local)?rule \w+:$)", said, flags=re.M)[1:]
+    assert {"classifiers", "comparisons"} <= {re.search(r"rule (\w+)", job)[1] for job in jobs}
+    naming = [job for job in jobs if "images/test.parquet" in job]
+    assert [re.search(r"rule (\w+)", job)[1] for job in naming] == ["images"]
+    said = snakemake(project, "--dry-run", *configs, "evidence", ok=False)
+    assert "classifiers.split = validation (photos): the target evidence is of test images" in said
+    overlay.write_text(OVERLAY % "test", encoding="utf-8")
+    said = snakemake(project, "--dry-run", *configs, "sweep", ok=False)
+    assert "classifiers.split = test (photos): the target sweep is of validation images" in said
+
+
+@pytest.mark.slow
+def test_comparisons_are_made_by_the_workflow(built, tmp_path):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(OVERLAY % "test", encoding="utf-8")
+    configs = ["--configfile", "config/config.yaml", str(overlay), "--"]
+    snakemake(built, *configs, "evidence")
+    table = pd.read_csv(built / "results/evidence/comparisons.csv")
+    accuracy = pd.read_parquet(built / "results/evidence/runs.parquet").set_index("arm")["accuracy"]
+    assert table["gain"][0] == pytest.approx(accuracy["ra+syn"] - accuracy["ra"], abs=1e-5)
+    assert "RA+Syn over RA" in (built / "results/evidence/comparisons.md").read_text("utf-8")
+
+
+def test_no_comparison_says_what_to_lay_over(project):
+    assert "--configfile config/evidence.yaml" in snakemake(project, "-n", "evidence", ok=False)

@@ -1,0 +1,35 @@
+rule comparisons:
+    input:
+        comparison_runs,
+    output:
+        csv=ensure("results/{study}/comparisons.csv", non_empty=True),
+        md=ensure("results/{study}/comparisons.md", non_empty=True),
+        intervals="results/{study}/intervals.png",
+        curves="results/{study}/curves.png",
+        runs="results/{study}/runs.parquet",
+    log:
+        "logs/{study}/comparisons.log",
+    benchmark:
+        "results/benchmarks/{study}/comparisons.tsv"
+    wildcard_constraints:
+        study="sweep|evidence",
+    localrule: True
+    conda:
+        "../../envs/mvc.yaml"
+    params:
+        cfg=comparison_settings,
+        code=code("comparisons.py"),
+    script:
+        "../scripts/comparisons.py"
+
+
+rule sweep:
+    input:
+        "results/sweep/comparisons.md",
+    localrule: True
+
+
+rule evidence:
+    input:
+        "results/evidence/comparisons.md",
+    localrule: True

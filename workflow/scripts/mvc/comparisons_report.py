@@ -1,0 +1,98 @@
+"""Comparisons for a person: a table in Markdown, intervals and curves as pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+
+from mvc import markdown
+from mvc.markdown import interval, number, p_value
+from mvc.shards import atomic
+
+matplotlib.use("Agg")
+COLOURS = {"holds": "#1a7f37", "does not hold": "#b3261e", "undecided": "#5f6368"}
+
+
+def markdown_page(table: pd.DataFrame, *, split: str, digits: int, confidence: float) -> str:
+    """One row a comparison, with what its figures mean below."""
+    rows = [
+        [
+            row.says,
+            f"{number(row.treated, digits)} ± {number(row.treated_sd, digits)}",
+            f"{number(row.control, digits)} ± {number(row.control_sd, digits)}",
+            number(row.gain, digits, sign=True),
+            interval(row, digits),
+            p_value(row.p),
+            f"{row.subsets} × {row.runs / row.subsets:.3g}",
+            row.verdict,
+        ]
+        for row in table.itertuples()
+    ]
+    headings = ["comparison", "treated", "control", "gain", f"{confidence:.0%} interval", "p"]
+    headings += ["subsets × seeds", "verdict"]
+    parts = [
+        f"# Comparisons: accuracy in % on the {split} images",
+        markdown.table(headings, rows),
+        "Mean ± standard deviation over all runs. Gains in points, paired by labelled subset and "
+        "seed; the interval is that of the mean over subsets (Student's t), with one subset that "
+        "of its seeds. *Holds*: the interval lies above 0; *does not hold*: below; *undecided*: 0 "
+        "is in it.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def write_intervals(table: pd.DataFrame, path: str | Path) -> None:
+    """Gains with their intervals, a dot for each labelled subset."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(9, 1.2 + 0.36 * len(table)), layout="constrained")
+    for place, row in enumerate(table.itertuples()):
+        colour = COLOURS[row.verdict]
+        axes.plot(row.gains, [place] * row.subsets, "o", color=colour, alpha=0.35, markersize=5)
+        axes.plot([row.low, row.high], [place, place], color=colour, linewidth=2.2)
+        axes.plot(row.gain, place, "D", color=colour, markersize=6)
+    axes.axvline(0, color="#202124", linewidth=0.8)
+    axes.set_yticks(range(len(table)), table["says"])
+    axes.set_ylim(len(table) - 0.5, -0.5)
+    axes.set_xlabel("gain in accuracy, points (diamond: mean; line: interval; dots: subsets)")
+    axes.grid(axis="x", alpha=0.3)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+    plt.close(figure)
+
+
+def write_curves(runs: pd.DataFrame, models: Sequence[str], path: str | Path) -> None:
+    """Accuracy against labelled images a class, a line an arm, a panel a classifier.
+
+    Args:
+        runs: runs with a column `labels`; those without a number there are left out.
+    """
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(
+        1,
+        len(models),
+        figsize=(5 * len(models), 4),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for axes, model in zip(panels[0], models, strict=True):
+        own = runs[(runs["model"] == model) & runs["labels"].notna()]
+        for arm, part in own.groupby("arm", sort=False):
+            by = part.groupby("labels")["accuracy"]
+            axes.errorbar(
+                by.mean().index, by.mean(), by.std(), label=arm, marker="o", capsize=3, alpha=0.85
+            )
+        axes.set(xlabel="labelled images a class", title=model, xscale="log")
+        ticks = sorted(own["labels"].unique())
+        axes.set_xticks(ticks, [f"{tick:.0f}" for tick in ticks])
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+    panels[0][0].set_ylabel("accuracy, %")
+    panels[0][-1].legend(frameon=False)
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+    plt.close(figure)
