@@ -102,31 +102,26 @@ def results(runs, comparisons: Mapping, datasets: Iterable[str], *, confidence: 
 
 
 def _result(ours: list, theirs: list, confidence: float) -> dict:
-    import numpy as np
     import pandas as pd
-    from scipy import stats
+
+    from mvc.tables import compare
 
     differences = [a - b for a, b in zip(ours, theirs, strict=True)]
-    gains = np.array([difference.mean() for difference in differences])
-    units = gains if len(gains) > 1 else differences[0].to_numpy()
-    low = high = p = float("nan")
-    if len(units) > 1 and units.std() > 1e-9:
-        test = stats.ttest_1samp(units, 0.0)
-        low, high = test.confidence_interval(confidence)
-        p = test.pvalue
-    verdict = VERDICTS[0] if low > 0 else VERDICTS[1] if high < 0 else VERDICTS[2]
+    gains = [float(difference.mean()) for difference in differences]
+    units = gains if len(gains) > 1 else differences[0].astype(float).tolist()
+    test = compare(
+        dict(enumerate(units)), dict.fromkeys(range(len(units)), 0.0), confidence=confidence
+    )
+    verdict = VERDICTS[0] if test.low > 0 else VERDICTS[1] if test.high < 0 else VERDICTS[2]
     treated, control = pd.concat(ours), pd.concat(theirs)
     return {
         "treated": treated.mean(),
         "treated_sd": treated.std(),
         "control": control.mean(),
         "control_sd": control.std(),
-        "gain": gains.mean(),
-        "low": float(low),
-        "high": float(high),
-        "p": float(p),
+        **{key: getattr(test, key) for key in ("gain", "low", "high", "p")},
         "subsets": len(gains),
         "runs": len(treated),
         "verdict": verdict,
-        "gains": gains.tolist(),
+        "gains": gains,
     }
