@@ -48,6 +48,8 @@ STARTED_WITH = "MVC_STARTED_WITH"
 # What a run says at its end.
 JOBS = Jobs()
 logger.addHandler(JOBS)
+# The split that each study compares on: settings are never chosen on test images.
+STUDIES = {"sweep": "validation", "evidence": "test"}
 # Generators whose images are further real ones.
 REAL = ("real", "round_trip")
 
@@ -489,7 +491,7 @@ def compared():
 
 def comparison_runs(wildcards):
     """The runs that are compared; to choose settings (sweep) on validation images alone."""
-    split = {"sweep": "validation", "evidence": "test"}[wildcards.study]
+    split = STUDIES[wildcards.study]
     found = []
     for dataset, model, arm in compared():
         section = merged("classifiers", dataset)
@@ -513,11 +515,10 @@ def comparison_runs(wildcards):
 
 def comparison_settings(wildcards):
     """Settings of the comparisons, and what is each data set's own."""
-    own = {dataset: config["datasets"][dataset] for dataset in config["datasets"]}
     return {
         "comparisons": config["evidence"]["comparisons"],
-        "split": {"sweep": "validation", "evidence": "test"}[wildcards.study],
-        "datasets": own,
+        "split": STUDIES[wildcards.study],
+        "datasets": config["datasets"],
         **{key: config["tables"][key] for key in ("digits", "confidence")},
     }
 
