@@ -19,6 +19,8 @@ RUN = {
     "epochs": 200,
     "extra": None,
 }
+SYNTHETIC = {"steps": 25, "guidance": "text", "candidates": 1}
+SYNTHETIC |= {"shards": 4, "pretrained_share": 0.5}
 TWO_PHASE = {"strategy": "two_phase", "phase2": {"share": 0.2}}
 
 
@@ -30,7 +32,7 @@ def section(**changes):
         "captions": {"file": None, "max_new_tokens": 40, "num_beams": 5},
         "banks": {"per_real": 4},
         "unet": {"resolution": 256, "steps": 15_000, "batch_size": 32, "flip": True},
-        "synthetic": {"steps": 25, "guidance": "text", "shards": 4, "pretrained_share": 0.5},
+        "synthetic": SYNTHETIC,
         "policies": None,
         "runs": [{**RUN, "extra": "finetuned", **TWO_PHASE}],
     }
@@ -71,6 +73,10 @@ def test_the_papers_stages_cost_what_was_counted():
     own = section(captions={"file": "own.csv", "max_new_tokens": 40, "num_beams": 5})
     (captions, *_) = estimate.lines("cifar", own, SIZE, MODELS)
     assert captions.operations == 0, "one's own captions cost nothing"
+    own = section(synthetic={**SYNTHETIC, "candidates": 4})
+    lines = {line.stage: line for line in estimate.lines("cifar", own, SIZE, MODELS)}
+    looks = 16_000 * 4 * 2 * 81 * giga  # CLIP's, at each draw
+    assert lines[made.stage].operations == pytest.approx(4 * made.operations + looks, rel=0.01)
 
 
 @pytest.mark.slow

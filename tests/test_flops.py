@@ -28,6 +28,11 @@ def test_text_towers_known_cost():
     assert flops.text_tower(architectures.clip(CLIP)) == pytest.approx(13 * GFLOP, rel=0.03)
 
 
+def test_image_towers_known_cost():
+    """ViT-L/14 at 224 pixels: 81 GFLOP of multiply-adds, as open_clip's own table counts them."""
+    assert flops.image_tower(architectures.clip(CLIP)) == pytest.approx(2 * 81 * GFLOP, rel=0.03)
+
+
 def test_unets_have_the_known_number_of_weights():
     def millions(model):
         return sum(p.numel() for p in model.parameters()) / 1e6

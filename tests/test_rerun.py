@@ -84,6 +84,7 @@ EDITS = {
     "synthetic.scale": (3.0, SAMPLERS),
     "synthetic.image_scale": (2.0, SAMPLERS),
     "synthetic.steps": (3, SAMPLERS),
+    "synthetic.candidates": (2, SAMPLERS),
     "synthetic.batch_size": (7, SYNTHETIC),
     "policies.file": ("own.json", TRAINING),
     "policies.model": ("wrn-10-2", TRAINING),

@@ -198,8 +198,17 @@ def sampling(dataset):
     for key in ("shards", "pretrained_share"):
         section.pop(key)
     resolution = merged("unet", dataset)["resolution"]
-    diffusion = config["models"]["diffusion"]
-    return {**section, "resolution": resolution, "diffusion": diffusion}
+    models = {"diffusion": config["models"]["diffusion"]}
+    if section["candidates"] > 1:
+        models["clip"] = config["models"]["clip"]
+        section["prefix"] = merged("captions", dataset)["prefix"]
+    return {**section, "resolution": resolution, **models}
+
+
+def sampling_models(wildcards):
+    """The files of the models that images are sampled with, and chosen by."""
+    chosen = merged("synthetic", wildcards.dataset)["candidates"] > 1
+    return model_files("diffusion", *(["clip"] if chosen else []))
 
 
 def synthetic_settings(generator):

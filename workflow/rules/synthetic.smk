@@ -7,7 +7,7 @@ rule synthetic:
         bank=rules.banks.output[0],
         unet=rules.unet.output.config,
         weights=[rules.unet.output.weights],
-        models=model_files("diffusion"),
+        models=sampling_models,
     output:
         ensure(
             "results/{dataset}/synthetic/finetuned/{shard}-of-{shards}.parquet",
@@ -39,7 +39,7 @@ rule pretrained:
         captions=rules.captions.output[0],
         embeddings=rules.embeddings.output[0],
         bank=rules.banks.output[0],
-        models=model_files("diffusion"),
+        models=sampling_models,
     output:
         ensure(
             "results/{dataset}/synthetic/pretrained/{shard}-of-{shards}.parquet",
@@ -72,7 +72,7 @@ rule mixed:
         bank=rules.banks.output[0],
         unet=rules.unet.output.config,
         weights=[rules.unet.output.weights],
-        models=model_files("diffusion"),
+        models=sampling_models,
     output:
         ensure(
             "results/{dataset}/synthetic/mixed/{shard}-of-{shards}.parquet",

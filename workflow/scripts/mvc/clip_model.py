@@ -1,6 +1,8 @@
-"""CLIP through open_clip: the text tower's token states, which Stable Diffusion reads.
+"""CLIP through open_clip: the text tower's token states, which Stable Diffusion reads, and the
+space in which images and prompts are compared.
 
-Axes: n captions, m context tokens (77), d text width (768 for Stable Diffusion 1.x).
+Axes: n captions or images, m context tokens (77), d text width (768 for Stable Diffusion 1.x),
+e width of the space that text and images share.
 """
 
 from collections.abc import Sequence
@@ -8,9 +10,11 @@ from pathlib import Path
 
 import open_clip
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
+from mvc.padding import batch_size_on, padded_batches
+from mvc.stage import Meter
 from mvc.weights import FILES, opening, require
 
 
@@ -102,3 +106,39 @@ def text_states(model: nn.Module, ids: Int[Tensor, "n m"]) -> Float[Tensor, "n m
     tower = text_tower(model)
     x = tower.token_embedding(ids) + tower.positional_embedding[: ids.shape[1]]
     return tower.ln_final(tower.transformer(x, attn_mask=tower.attn_mask))
+
+
+@torch.inference_mode()
+def image_features(
+    pixels: UInt8[Tensor, "n 3 h w"], model: nn.Module, *, batch_size: int
+) -> Float[Tensor, "n e"]:
+    """Image embeddings in the space that both towers share, each of length 1, on the CPU.
+
+    Args:
+        pixels: at the size that the model takes, see `feature_size`.
+        model: an open_clip model.
+    """
+    device = next(model.parameters()).device
+    mean, std = (
+        torch.tensor(values, device=device).view(3, 1, 1)
+        for values in (model.visual.image_mean, model.visual.image_std)
+    )
+    show, found = Meter(len(pixels), "images seen by CLIP").show, []
+    for rows, real in padded_batches(len(pixels), batch_size_on(device, batch_size)):
+        inputs = (pixels[rows].to(device).float() / 255 - mean) / std
+        found.append(model.encode_image(inputs, normalize=True).cpu()[:real])
+        show(rows[real - 1] + 1)
+    return torch.cat(found)
+
+
+@torch.inference_mode()
+def text_features(prompts: Sequence[str], model: nn.Module, tokenizer) -> Float[Tensor, "k e"]:
+    """Prompts in the space that both towers share, each of length 1, on the CPU."""
+    ids = tokenize(tokenizer, prompts)[0].to(next(model.parameters()).device)
+    return model.encode_text(ids, normalize=True).cpu()
+
+
+def feature_size(model: nn.Module) -> int:
+    """The side in pixels of the images that a CLIP model takes."""
+    size = model.visual.image_size
+    return int(size if isinstance(size, int) else size[0])

@@ -53,6 +53,12 @@ def text_cost(clip: str) -> int:
 
 
 @lru_cache
+def look_cost(clip: str) -> int:
+    """Operations of CLIP's look at one image."""
+    return flops.image_tower(architectures.clip(clip))
+
+
+@lru_cache
 def unet_cost(diffusion: str, resolution: int) -> tuple[int, int, int]:
     """Operations of one evaluation of the U-Net, the number of its weights, its text width."""
     model = architectures.unet(diffusion)
@@ -99,7 +105,7 @@ def lines(name: str, own: Mapping, size: Size, models: Mapping[str, str]) -> lis
         Line(name, "captions", 1, k, "images", one * k),
         Line(name, "embeddings", 1, k, "captions", text * k, TOKENS * width * HALF * k),
         *([tune] if {"finetuned", "mixed"} & generators(own) else []),
-        *(_generation(name, g, own, size, models["diffusion"]) for g in sorted(generators(own))),
+        *(_generation(name, g, own, size, models) for g in sorted(generators(own))),
         *([_policies(name, own["policies"], size)] if own["policies"] else []),
         _classifiers(name, own["runs"], size, images / k),
     ]
@@ -127,8 +133,8 @@ def images_seen(run: Mapping, size: Size, per_real: float | int) -> float | int:
     return run["epochs"] * size.train * (1 + extra + last)
 
 
-def _generation(name: str, generator: str, own: Mapping, size: Size, diffusion: str) -> Line:
-    section, res = own["synthetic"], own["unet"]["resolution"]
+def _generation(name: str, generator: str, own: Mapping, size: Size, models: Mapping) -> Line:
+    section, res, diffusion = own["synthetic"], own["unet"]["resolution"], models["diffusion"]
     (encode, decode), share = vae_cost(diffusion, res), {"finetuned": 0, "pretrained": 1}
     images = synthetic_images(own, size)
     if generator in ("real", "round_trip", "reconstructed"):
@@ -139,6 +145,8 @@ def _generation(name: str, generator: str, own: Mapping, size: Size, diffusion: 
             unet_cost(diffusion, res)[0], decode, steps=section["steps"], mode=section["guidance"],
             encode=round(conditioned * encode),
         )  # fmt: skip
+        if (drawn := section["candidates"]) > 1:
+            each = drawn * (each + look_cost(models["clip"]))
     disk = images * size.side**2 * PNG
     stage = f"synthetic, {generator}"
     return Line(name, stage, section["shards"], images, "images", each * images, disk)

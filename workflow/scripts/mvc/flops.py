@@ -64,6 +64,14 @@ def text_tower(clip: nn.Module) -> int:
     return count(lambda: text_states(clip, ids))
 
 
+def image_tower(clip: nn.Module) -> int:
+    """The image tower on one image."""
+    from mvc.clip_model import feature_size
+
+    size = feature_size(clip)
+    return count(lambda: clip.encode_image(_zeros(clip, 1, 3, size, size)))
+
+
 def caption(captioner: nn.Module, *, new_tokens: int, num_beams: int) -> int:
     """BLIP-2 on one image: vision tower, Q-Former, and the language model on every token.
 

@@ -10,14 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
+from mvc.clip_model import feature_size, image_features
 from mvc.metrics import diversity, frechet, near_share, nearest, precision_recall
 from mvc.pixels import load
 from mvc.shards import IMAGE_COLUMNS, image_bytes
-from mvc.stage import progress
 
 METHOD = {
     "features": "CLIP image tower, rows of unit length",
@@ -52,7 +51,7 @@ def open_images(table: pa.Table, clip: nn.Module, *, size: int, batch_size: int)
     data, wanted = image_bytes(table), feature_size(clip)
     pixels = load(data, size=size)
     for_clip = pixels if wanted == size else load(data, size=wanted)
-    features = image_features(for_clip, clip, batch_size=batch_size)
+    features = image_features(for_clip, clip, batch_size=batch_size).numpy()
     return Images(pixels, features, table["label"].to_numpy())
 
 
@@ -70,36 +69,6 @@ def roles(train: pa.Table, validation: pa.Table, extra: pa.Table) -> tuple[pa.Ta
     if extra.num_rows:
         return pa.concat_tables([train, validation]), extra, "extra"
     return train, validation, "validation"
-
-
-@torch.inference_mode()
-def image_features(
-    pixels: UInt8[Tensor, "n 3 h w"], model: nn.Module, *, batch_size: int
-) -> Float[np.ndarray, "n d"]:
-    """CLIP's image embeddings, each of length 1.
-
-    Args:
-        pixels: at the size that the model takes, see `feature_size`.
-        model: an open_clip model.
-    """
-    device = next(model.parameters()).device
-    mean, std = (
-        torch.tensor(values, device=device).view(3, 1, 1)
-        for values in (model.visual.image_mean, model.visual.image_std)
-    )
-    batches = [
-        model.encode_image((batch.to(device).float() / 255 - mean) / std, normalize=True).cpu()
-        for batch in progress(
-            pixels.split(batch_size), total=len(pixels), unit="images seen by CLIP", count=len
-        )
-    ]
-    return torch.cat(batches).numpy()
-
-
-def feature_size(model: nn.Module) -> int:
-    """The side in pixels of the images that a CLIP model takes."""
-    size = model.visual.image_size
-    return int(size if isinstance(size, int) else size[0])
 
 
 def sample(labels: Int[np.ndarray, " n"], count: int | None, *, seed: int) -> Int[np.ndarray, " q"]:
