@@ -9,7 +9,7 @@ import torch
 from mvc import batches, pixels, shards
 from mvc.batches import Length, insert, lengthened, phases, shuffled
 from mvc.classifiers import Recipe, fit, run
-from mvc.extra_images import first_of_classes, read_extra
+from mvc.extra_images import part_of_classes, read_extra
 from mvc.labelled import Labelled, check_sources, coloured_like, labelled
 from mvc.optimisers import OPTIMISERS, optimiser
 from mvc.training import placed, predict, prepared, statistics
@@ -533,21 +533,19 @@ def test_grey_does_not_depend_on_the_part(monkeypatch):
 def test_the_first_extra_images_of_each_class(tmp_path):
     train, extra = toy(7), toy(12, seed=3)  # K = 3, 2, 2 of 4 each
     whole = table(extra, "made", source="train")
-    found = first_of_classes(whole, train, 1.2)
+    found = part_of_classes(whole, train, 1.2, prefer="first")
     ids = found["image_id"].to_pylist()  # ceil(1.2 K) = 4, 3, 3: without the last of 1 and 2
     assert ids == [f"made/{i}" for i in range(12) if i not in (10, 11)]
-    assert len(first_of_classes(whole, train, 0.5)) == 2 + 1 + 1
+    assert len(part_of_classes(whole, train, 0.5, prefer="first")) == 2 + 1 + 1
     with pytest.raises(ValueError, match="per_real = 2: class 'boot' has 4 extra images of the 6"):
-        first_of_classes(whole, train, 2)
+        part_of_classes(whole, train, 2, prefer="first")
     shards.write(whole, tmp_path / "0.parquet")
     settings = {"generator": "finetuned", "size": None}
     part = read_extra(tmp_path / "0.parquet", toy(), per_real=0.5, **settings)
     assert len(part.labels) == 12 and part.ids <= toy().ids
     stranger = toy(12, seed=3, names={**NAMES, 3: "sock"})
-    assert (
-        3
-        in first_of_classes(table(stranger, "made", source="train"), train, 1)["label"].to_pylist()
-    )
+    strange = table(stranger, "made", source="train")
+    assert 3 in part_of_classes(strange, train, 1, prefer="first")["label"].to_pylist()
 
 
 def test_image_without_source_is_refused():

@@ -44,6 +44,12 @@ def test_subsets_are_found_by_number_and_both_sides_must_be_there():
     assert found[0] == (2, Side("set-2-own", "m", "a"), Side("set-2", "m", "b"))
 
 
+def test_a_comparison_may_take_the_first_subsets_alone():
+    names = [f"set-{i}" for i in (3, 0, 10, 2)]
+    found = comparisons.pairs("x", SAYS | {"subsets": 3}, names)
+    assert [pair.subset for pair in found] == [0, 2, 3]
+
+
 def test_a_data_set_without_a_number_is_one_subset():
     (pair,) = comparisons.pairs("x", {"treated": "d/m/a", "control": "d/m/b"}, ["d"])
     assert pair == (0, Side("d", "m", "a"), Side("d", "m", "b"))

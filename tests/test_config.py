@@ -132,10 +132,10 @@ def test_a_variant_of_a_data_set_is_one_line():
     )
     assert faults(config, SCHEMA) == []
     base = config["datasets"]["fashion-mnist-reduced"]
-    assert "unet" not in base
-    assert config["datasets"]["own-pairing"] == base | {"unet": {"pairing": "own"}}
-    assert config["datasets"]["x"]["images"] == {"labels_per_class": 10, "extra_per_class": 5}
-    assert config["datasets"]["x"]["unet"] == {"pairing": "own"}
+    tuned = base["unet"] | {"pairing": "own"}
+    assert config["datasets"]["own-pairing"] == base | {"unet": tuned}
+    assert config["datasets"]["x"]["images"] == base["images"] | {"extra_per_class": 5}
+    assert config["datasets"]["x"]["unet"] == tuned
 
 
 @pytest.mark.parametrize("text", ["a: {like: nobody}", "a: {like: b}, b: {like: a}"])

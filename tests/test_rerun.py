@@ -84,7 +84,6 @@ EDITS = {
     "synthetic.scale": (3.0, SAMPLERS),
     "synthetic.image_scale": (2.0, SAMPLERS),
     "synthetic.steps": (3, SAMPLERS),
-    "synthetic.candidates": (2, SAMPLERS),
     "synthetic.batch_size": (7, SYNTHETIC),
     "policies.file": ("own.json", TRAINING),
     "policies.model": ("wrn-10-2", TRAINING),
@@ -138,6 +137,7 @@ EDITS = {
     "classifiers.weights": None,
     "classifiers.aa": ("imagenet", CLASSIFIERS - {"diagnostics"}),
     "classifiers.per_real": (0.5, CLASSIFIERS),
+    "classifiers.prefer": None,  # of no effect without `per_real`
     "classifiers.updates_as_with": (2, CLASSIFIERS),
     "classifiers.pad": (2, TRAINING),
     "classifiers.flip": (False, TRAINING),

@@ -66,6 +66,7 @@ def make(world, generator, *, shards_=1, batch_size=4, only=None, **options):
                 digest="abc",
                 guidance="text 3.0",
                 steps=4,
+                consistency=[0.5] * len(files),
             )
         )
     return pa.concat_tables(tables)

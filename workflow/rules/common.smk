@@ -198,17 +198,8 @@ def sampling(dataset):
     for key in ("shards", "pretrained_share"):
         section.pop(key)
     resolution = merged("unet", dataset)["resolution"]
-    models = {"diffusion": config["models"]["diffusion"]}
-    if section["candidates"] > 1:
-        models["clip"] = config["models"]["clip"]
-        section["prefix"] = merged("captions", dataset)["prefix"]
-    return {**section, "resolution": resolution, **models}
-
-
-def sampling_models(wildcards):
-    """The files of the models that images are sampled with, and chosen by."""
-    chosen = merged("synthetic", wildcards.dataset)["candidates"] > 1
-    return model_files("diffusion", *(["clip"] if chosen else []))
+    diffusion = config["models"]["diffusion"]
+    return {**section, "resolution": resolution, "diffusion": diffusion}
 
 
 def synthetic_settings(generator):
@@ -217,6 +208,8 @@ def synthetic_settings(generator):
     def chosen(wildcards):
         share = merged("synthetic", wildcards.dataset)["pretrained_share"]
         own = {"pretrained_share": share} if generator == "mixed" else {}
+        own["prefix"] = merged("captions", wildcards.dataset)["prefix"]
+        own["clip"] = config["models"]["clip"]
         return {**sampling(wildcards.dataset), **own, "generator": generator}
 
     return chosen
@@ -258,7 +251,7 @@ def search_settings(dataset):
     section = merged("classifiers", dataset)
     own = {"network": policies["model"], **section["models"].get(policies["model"], {})}
     unread = ("models", "arms", "seeds", "split", "seed", "strategy", "phase2", "rsp")
-    unread += ("per_real", "updates_as_with", "ra", "aa")
+    unread += ("per_real", "prefer", "updates_as_with", "ra", "aa")
     length = {key: policies.pop(key) for key in ("updates", "epochs")}
     training = {**section, **own, **length}
     training = {key: value for key, value in training.items() if key not in unread}
@@ -316,6 +309,7 @@ def run_settings(dataset, model, arm):
         "aa": augmentation != "aa",
         "fill": augmentation == "default",
         "per_real": not extra,
+        "prefer": not extra or run["per_real"] is None,
         "updates_as_with": bool(extra),
         "strategy": not strategy,
         "phase2": strategy != "two_phase",

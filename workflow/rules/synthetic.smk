@@ -7,7 +7,8 @@ rule synthetic:
         bank=rules.banks.output[0],
         unet=rules.unet.output.config,
         weights=[rules.unet.output.weights],
-        models=sampling_models,
+        models=model_files("diffusion"),
+        clip=model_files("clip"),
     output:
         ensure(
             "results/{dataset}/synthetic/finetuned/{shard}-of-{shards}.parquet",
@@ -39,7 +40,8 @@ rule pretrained:
         captions=rules.captions.output[0],
         embeddings=rules.embeddings.output[0],
         bank=rules.banks.output[0],
-        models=sampling_models,
+        models=model_files("diffusion"),
+        clip=model_files("clip"),
     output:
         ensure(
             "results/{dataset}/synthetic/pretrained/{shard}-of-{shards}.parquet",
@@ -72,7 +74,8 @@ rule mixed:
         bank=rules.banks.output[0],
         unet=rules.unet.output.config,
         weights=[rules.unet.output.weights],
-        models=sampling_models,
+        models=model_files("diffusion"),
+        clip=model_files("clip"),
     output:
         ensure(
             "results/{dataset}/synthetic/mixed/{shard}-of-{shards}.parquet",

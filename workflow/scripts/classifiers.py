@@ -17,6 +17,7 @@ def main(snakemake) -> None:
         network, per_real, seed = cfg.pop("network"), cfg.pop("per_real", None), int(names.seed)
         train = labelled(shards.read(files.train, COLUMNS), size=size)
         settings = {"generator": source, "per_real": per_real, "size": size}
+        settings["prefer"] = cfg.pop("prefer", "first")
         extra = None if source is None else read_extra(files.extra, train, **settings)
         where = {"root": root, "seed": seed, "device": device()}
         measured = run(

@@ -33,7 +33,7 @@ def pairs(name: str, comparison: Mapping, datasets: Iterable[str]) -> list[Pair]
 
     Args:
         comparison: `treated` and `control` as `data set/model/arm`, with `{subset}` in the data
-            set's name where a number stands.
+            set's name where a number stands; `subsets`: the first so many alone.
         datasets: names of all.
 
     Raises:
@@ -55,6 +55,7 @@ def pairs(name: str, comparison: Mapping, datasets: Iterable[str]) -> list[Pair]
         ]
         if all(side.dataset in names for side in both):
             found.append(Pair(subset, *both))
+    found = found[: comparison.get("subsets")]
     if not found:
         raise ValueError(
             f"evidence.comparisons.{name}: no data sets {treated.dataset} and {control.dataset}; "
@@ -81,7 +82,7 @@ def results(runs, comparisons: Mapping, datasets: Iterable[str], *, confidence: 
 
     Args:
         runs: as `runs.read` gives them.
-        comparisons: by name, each with `says`, `treated` and `control`.
+        comparisons: by name, each with `says`, `treated`, `control` and, at will, `subsets`.
 
     Returns:
         A table; its column `gains` holds the mean gain of each subset.

@@ -145,8 +145,7 @@ def _generation(name: str, generator: str, own: Mapping, size: Size, models: Map
             unet_cost(diffusion, res)[0], decode, steps=section["steps"], mode=section["guidance"],
             encode=round(conditioned * encode),
         )  # fmt: skip
-        if (drawn := section["candidates"]) > 1:
-            each = drawn * (each + look_cost(models["clip"]))
+        each += look_cost(models["clip"])
     disk = images * size.side**2 * PNG
     stage = f"synthetic, {generator}"
     return Line(name, stage, section["shards"], images, "images", each * images, disk)

@@ -10,6 +10,8 @@ from mvc import shards
 from mvc.batches import wanted
 from mvc.labelled import EXTRA_COLUMNS, Labelled, check_sources, coloured_like, labelled
 
+CONSISTENCY = "consistency"  # column of synthetic images
+
 
 def read_extra(
     paths: str | Path | Sequence[str | Path],
@@ -17,37 +19,47 @@ def read_extra(
     *,
     generator: str,
     per_real: int | float | None,
+    prefer: str = "first",
     size: int | None,
 ) -> Labelled:
     """The extra images of an arm, as the training images are.
 
     Args:
         paths: shards of one generator, in the order of their images.
-        per_real: use so many for each training image of a class, the first ones; None: all.
+        per_real, prefer: see `part_of_classes`; None: all.
         size: side in pixels, None the native one.
 
     Raises:
         ValueError: a class has fewer, or a source is no training image where it must be.
     """
-    table = shards.read(paths, EXTRA_COLUMNS)
+    table = shards.read(paths)
+    table = table.select([*EXTRA_COLUMNS, *({CONSISTENCY} & set(table.column_names))])
     if per_real is not None:
-        table = first_of_classes(table, train, per_real)
+        table = part_of_classes(table, train, per_real, prefer=prefer)
     extra = labelled(table, size=size)
     check_sources(train, extra, generator)
     return coloured_like(train, extra)
 
 
-def first_of_classes(table: pa.Table, train: Labelled, per_real: int | float) -> pa.Table:
-    """The first ceil(per_real x K_y) extra images of each class y with K_y training images.
+def part_of_classes(
+    table: pa.Table, train: Labelled, per_real: int | float, *, prefer: str
+) -> pa.Table:
+    """ceil(per_real x K_y) extra images of each class y with K_y training images, in their order.
+
+    Args:
+        prefer: `first`, the first ones; `consistent`, those that CLIP most surely takes for their
+            class, the first where it was not asked.
 
     Raises:
         ValueError: a class has fewer.
     """
-    labels = np.asarray(table["label"])
+    labels, rank = np.asarray(table["label"]), np.arange(len(table))
+    if prefer == "consistent" and CONSISTENCY in table.column_names:
+        rank = np.argsort(-np.asarray(table[CONSISTENCY]), kind="stable")
     kept = ~np.isin(labels, list(train.class_names))  # left for `check_classes` to refuse
     for label, name in train.class_names.items():
         n = wanted(per_real, int((train.labels == label).sum()))
-        rows = (labels == label).nonzero()[0]
+        rows = rank[labels[rank] == label]
         if len(rows) < n:
             raise ValueError(
                 f"classifiers.per_real = {per_real}: class {name!r} has {len(rows)} extra images "

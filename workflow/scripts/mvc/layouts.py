@@ -68,14 +68,20 @@ TABLES = {
     ),
     "table5": Layout(
         about="Strategies of training on real and synthetic images.",
-        columns={"aa": "AA", "aa+combined": "combined", "aa+rsp": "RSP", "aa+syn": "two-phase"},
+        columns={
+            "aa": "AA",
+            "aa+combined": "combined",
+            "aa+rsp": "RSP",
+            "aa+two_phase": "two-phase",
+        },
         gains=(
             ("aa+combined", "aa"),
             ("aa+rsp", "aa"),
-            ("aa+syn", "aa"),
-            ("aa+syn", "aa+rsp"),
+            ("aa+two_phase", "aa"),
+            ("aa+two_phase", "aa+rsp"),
             ("aa+rsp", "aa+combined"),
         ),
+        instead={"aa+two_phase": "aa+syn"},
     ),
 }
 

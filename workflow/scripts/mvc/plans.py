@@ -64,7 +64,6 @@ def make(
     shards: int,
     seed: int,
     wanted: np.ndarray | None = None,
-    candidate: int = 0,
 ) -> Plan:
     """Plan one shard of a set that has one image for each entry of the bank.
 
@@ -74,7 +73,6 @@ def make(
         bank: recipes of all classes.
         train_labels: class of each training image.
         wanted: one truth value an entry; None for all.
-        candidate: number of the draw; another one is the same plan with other noise.
     """
     indices = bounds(len(bank), shard, shards)
     if wanted is not None:
@@ -87,7 +85,7 @@ def make(
         recipes, bank_ids = from_table(rows), rows["bank_id"].to_pylist()
     else:
         recipes, bank_ids = unmixed(sources), [None] * len(rows)
-    seeds = [noise_seed(seed, generator, i, candidate) for i in indices]
+    seeds = [noise_seed(seed, generator, i) for i in indices]
     return Plan(generator, indices, labels, recipes, bank_ids, sources, seeds)
 
 
@@ -100,7 +98,7 @@ def to_table(
     digest: str,
     guidance: str,
     steps: int,
-    consistency: Sequence[float] | None = None,
+    consistency: Sequence[float],
 ) -> pa.Table:
     """A shard's table: the images and where each comes from.
 
@@ -109,7 +107,7 @@ def to_table(
         train, captions: the training images and their captions, row by row the same.
         digest: of the generator's weights.
         guidance: mode and scale, for instance `text 7.5`.
-        consistency: CLIP's probability of each image's class; None where it was not asked.
+        consistency: CLIP's probability of each image's class.
     """
     n = len(files)
     names = dict(zip(train["label"].to_pylist(), train["class_name"].to_pylist(), strict=True))
@@ -129,7 +127,7 @@ def to_table(
         seed=pa.array(plan.seeds, pa.int64()),
         guidance=pa.array([guidance] * n, pa.string()),
         steps=pa.array([steps] * n, pa.int32()),
-        consistency=pa.array(consistency or [None] * n, pa.float32()),
+        consistency=pa.array(consistency, pa.float32()),
     )
 
 

@@ -54,10 +54,9 @@ def choose_sources(
     return chosen
 
 
-def noise_seed(seed: int, generator: str, index: int, candidate: int = 0) -> int:
-    """The seed of one image's z_T, and of its further candidates."""
-    further = f"/{candidate}" if candidate else ""
-    return stream_seed(seed, f"synthetic/{generator}/noise{further}", index)
+def noise_seed(seed: int, generator: str, index: int) -> int:
+    """The seed of one image's z_T."""
+    return stream_seed(seed, f"synthetic/{generator}/noise", index)
 
 
 def initial_noise(seeds: Sequence[int], shape: tuple[int, int, int]) -> Float[Tensor, "n c y x"]:
