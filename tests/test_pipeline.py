@@ -87,6 +87,15 @@ def test_tables_and_figures_are_whole(built):
             image.verify()
 
 
+def test_figure_2_measures_what_each_mixing_changes(built):
+    changes = rows(built / "results/figures/figure2.csv")
+    kinds = [(row["kind"], row["class_name"]) for row in changes]
+    assert len(kinds) == 3 * 3 and len({name for _, name in kinds}) == 3
+    assert {kind for kind, _ in kinds} == {"coarse mixing", "fine mixing", "other noise"}
+    other = [float(row["change"]) for row in changes if row["kind"] == "other noise"]
+    assert all(0 < change < 255 for change in other), "other noise gives another image"
+
+
 def test_table_4_shows_fine_tuned_images_alone(built, tmp_path):
     """A mixed set is never headed as the fine-tuned one."""
     overlay = tmp_path / "overlay.yaml"

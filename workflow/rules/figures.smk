@@ -31,7 +31,8 @@ rule figure2:
         ),
         models=model_files("diffusion"),
     output:
-        "results/figures/figure2.png",
+        sheet="results/figures/figure2.png",
+        changes="results/figures/figure2.csv",
     log:
         "logs/figures/figure2.log",
     benchmark:

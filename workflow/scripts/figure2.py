@@ -1,9 +1,11 @@
-"""figure2: real images, then coarse-only and fine-only mixtures of their captions (Figure 2)."""
+"""figure2: real images, coarse-only and fine-only mixtures, and how far each goes (Figure 2)."""
 
 from pathlib import Path
 
+import pyarrow as pa
 from mvc import generate, shards, sheets
 from mvc.stage import device, stage_log
+from pyarrow import csv
 from safetensors.torch import load_file
 
 
@@ -18,7 +20,7 @@ def main(snakemake) -> None:
             sampling=generate.sampling(cfg["synthetic"]),
             device=device(),
         )
-        sheet = sheets.mixing_sheet(
+        sheet, changes = sheets.mixing_sheet(
             painter,
             shards.read(given.images),
             embeddings["tokens"],
@@ -27,8 +29,10 @@ def main(snakemake) -> None:
             side=cfg["resolution"],
             **{key: cfg[key] for key in ("classes", "cell", "seed")},
         )
-        with shards.atomic(snakemake.output[0]) as temporary:
+        with shards.atomic(snakemake.output.sheet) as temporary:
             sheet.save(temporary, format="PNG", optimize=True)
+        with shards.atomic(snakemake.output.changes) as temporary:
+            csv.write_csv(pa.Table.from_pylist(changes), temporary)
 
 
 if __name__ == "__main__":

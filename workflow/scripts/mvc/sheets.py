@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
@@ -14,7 +15,7 @@ from mvc.generate import Painter
 from mvc.mixtures import LOOKED_AT, Mixture, most_mixed
 from mvc.pixels import decode
 from mvc.plans import make
-from mvc.recipes import Recipes, from_rows
+from mvc.recipes import Recipes, from_rows, unmixed
 from mvc.shards import image_bytes
 from mvc.stage import progress
 from mvc.synthetic import noise_seed
@@ -59,13 +60,17 @@ def mixing_sheet(
     side: int,
     cell: int,
     seed: int,
-) -> Image.Image:
+) -> tuple[Image.Image, list[dict]]:
     """Figure 2: in a column one real image, and mixtures that share all but their edits.
 
     Args:
         kinds: title of a group of rows, and its coarse and fine edits.
         each: mixtures of a kind.
         classes: columns.
+
+    Returns:
+        The sheet; and how far each mixture's image is from that of the unmixed caption, as a mean
+        absolute difference of pixels in 0..255, with other noise's for comparison.
     """
     labels, contents = train["label"].to_pylist(), image_bytes(train)
     names = dict(list(class_names(train).items())[:classes])
@@ -74,6 +79,15 @@ def mixing_sheet(
     titles = ["real"]
     seeds = [noise_seed(seed, "figure2", column) for column in range(len(base))]
     sources = [contents[row] for row in base]
+    plain = paint(painter, unmixed(base), seeds, sources, side=side)
+    changes = []
+
+    def compared(kind: str, variant: int, images: Sequence[Image.Image]) -> None:
+        for name, image, other in zip(names.values(), images, plain, strict=True):
+            far = np.abs(np.asarray(image, float) - np.asarray(other, float)).mean()
+            told = {"class_name": name, "image": variant + 1, "change": round(float(far), 4)}
+            changes.append({"kind": kind, **told})
+
     for title, (coarse, fine) in kinds.items():
         for variant in range(each):
             recipes = from_rows(
@@ -84,7 +98,14 @@ def mixing_sheet(
             )
             rows.append(paint(painter, recipes, seeds, sources, side=side))
             titles.append(title if variant == 0 else "")
-    return figures.grid(rows, titles, list(names.values()), figures.scale_to(side, cell))
+            compared(" ".join(title.split()), variant, rows[-1])
+    for variant in range(each):
+        first = variant * len(base)
+        other = [noise_seed(seed, "figure2/other", first + i) for i in range(len(base))]
+        made = paint(painter, unmixed(base), other, sources, side=side)
+        compared("other noise", variant, made)
+    sheet = figures.grid(rows, titles, list(names.values()), figures.scale_to(side, cell))
+    return sheet, changes
 
 
 def source_sheet(
