@@ -132,10 +132,10 @@ def test_a_variant_of_a_data_set_is_one_line():
     )
     assert faults(config, SCHEMA) == []
     base = config["datasets"]["fashion-mnist-reduced"]
-    tuned = base["unet"] | {"pairing": "own"}
-    assert config["datasets"]["own-pairing"] == base | {"unet": tuned}
-    assert config["datasets"]["x"]["images"] == base["images"] | {"extra_per_class": 5}
-    assert config["datasets"]["x"]["unet"] == tuned
+    assert "unet" not in base
+    assert config["datasets"]["own-pairing"] == base | {"unet": {"pairing": "own"}}
+    assert config["datasets"]["x"]["images"] == {"labels_per_class": 10, "extra_per_class": 5}
+    assert config["datasets"]["x"]["unet"] == {"pairing": "own"}
 
 
 @pytest.mark.parametrize("text", ["a: {like: nobody}", "a: {like: b}, b: {like: a}"])
@@ -146,7 +146,7 @@ def test_like_must_name_another_data_set(text):
 
 def test_null_takes_out():
     config = overlaid(
-        "datasets: {digits-reduced: null}\n"
+        "datasets: {digits-reduced: null, fashion-mnist-few: null}\n"
         "classifiers: {models: {test_efficientnet: null}, arms: {faa: null}}"
     )
     assert list(config["datasets"]) == ["fashion-mnist-reduced"]
