@@ -1,5 +1,6 @@
 """Fine-tuning of the U-Net on same-class image pairs (Section 4, Eq. 4)."""
 
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +90,7 @@ class Trainer:
         part = _part(drawing["batch_size"], self.accelerator)
         saved, pause = time.monotonic(), SAVE_SECONDS
         with Stop() as stop:
+            self.accelerator.wait_for_everyone()  # a signal from now on finds every process ready
             print(f"training {'goes on' if self.step else 'starts'} at step {self.step:,}")
             while self.step < self.steps:
                 batch = draw(pool, step=self.step, **drawing)
@@ -103,7 +105,7 @@ class Trainer:
                     )
                 show(self.step, loss)
                 if asked:
-                    self.leave(state, stop)
+                    self.leave(state, asked)
                 if time.monotonic() - saved > pause and self.accelerator.is_main_process:
                     begun = time.monotonic()
                     self.save(state)
@@ -111,19 +113,20 @@ class Trainer:
                     pause = max(SAVE_SECONDS, (saved - begun) / SAVE_SHARE)
         return self.losses
 
-    def agree(self, loss: Float[Tensor, ""], stop: Stop) -> tuple[float, bool]:
-        """The mean loss over all processes, and whether any was asked to stop: one exchange."""
-        own = torch.stack([loss, loss.new_tensor(stop.asked is not None)])
-        mean, asked = self.accelerator.reduce(own, "mean").tolist()
-        return mean, asked > 0
+    def agree(self, loss: Float[Tensor, ""], stop: Stop) -> tuple[float, str | None]:
+        """The mean loss over all processes, and the signal that came to any: one exchange."""
+        number = signal.Signals[stop.asked] if stop.asked else 0
+        every = self.accelerator.gather(torch.stack([loss, loss.new_tensor(number)])[None])
+        asked = int(every[:, 1].max())
+        return every[:, 0].mean().item(), signal.Signals(asked).name if asked else None
 
-    def leave(self, path: Path, stop: Stop) -> NoReturn:
+    def leave(self, path: Path, asked: str) -> NoReturn:
         """Save the state and end, which every process does at the same step; the main one saves."""
         kept = self.accelerator.is_main_process and self.save(path)
         self.accelerator.wait_for_everyone()  # what ends first has the others ended
         state = "the state is saved, run again to go on"
         line = (
-            f"stopped by {stop.asked or 'a signal'} at step {self.step:,} of {self.steps:,}; "
+            f"stopped by {asked} at step {self.step:,} of {self.steps:,}; "
             f"{state if kept else 'run again to go on from the last state that was saved'}"
         )
         print(line)
