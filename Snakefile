@@ -17,7 +17,7 @@ include: "workflow/rules/augmented.smk"  # images + synthetic      -> augmented/
 include: "workflow/rules/policies.smk"  # images                  -> policies/*.json
 include: "workflow/rules/classifiers.smk"  # images + synthetic      -> classifiers/*/*/*.json
 include: "workflow/rules/tables.smk"  # classifiers             -> tables/table{1..5}.*
-include: "workflow/rules/comparisons.smk"  # classifiers             -> evidence/*, sweep/*
+include: "workflow/rules/comparisons.smk"  # classifiers             -> {sweep,headroom,evidence}/*
 include: "workflow/rules/quality.smk"  # images + synthetic      -> tables/quality.csv
 include: "workflow/rules/figures.smk"  # images + synthetic      -> figures/*.png
 include: "workflow/rules/estimate.smk"  # configuration           -> what it would cost

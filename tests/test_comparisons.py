@@ -104,9 +104,19 @@ def test_the_page_and_pictures_tell_every_comparison(tmp_path):
     page = comparisons_report.markdown_page(table, split="test", digits=1, confidence=0.95)
     assert "A over B" in page and "+3.0" in page and "3 × 2" in page and "undecided" in page
     comparisons_report.write_intervals(table, tmp_path / "intervals.png")
-    records = runs([[1, 3], [2, 2]]).assign(labels=[5] * 4 + [10] * 4)
-    comparisons_report.write_curves(records, ["m"], tmp_path / "curves.png")
+    records = runs([[1, 3], [2, 2]]).assign(labels=[5] * 4 + [10] * 4, family="x")
+    comparisons_report.write_curves(records, tmp_path / "curves.png")
+    comparisons_report.write_curves(records[:4], tmp_path / "none.png")
     assert {path.stat().st_size > 5_000 for path in tmp_path.glob("*.png")} == {True}
+
+
+def test_a_curve_joins_data_sets_that_differ_in_their_images_alone():
+    records = runs([[1, 3], [2, 2], [8, 8]])
+    records["labels"] = records["dataset"].map({"set-0": 5, "set-1": 10, "set-2": 5})
+    records["family"] = records["dataset"].map({"set-0": "x", "set-1": "x", "set-2": "own"})
+    points = comparisons_report.curves(records)
+    assert set(points["family"]) == {"x"} and list(points["arm"]) == ["a", "a", "b", "b"]
+    assert list(points["mean"]) == [52.5, 55.5, 50.5, 53.5] and list(points["labels"]) == [5, 10] * 2
 
 
 def test_subsets_are_data_sets_with_seeds_of_their_own():
@@ -122,7 +132,8 @@ OVERLAY = """
 classifiers: {split: %s}
 evidence:
   comparisons:
-    a: {says: RA+Syn over RA, treated: photos/wrn-10-1/ra+syn, control: photos/wrn-10-1/ra}
+    z: {says: RA+Syn over RA, treated: photos/wrn-10-1/ra+syn, control: photos/wrn-10-1/ra}
+    a: {says: RA over Baseline, treated: photos/wrn-10-1/ra, control: photos/wrn-10-1/baseline}
 """
 
 
@@ -153,8 +164,10 @@ def test_comparisons_are_made_by_the_workflow(built, tmp_path):
     table = pd.read_csv(built / "results/evidence/comparisons.csv")
     accuracy = pd.read_parquet(built / "results/evidence/runs.parquet").set_index("arm")["accuracy"]
     assert table["gain"][0] == pytest.approx(accuracy["ra+syn"] - accuracy["ra"], abs=1e-5)
-    assert "RA+Syn over RA" in (built / "results/evidence/comparisons.md").read_text("utf-8")
+    page = (built / "results/evidence/comparisons.md").read_text("utf-8")
+    assert page.index("RA+Syn over RA") < page.index("RA over Baseline")
 
 
 def test_no_comparison_says_what_to_lay_over(project):
-    assert "--configfile config/evidence.yaml" in snakemake(project, "-n", "evidence", ok=False)
+    for study in ("sweep", "headroom", "evidence"):
+        assert f"config/{study}.yaml" in snakemake(project, "-n", study, ok=False)

@@ -53,6 +53,10 @@ def test_neither_the_batch_nor_the_shard_changes_a_probability():
     assert torch.equal(whole[4:], judged(files[4:], labels[4:]))
 
 
+def test_a_generator_may_have_no_image_in_a_shard():
+    assert judged([], []).shape == (0,)
+
+
 def test_by_hand():
     images, texts = torch.eye(2), torch.tensor([[1.0, 0.0], [0.6, 0.8]])
     chances = probabilities(images, texts, [0, 0], scale=1.0)

@@ -49,7 +49,7 @@ STARTED_WITH = "MVC_STARTED_WITH"
 JOBS = Jobs()
 logger.addHandler(JOBS)
 # The split that each study compares on: settings are never chosen on test images.
-STUDIES = {"sweep": "validation", "evidence": "test"}
+STUDIES = {"sweep": "validation", "headroom": "test", "evidence": "test"}
 # Generators whose images are further real ones.
 REAL = ("real", "round_trip")
 
@@ -485,7 +485,8 @@ def compared():
     if not found:
         raise WorkflowError(
             "evidence.comparisons is empty; lay a configuration over it that has some, such as "
-            "--configfile config/evidence.yaml, or config/sweep.yaml for the target sweep"
+            "--configfile config/evidence.yaml, or for the targets sweep and headroom "
+            "config/sweep.yaml and config/headroom.yaml"
         )
     return dict.fromkeys(
         side for pair in found for side in (pair.treated, pair.control)
@@ -519,7 +520,8 @@ def comparison_runs(wildcards):
 def comparison_settings(wildcards):
     """Settings of the comparisons, and what is each data set's own."""
     return {
-        "comparisons": config["evidence"]["comparisons"],
+        # A list keeps the order of the file.
+        "comparisons": [list(item) for item in config["evidence"]["comparisons"].items()],
         "split": STUDIES[wildcards.study],
         "datasets": config["datasets"],
         **{key: config["tables"][key] for key in ("digits", "confidence")},

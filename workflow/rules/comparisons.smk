@@ -12,7 +12,7 @@ rule comparisons:
     benchmark:
         "results/benchmarks/{study}/comparisons.tsv"
     wildcard_constraints:
-        study="sweep|evidence",
+        study="|".join(STUDIES),
     localrule: True
     conda:
         "../../envs/mvc.yaml"
@@ -26,6 +26,12 @@ rule comparisons:
 rule sweep:
     input:
         "results/sweep/comparisons.md",
+    localrule: True
+
+
+rule headroom:
+    input:
+        "results/headroom/comparisons.md",
     localrule: True
 
 

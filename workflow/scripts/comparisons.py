@@ -7,16 +7,23 @@ from mvc import comparisons, comparisons_report, runs, shards
 from mvc.stage import stage_log
 
 
+def family(values: dict) -> str:
+    """What data sets share that differ in their images alone, as the points of one curve do."""
+    shared = {key: value for key, value in values.items() if key not in ("images", "seed")}
+    return json.dumps(shared, sort_keys=True)
+
+
 def main(snakemake) -> None:
     cfg, out = snakemake.params.cfg, snakemake.output
     with stage_log(snakemake) as made:
         records = runs.read(snakemake.input)
         table = comparisons.results(
-            records, cfg["comparisons"], cfg["datasets"], confidence=cfg["confidence"]
+            records, dict(cfg["comparisons"]), cfg["datasets"], confidence=cfg["confidence"]
         )
         own = records["dataset"].map(cfg["datasets"])
         records["labels"] = own.map(lambda values: values.get("images", {}).get("labels_per_class"))
         records["own"] = own.map(lambda values: json.dumps(values, sort_keys=True))
+        records["family"] = own.map(family)
         page = comparisons_report.markdown_page(
             table, split=cfg["split"], digits=cfg["digits"], confidence=cfg["confidence"]
         )
@@ -26,7 +33,7 @@ def main(snakemake) -> None:
         with shards.atomic(out.md) as temporary:
             temporary.write_text(page, encoding="utf-8")
         comparisons_report.write_intervals(table, out.intervals)
-        comparisons_report.write_curves(records, sorted(set(records["model"])), out.curves)
+        comparisons_report.write_curves(records, out.curves)
         made(len(records), "runs", f"{len(table):,} comparisons")
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pyarrow.compute as pc
 from mvc import generate, plans, shards
 from mvc.classes import class_names
 from mvc.consistency import consistency
@@ -36,8 +37,10 @@ def main(snakemake) -> None:
             sure = consistency(files, plan.labels, class_names(train), **judged).tolist()
             record = plans.provenance(cfg, weights) | {"train": train, "captions": captions}
             tables.append(plans.to_table(plan, files, **record, consistency=sure))
-        shards.write(plans.in_order(tables), snakemake.output[0])
-        made(sum(map(len, tables)), "images")
+        shard = plans.in_order(tables)
+        shards.write(shard, snakemake.output[0])
+        sure, chance = pc.mean(shard["consistency"]).as_py() or 0, 1 / len(class_names(train))
+        made(len(shard), "images", f"consistency {sure:.2f} by CLIP, by chance {chance:.2f}")
 
 
 if __name__ == "__main__":

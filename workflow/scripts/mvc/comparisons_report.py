@@ -1,6 +1,5 @@
 """Comparisons for a person: a table in Markdown, intervals and curves as pictures."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -63,14 +62,29 @@ def write_intervals(table: pd.DataFrame, path: str | Path) -> None:
     plt.close(figure)
 
 
-def write_curves(runs: pd.DataFrame, models: Sequence[str], path: str | Path) -> None:
-    """Accuracy against labelled images a class, a line an arm, a panel a classifier.
+def curves(runs: pd.DataFrame) -> pd.DataFrame:
+    """Mean and standard deviation of the accuracy by labelled images a class.
+
+    A curve is of one classifier and arm, and of data sets that differ in their images alone; one
+    number of labels makes none.
 
     Args:
-        runs: runs with a column `labels`; those without a number there are left out.
+        runs: runs with the columns `labels` (runs without a number are left out) and `family`, what
+            the data sets of a curve share.
+
+    Returns:
+        A row a point: model, arm, family, labels, mean, std.
     """
+    keys = ["model", "arm", "family"]
+    points = runs.groupby([*keys, "labels"])["accuracy"].agg(["mean", "std"]).reset_index()
+    return points[points.groupby(keys)["labels"].transform("size") > 1]
+
+
+def write_curves(runs: pd.DataFrame, path: str | Path) -> None:
+    """`curves` as a picture: a line an arm, a panel a classifier."""
     import matplotlib.pyplot as plt
 
+    points, models = curves(runs), sorted(set(runs["model"]))
     figure, panels = plt.subplots(
         1,
         len(models),
@@ -80,19 +94,21 @@ def write_curves(runs: pd.DataFrame, models: Sequence[str], path: str | Path) ->
         layout="constrained",
     )
     for axes, model in zip(panels[0], models, strict=True):
-        own = runs[(runs["model"] == model) & runs["labels"].notna()]
-        for arm, part in own.groupby("arm", sort=False):
-            by = part.groupby("labels")["accuracy"]
+        own = points[points["model"] == model]
+        for (arm, _), line in own.groupby(["arm", "family"]):
             axes.errorbar(
-                by.mean().index, by.mean(), by.std(), label=arm, marker="o", capsize=3, alpha=0.85
+                line["labels"], line["mean"], line["std"], label=arm, marker="o", capsize=3
             )
         axes.set(xlabel="labelled images a class", title=model, xscale="log")
         ticks = sorted(own["labels"].unique())
         axes.set_xticks(ticks, [f"{tick:.0f}" for tick in ticks])
         axes.minorticks_off()
         axes.grid(alpha=0.3)
+        if len(own):
+            axes.legend(frameon=False)
     panels[0][0].set_ylabel("accuracy, %")
-    panels[0][-1].legend(frameon=False)
+    if points.empty:
+        figure.suptitle("No curve: all data sets have the same number of labelled images.")
     with atomic(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
     plt.close(figure)

@@ -32,6 +32,8 @@ def consistency(
         clip: CLIP's folder or name. prefix: `captions.prefix`, the prompt of a class.
         batch_size: images that CLIP sees at once.
     """
+    if not files:  # a shard may have none of a generator
+        return torch.empty(0)
     model, _, tokenizer = load_clip(clip, device=device)
     prompts = [prompt("", name, prefix=prefix) for name in names.values()]
     pixels = load(files, size=feature_size(model))
