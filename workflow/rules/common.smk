@@ -521,7 +521,9 @@ def comparison_settings(wildcards):
     """Settings of the comparisons, and what is each data set's own."""
     return {
         # A list keeps the order of the file.
-        "comparisons": [list(item) for item in config["evidence"]["comparisons"].items()],
+        "comparisons": [
+            list(item) for item in config["evidence"]["comparisons"].items()
+        ],
         "split": STUDIES[wildcards.study],
         "datasets": config["datasets"],
         **{key: config["tables"][key] for key in ("digits", "confidence")},
