@@ -72,8 +72,9 @@ def ordered(value):
 
 
 config = checked(expanded(config), "config.schema.yaml", missing_files)
-for section in config:  # data sets keep their order, which is that of the tables' rows
-    if section != "datasets":
+# Data sets and comparisons keep their order, which is that of the tables' rows.
+for section in config:
+    if section not in ("datasets", "evidence"):
         config[section] = ordered(config[section])
 for dataset in config["datasets"]:
     config["datasets"][dataset] = ordered(config["datasets"][dataset])
@@ -520,9 +521,9 @@ def comparison_runs(wildcards):
 def comparison_settings(wildcards):
     """Settings of the comparisons, and what is each data set's own."""
     return {
-        # A list keeps the order of the file.
         "comparisons": [
-            list(item) for item in config["evidence"]["comparisons"].items()
+            [name, ordered(comparison)]
+            for name, comparison in config["evidence"]["comparisons"].items()
         ],
         "split": STUDIES[wildcards.study],
         "datasets": config["datasets"],
