@@ -54,7 +54,7 @@ def write_intervals(table: pd.DataFrame, path: str | Path) -> None:
     axes.axvline(0, color="#202124", linewidth=0.8)
     axes.set_yticks(range(len(table)), table["says"])
     axes.set_ylim(len(table) - 0.5, -0.5)
-    axes.set_xlabel("gain in accuracy, points (diamond: mean; line: interval; dots: subsets)")
+    axes.set_xlabel("gain in points: mean, interval and each subset")
     axes.grid(axis="x", alpha=0.3)
     axes.spines[["top", "right", "left"]].set_visible(False)
     with atomic(path) as temporary:
