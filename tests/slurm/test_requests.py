@@ -6,7 +6,7 @@ import pytest
 from conftest import REPO
 
 LOOKS = {"table", "tables", "diagnostics", "quality_table", "figure1", "figure5", "estimate", "all"}
-LOOKS |= {"miniature", "miniature_cards", "comparisons", "sweep", "evidence"}
+LOOKS |= {"miniature", "miniature_cards", "comparisons", "sweep", "headroom", "evidence"}
 
 
 def rules() -> dict[str, str]:
