@@ -15,7 +15,7 @@ from mvc.endings import Jobs
 from mvc.layouts import TABLES, arms
 from mvc.manifests import source_digest
 from mvc.provenance import code_digest, settings_digest
-from mvc.settings import faults, missing_files
+from mvc.settings import STUDIES, faults, missing_files
 from mvc.variants import expanded
 from mvc.writing import check_folder
 
@@ -48,8 +48,6 @@ STARTED_WITH = "MVC_STARTED_WITH"
 # What a run says at its end.
 JOBS = Jobs()
 logger.addHandler(JOBS)
-# The split that each study compares on: settings are never chosen on test images.
-STUDIES = {"sweep": "validation", "headroom": "test", "evidence": "test"}
 # Generators whose images are further real ones.
 REAL = ("real", "round_trip")
 

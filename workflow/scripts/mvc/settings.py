@@ -9,7 +9,10 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from mvc.variants import unlike
 
-TAKEN = ("benchmarks", "evidence", "figures", "miniature", "sweep", "tables")  # folders in results/
+# The split that each study compares on: settings are never chosen on test images.
+STUDIES = {"sweep": "validation", "headroom": "test", "evidence": "test"}
+# Folders in results/ that are no data set's.
+TAKEN = (*STUDIES, "benchmarks", "figures", "miniature", "tables")
 WIDE_RESNET = re.compile(r"wrn-(\d+)-[1-9]\d*")
 # Loaders of a person's own data, and what their path is to name.
 PERSONAL = {
