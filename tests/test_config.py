@@ -56,7 +56,11 @@ def test_the_default_is_valid():
         ("datasets.a/b", {"loader": "imagefolder", "path": "x"}, "datasets.a/b: not a name"),
         ("datasets.mine", {"loader": "imagefolder"}, "datasets.mine.path: missing"),
         ("datasets.mine", {"loader": "x", "path": "y"}, "must be one of fashion_mnist"),
-        ("datasets.headroom", {"loader": "digits"}, "must not be one of sweep, headroom, evidence"),
+        (
+            "datasets.headroom",
+            {"loader": "digits", "path": None},
+            "must not be one of sweep, headroom, evidence",
+        ),
         ("unet.dropout", {"text": 0.5, "image": 0.5, "both": 0.5}, "its shares must sum to <= 1"),
         ("unet.processes", 3, "unet.processes = 3 (digits-reduced); must divide batch_size, 32"),
         ("figures.datasets.figure1", "o", "figures.datasets.figure1 = 'o'; must be one of fashion"),
