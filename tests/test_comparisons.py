@@ -120,6 +120,17 @@ def test_a_curve_joins_data_sets_that_differ_in_their_images_alone():
     assert list(points["mean"]) == [52.5, 55.5, 50.5, 53.5]
 
 
+def test_a_family_shares_what_the_arm_reads():
+    few = {"loader": "csv", "images": {"labels_per_class": 5}, "banks": {"per_real": 16}, "seed": 0}
+    more = few | {"images": {"labels_per_class": 50}, "banks": {"per_real": 4}, "seed": 1}
+    family = comparisons_report.family
+    assert family(few, None) == family(more, float("nan"))
+    assert family(few, "real") == family(more, "real")
+    assert family(few, "synthetic") != family(more, "synthetic")
+    assert family(few, "synthetic") == family(few | {"images": {}, "seed": 2}, "synthetic")
+    assert family(few, None) != family(few | {"classifiers": {"updates": 9}}, None)
+
+
 def test_subsets_are_data_sets_with_seeds_of_their_own():
     config = {
         "datasets": {"a": {"loader": "csv", "subsets": 2}, "b": {"like": "a", "unet": {"steps": 3}}}

@@ -7,12 +7,6 @@ from mvc import comparisons, comparisons_report, runs, shards
 from mvc.stage import stage_log
 
 
-def family(values: dict) -> str:
-    """What data sets share that differ in their images alone, as the points of one curve do."""
-    shared = {key: value for key, value in values.items() if key not in ("images", "seed")}
-    return json.dumps(shared, sort_keys=True)
-
-
 def main(snakemake) -> None:
     cfg, out = snakemake.params.cfg, snakemake.output
     with stage_log(snakemake) as made:
@@ -23,7 +17,7 @@ def main(snakemake) -> None:
         own = records["dataset"].map(cfg["datasets"])
         records["labels"] = own.map(lambda values: values.get("images", {}).get("labels_per_class"))
         records["own"] = own.map(lambda values: json.dumps(values, sort_keys=True))
-        records["family"] = own.map(family)
+        records["family"] = list(map(comparisons_report.family, own, records["extra"]))
         page = comparisons_report.markdown_page(
             table, split=cfg["split"], digits=cfg["digits"], confidence=cfg["confidence"]
         )

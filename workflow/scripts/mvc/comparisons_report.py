@@ -1,5 +1,6 @@
 """Comparisons for a person: a table in Markdown, intervals and curves as pictures."""
 
+import json
 from pathlib import Path
 
 import matplotlib
@@ -62,15 +63,26 @@ def write_intervals(table: pd.DataFrame, path: str | Path) -> None:
     plt.close(figure)
 
 
+def family(values: dict, extra: str | float | None) -> str:
+    """What the data sets of a curve share: the settings that an arm's training reads but `images`.
+
+    Args:
+        values: what is a data set's own.
+        extra: where the arm's further images come from; "real", or None or NaN, reads no generator.
+    """
+    shared = {key: value for key, value in values.items() if key not in ("images", "seed")}
+    if pd.isna(extra) or extra == "real":
+        shared = {key: shared.get(key) for key in ("loader", "path", "classifiers")}
+    return json.dumps(shared, sort_keys=True)
+
+
 def curves(runs: pd.DataFrame) -> pd.DataFrame:
     """Mean and standard deviation of the accuracy by labelled images a class.
 
-    A curve is of one classifier and arm, and of data sets that differ in their images alone; one
-    number of labels makes none.
+    A curve is of one classifier, arm and family; one number of labels makes none.
 
     Args:
-        runs: runs with the columns `labels` (runs without a number are left out) and `family`, what
-            the data sets of a curve share.
+        runs: runs with the columns `labels` (runs without a number are left out) and `family`.
 
     Returns:
         A row a point: model, arm, family, labels, mean, std.
