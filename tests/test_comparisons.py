@@ -2,14 +2,20 @@
 
 import math
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from mvc import comparisons, comparisons_report
 from mvc.comparisons import Side
+from mvc.settings import STUDIES
 from mvc.variants import expanded
 from scipy import stats
+from snakemake.utils import update_config
 from workflow_run import snakemake
+
+REPO = Path(__file__).parents[1]
 
 SAYS = {"says": "A over B", "treated": "set-{subset}/m/a", "control": "set-{subset}/m/b"}
 
@@ -24,14 +30,17 @@ def runs(gains, noise=0.0):
                 (f"set-{subset}", "m", "b", seed, base),
                 (f"set-{subset}", "m", "a", seed, base + gain),
             ]
-    return pd.DataFrame(rows, columns=["dataset", "model", "arm", "seed", "accuracy"])
+    table = pd.DataFrame(rows, columns=["dataset", "model", "arm", "seed", "accuracy"])
+    return table.assign(split="test")
 
 
-def result(gains, **own):
-    table = comparisons.results(
-        runs(gains), {"x": SAYS | own}, [f"set-{i}" for i in range(len(gains))], confidence=0.95
-    )
-    return table.iloc[0]
+def compare(records, comparison=SAYS):
+    sets = sorted(set(records["dataset"]))
+    return comparisons.results(records, {"x": comparison}, sets, split="test", confidence=0.95)
+
+
+def result(gains):
+    return compare(runs(gains)).iloc[0]
 
 
 def test_subsets_are_found_by_number_and_both_sides_must_be_there():
@@ -48,6 +57,8 @@ def test_a_comparison_may_take_the_first_subsets_alone():
     names = [f"set-{i}" for i in (3, 0, 10, 2)]
     found = comparisons.pairs("x", SAYS | {"subsets": 3}, names)
     assert [pair.subset for pair in found] == [0, 2, 3]
+    with pytest.raises(ValueError, match=r"comparisons\.x\.subsets = 5; there are 4 of set-"):
+        comparisons.pairs("x", SAYS | {"subsets": 5}, names)
 
 
 def test_a_data_set_without_a_number_is_one_subset():
@@ -77,6 +88,18 @@ def test_the_interval_is_that_of_the_means_of_subsets():
     assert (row.subsets, row.runs) == (3, 6)
 
 
+def test_a_run_of_another_split_is_refused():
+    records = runs([[1, 2]])
+    records.loc[1, "split"] = "validation"
+    with pytest.raises(ValueError, match="set-0, a: measured on validation, not test, images"):
+        compare(records)
+
+
+def test_both_sides_must_have_the_same_seeds():
+    with pytest.raises(ValueError, match="must have the same classifiers.seeds"):
+        compare(runs([[1, 2]])[:-1])
+
+
 @pytest.mark.parametrize(
     "gains, verdict",
     [
@@ -98,9 +121,7 @@ def test_one_subset_has_the_interval_of_its_seeds_and_one_run_none():
 
 
 def test_the_page_and_pictures_tell_every_comparison(tmp_path):
-    table = comparisons.results(
-        runs([[1, 3], [2, 2], [4, 6]]), {"x": SAYS}, ["set-0", "set-1", "set-2"], confidence=0.95
-    )
+    table = compare(runs([[1, 3], [2, 2], [4, 6]]))
     page = comparisons_report.markdown_page(table, split="test", digits=1, confidence=0.95)
     assert "A over B" in page and "+3.0" in page and "3 × 2" in page and "undecided" in page
     comparisons_report.write_intervals(table, tmp_path / "intervals.png")
@@ -140,6 +161,35 @@ def test_subsets_are_data_sets_with_seeds_of_their_own():
     assert datasets["b-1"] == {"loader": "csv", "unet": {"steps": 3}, "seed": 1}
 
 
+def study(name):
+    """The configuration of a study as it ships, with the data sets written out."""
+    config = yaml.safe_load((REPO / "config/config.yaml").read_text(encoding="utf-8"))
+    overlay = yaml.safe_load((REPO / f"config/{name}.yaml").read_text(encoding="utf-8"))
+    update_config(config, overlay)
+    return expanded(config)
+
+
+@pytest.mark.parametrize("name, first", [("sweep", "few"), ("evidence", "labels5")])
+def test_the_studies_are_of_the_default_run(name, first):
+    datasets = study(name)["datasets"]
+    default = datasets["fashion-mnist-few"]
+    for seed in range(8):
+        assert datasets[f"{first}-{seed}"] == default | {"seed": seed}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_studies_compare_runs_that_there_are_on_their_split(name):
+    config = study(name)
+    assert STUDIES[name] == {"sweep": "validation"}.get(name, "test")
+    for key, comparison in config["evidence"]["comparisons"].items():
+        found = comparisons.pairs(key, comparison, config["datasets"])
+        assert len(found) >= 3, key
+        for side in (side for pair in found for side in (pair.treated, pair.control)):
+            section = {**config["classifiers"], **config["datasets"][side.dataset]["classifiers"]}
+            assert section["split"] == STUDIES[name]
+            assert side.model in section["models"] and side.arm in section["arms"], key
+
+
 OVERLAY = """
 classifiers: {split: %s}
 evidence:
@@ -160,9 +210,14 @@ def test_choosing_settings_reads_no_test_image(project, tmp_path):
     assert {"classifiers", "comparisons"} <= {re.search(r"rule (\w+)", job)[1] for job in jobs}
     naming = [job for job in jobs if "images/test.parquet" in job]
     assert [re.search(r"rule (\w+)", job)[1] for job in naming] == ["images"]
-    said = snakemake(project, "--dry-run", *configs, "evidence", ok=False)
-    assert "classifiers.split = validation (photos): the target evidence is of test images" in said
+    for study in ("evidence", "headroom"):
+        said = snakemake(project, "--dry-run", *configs, study, ok=False)
+        assert f"split = validation (photos): the target {study} is of test images" in said
     overlay.write_text(OVERLAY % "test", encoding="utf-8")
+    said = snakemake(project, "--dry-run", *configs, "sweep", ok=False)
+    assert "classifiers.split = test (photos): the target sweep is of validation images" in said
+    own = "datasets: {photos: {classifiers: {split: test}}}\n"  # of one data set alone
+    overlay.write_text(own + OVERLAY % "validation", encoding="utf-8")
     said = snakemake(project, "--dry-run", *configs, "sweep", ok=False)
     assert "classifiers.split = test (photos): the target sweep is of validation images" in said
 

@@ -12,7 +12,11 @@ def main(snakemake) -> None:
     with stage_log(snakemake) as made:
         records = runs.read(snakemake.input)
         table = comparisons.results(
-            records, dict(cfg["comparisons"]), cfg["datasets"], confidence=cfg["confidence"]
+            records,
+            dict(cfg["comparisons"]),
+            cfg["datasets"],
+            split=cfg["split"],
+            confidence=cfg["confidence"],
         )
         own = records["dataset"].map(cfg["datasets"])
         records["labels"] = own.map(lambda values: values.get("images", {}).get("labels_per_class"))

@@ -37,7 +37,8 @@ def pairs(name: str, comparison: Mapping, datasets: Iterable[str]) -> list[Pair]
         datasets: names of all.
 
     Raises:
-        ValueError: a side has not three parts, or no number gives two data sets.
+        ValueError: a side has not three parts, or no number, or fewer than `subsets`, give two
+            data sets.
     """
     found, names = [], set(datasets)
     sides = {key: comparison[key].split("/") for key in ("treated", "control")}
@@ -55,13 +56,18 @@ def pairs(name: str, comparison: Mapping, datasets: Iterable[str]) -> list[Pair]
         ]
         if all(side.dataset in names for side in both):
             found.append(Pair(subset, *both))
-    found = found[: comparison.get("subsets")]
     if not found:
         raise ValueError(
             f"evidence.comparisons.{name}: no data sets {treated.dataset} and {control.dataset}; "
             f"there are {', '.join(sorted(names))}"
         )
-    return found
+    wanted = comparison.get("subsets", len(found))
+    if wanted > len(found):
+        raise ValueError(
+            f"evidence.comparisons.{name}.subsets = {wanted}; there are {len(found)} of "
+            f"{treated.dataset} and {control.dataset}"
+        )
+    return found[:wanted]
 
 
 def _numbers(pattern: str, names: Iterable[str]) -> list[int]:
@@ -73,7 +79,7 @@ def _numbers(pattern: str, names: Iterable[str]) -> list[int]:
     return sorted(int(hit[1]) for hit in hits if hit)
 
 
-def results(runs, comparisons: Mapping, datasets: Iterable[str], *, confidence: float):
+def results(runs, comparisons: Mapping, datasets: Iterable[str], *, split: str, confidence: float):
     """One row a comparison: both accuracies, the gain, its interval and the verdict.
 
     Gains are paired by subset and seed. The interval is that of the mean over subsets, each the
@@ -83,19 +89,30 @@ def results(runs, comparisons: Mapping, datasets: Iterable[str], *, confidence: 
     Args:
         runs: as `runs.read` gives them.
         comparisons: by name, each with `says`, `treated`, `control` and, at will, `subsets`.
+        split: the images that all runs must have been measured on.
 
     Returns:
         A table; its column `gains` holds the mean gain of each subset.
+
+    Raises:
+        ValueError: a run was measured on another split, or the two sides differ in their seeds.
     """
     import pandas as pd
 
+    for run in runs[runs["split"] != split].itertuples():
+        raise ValueError(f"{run.dataset}, {run.arm}: measured on {run.split}, not {split}, images")
     accuracy = runs.set_index(["dataset", "model", "arm", "seed"])["accuracy"].sort_index()
     rows = []
     for name, comparison in comparisons.items():
         ours, theirs = [], []
         found = pairs(name, comparison, datasets)
         for pair in found:
-            both = pd.concat([accuracy[pair.treated], accuracy[pair.control]], axis=1, join="inner")
+            both = pd.concat([accuracy[pair.treated], accuracy[pair.control]], axis=1)
+            if both.isna().any(axis=None):
+                raise ValueError(
+                    f"evidence.comparisons.{name}: {pair.treated} and {pair.control} must have the "
+                    "same classifiers.seeds"
+                )
             ours.append(both.iloc[:, 0])
             theirs.append(both.iloc[:, 1])
         rows.append({"name": name, "says": comparison["says"], **_result(ours, theirs, confidence)})
