@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from mvc import extra_images
+from mvc import extra_images, shards
 from mvc.clip_model import load_clip, tokenize
 from mvc.consistency import consistency, probabilities
 from mvc.labelled import labelled
@@ -73,12 +73,21 @@ def test_an_arm_takes_the_surest_images_of_each_class_in_their_order():
     assert first["image_id"].to_pylist() == ["made/0", "made/1", "made/2"]
     surest = extra_images.part_of_classes(extra, train, 1, prefer="consistent")
     assert surest["image_id"].to_pylist() == ["made/1", "made/2", "made/5"], "the first of equals"
-    real = extra.drop_columns(["consistency"])
-    assert extra_images.part_of_classes(real, train, 1, prefer="consistent").equals(
-        extra_images.part_of_classes(real, train, 1, prefer="first")
-    )
     with pytest.raises(ValueError, match="class 'Trouser' has 4 extra images of the 6"):
         extra_images.part_of_classes(extra, train, 3, prefer="consistent")
+
+
+def test_only_sets_that_clip_has_seen_can_be_chosen_from(tmp_path):
+    train = labelled(table([0, 0, 1], "train"), size=None)
+    extra = table([0, 1, 0, 1, 0, 0], "made")
+    extra = extra.append_column("source_image_id", [["train/0"] * 6])
+    shards.write(extra, tmp_path / "0.parquet")
+    how = {"per_real": 1, "size": None, "prefer": "consistent"}
+    for generator in ("real", "round_trip", "reconstructed"):
+        found = extra_images.read_extra(tmp_path / "0.parquet", train, generator=generator, **how)
+        assert torch.equal(found.images, labelled(extra, size=None).images[:3]), "the first"
+    with pytest.raises(ValueError, match="consistency"):
+        extra_images.read_extra(tmp_path / "0.parquet", train, generator="finetuned", **how)
 
 
 def table(labels, name):

@@ -11,6 +11,7 @@ from mvc.batches import wanted
 from mvc.labelled import EXTRA_COLUMNS, Labelled, check_sources, coloured_like, labelled
 
 CONSISTENCY = "consistency"  # column of synthetic images
+NOT_ASKED = {"real", "round_trip", "reconstructed"}  # CLIP has not seen their images
 
 
 def read_extra(
@@ -26,14 +27,15 @@ def read_extra(
 
     Args:
         paths: shards of one generator, in the order of their images.
-        per_real, prefer: see `part_of_classes`; None: all.
+        per_real, prefer: see `part_of_classes`; None: all. Of real images the first.
         size: side in pixels, None the native one.
 
     Raises:
         ValueError: a class has fewer, or a source is no training image where it must be.
     """
-    table = shards.read(paths)
-    table = table.select([*EXTRA_COLUMNS, *({CONSISTENCY} & set(table.column_names))])
+    if generator in NOT_ASKED or per_real is None:
+        prefer = "first"
+    table = shards.read(paths, [*EXTRA_COLUMNS, *([CONSISTENCY] if prefer == "consistent" else ())])
     if per_real is not None:
         table = part_of_classes(table, train, per_real, prefer=prefer)
     extra = labelled(table, size=size)
@@ -48,13 +50,14 @@ def part_of_classes(
 
     Args:
         prefer: `first`, the first ones; `consistent`, those that CLIP most surely takes for their
-            class, the first where it was not asked.
+            class.
 
     Raises:
+        KeyError: `consistent`, of a table without that column.
         ValueError: a class has fewer.
     """
     labels, rank = np.asarray(table["label"]), np.arange(len(table))
-    if prefer == "consistent" and CONSISTENCY in table.column_names:
+    if prefer == "consistent":
         rank = np.argsort(-np.asarray(table[CONSISTENCY]), kind="stable")
     kept = ~np.isin(labels, list(train.class_names))  # left for `check_classes` to refuse
     for label, name in train.class_names.items():
