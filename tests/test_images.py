@@ -142,6 +142,29 @@ def test_failed_download_leaves_nothing_behind(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [] and socket.getdefaulttimeout() is None
 
 
+def test_jobs_that_download_side_by_side_do_not_take_the_files_from_each_other(
+    tmp_path, monkeypatch
+):
+    import torchvision
+
+    target, kept = tmp_path / "data" / "fashion-mnist", []
+
+    def fake(root, download):
+        raw_data.fashion(Path(root) / "FashionMNIST" / "raw")
+        if not kept:  # another job ends before this one
+            kept.append(1)
+            sources.download(target)
+            kept.append({p.name: p.stat().st_ino for p in target.iterdir()})
+
+    monkeypatch.setattr(torchvision.datasets, "FashionMNIST", fake)
+    sources.download(target)
+    assert {p.name: p.stat().st_ino for p in target.iterdir()} == kept[1]
+    next(target.glob("train-images*")).write_bytes(b"damaged")
+    sources.download(target)
+    assert len(sources.read_folder(target).test_labels) == 60
+    assert [p.name for p in target.parent.iterdir()] == ["fashion-mnist"]
+
+
 def test_package_is_unpacked_without_root(tmp_path, monkeypatch):
     raw_data.fashion(tmp_path / "packed")
     inside = f"unpacked{sources.DEBIAN}"

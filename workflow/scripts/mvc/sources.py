@@ -165,11 +165,16 @@ def unpack_package(target: Path) -> Path:
 
 
 def _keep(folder: Path, target: Path) -> None:
-    """Give complete files their name; a damaged earlier download makes room."""
+    """Give complete files their name, unless another job has done so; damaged ones make room."""
     read_folder(folder)
-    if target.is_dir():
-        shutil.rmtree(target)
-    os.replace(folder, target)
+    try:
+        os.replace(folder, target)
+    except OSError:  # there is such a folder
+        try:
+            read_folder(target)
+        except ERRORS:
+            shutil.rmtree(target)
+            os.replace(folder, target)
 
 
 def _call(command: list[str], folder: str) -> None:
