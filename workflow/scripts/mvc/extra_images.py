@@ -31,7 +31,8 @@ def read_extra(
         size: side in pixels, None the native one.
 
     Raises:
-        ValueError: a class has fewer, or a source is no training image where it must be.
+        ValueError: a class has fewer, a source is no training image where it must be, or shards
+            to choose from lack CLIP's consistency.
     """
     if generator in NOT_ASKED or per_real is None:
         prefer = "first"
