@@ -20,10 +20,10 @@ from torchvision import transforms
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from mvc.augment import augment
-from mvc.augment_policies import autoaugment, randaugment
-from mvc.batches import shuffled
-from mvc.training import prepared
+from mvc.training.augment import augment
+from mvc.training.autoaugment import autoaugment, randaugment
+from mvc.training.strategies import shuffled
+from mvc.training.loop import prepared
 
 MEAN, STD = torch.full((3,), 73.0), torch.full((3,), 90.0)
 BATCH = 64

@@ -10,8 +10,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow/scripts"))
 
 import torch
-from mvc.banks import materialise, mix
-from mvc.recipes import from_rows
+from mvc.banks.mixing import materialise, mix
+from mvc.banks.recipes import from_rows
 from race import race
 
 

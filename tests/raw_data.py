@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from mvc import sources
+from mvc.images.loaders import fashion_mnist
 from PIL import Image
 
 FASHION = {
@@ -44,7 +44,7 @@ def fashion(folder: Path, *, n_train: int = 200, n_test: int = 60, zipped: bool 
     pixels = np.random.default_rng(1).integers(0, 256, (n_train + n_test, 5, 4))
     labels = np.arange(n_train + n_test) % 10
     arrays = (pixels[:n_train], labels[:n_train], pixels[n_train:], labels[n_train:])
-    for name, array in zip(sources.FILES.values(), arrays, strict=True):
+    for name, array in zip(fashion_mnist.FILES.values(), arrays, strict=True):
         if zipped:
             (folder / f"{name}.gz").write_bytes(gzip.compress(idx(array)))
         else:

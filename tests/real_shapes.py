@@ -6,7 +6,7 @@ from pathlib import Path
 import open_clip
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from mvc.architectures import BLIP2, UNET, VAE
+from mvc.estimate.architectures import BLIP2, UNET, VAE
 from safetensors.torch import save_file
 from tokenizers import pre_tokenizers
 from transformers import Blip2Config, Blip2ForConditionalGeneration

@@ -8,7 +8,8 @@ import tarfile
 import zipfile
 
 import pytest
-from mvc import archives, folders
+from mvc.images import archives
+from mvc.images import folders
 from raw_data import put, tar_of, zip_of
 
 FILES = {"a/one.txt": b"1", "b/two.txt": b"2" * 700}

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from mvc import augment_ops, augment_policies
-from mvc.augment import apply_policy, augment, crop_and_flip, cutout, normalise, square
-from mvc.augment_policies import AUTOAUGMENT, NAMES, RANDAUGMENT, SIGNED, policy, value
+from mvc.training import operations
+from mvc.training import autoaugment
+from mvc.training.augment import apply_policy, augment, crop_and_flip, cutout, normalise, square
+from mvc.training.autoaugment import AUTOAUGMENT, NAMES, RANDAUGMENT, SIGNED, policy, value
 from PIL import Image, ImageEnhance, ImageOps
 
 BLACK = torch.zeros(3, dtype=torch.uint8)
@@ -65,7 +66,7 @@ def test_operation_equals_pillow(name, size):
     for sign in (1, -1) if name in SIGNED else (1,):
         levels = [0, 1, 2, 4, 5, 9, 10, 14]
         values = [sign * value(name, level, size) for level in levels]
-        batch = augment_ops.OPERATIONS[name](images, torch.tensor(values).double(), TEAL)
+        batch = operations.OPERATIONS[name](images, torch.tensor(values).double(), TEAL)
         expected = [
             from_pil(REFERENCE[name](to_pil(i), v)) for i, v in zip(images, values, strict=True)
         ]
@@ -75,12 +76,12 @@ def test_operation_equals_pillow(name, size):
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270, -30, 45])
 def test_rotation_of_a_square_equals_pillow(degrees):
     images = pictures(5, 28, 28)
-    turned = augment_ops.rotate(images, torch.full((5,), float(degrees)).double(), BLACK)
+    turned = operations.rotate(images, torch.full((5,), float(degrees)).double(), BLACK)
     assert torch.equal(turned, torch.stack([from_pil(to_pil(i).rotate(degrees)) for i in images]))
 
 
 def test_every_operation_has_a_reference_and_a_value():
-    assert set(REFERENCE) == set(augment_ops.OPERATIONS) == set(NAMES) - {"Identity", "Cutout"}
+    assert set(REFERENCE) == set(operations.OPERATIONS) == set(NAMES) - {"Identity", "Cutout"}
     for name in NAMES:
         assert np.isfinite(value(name, 30, (28, 28)))
     with pytest.raises(ValueError, match="Blur.*must be one of"):
@@ -113,12 +114,12 @@ def test_autoaugment_is_the_published_policy(name, theirs):
 
 
 def test_autoaugment_by_name():
-    chosen = augment_policies.autoaugment((32, 32), "imagenet")
+    chosen = autoaugment.autoaugment((32, 32), "imagenet")
     assert [NAMES[k] for k in chosen.operations[0]] == ["Posterize", "Rotate"]
     assert chosen.values[0].tolist() == [1, 27] and chosen.operations.shape == (25, 2)
-    assert not torch.equal(chosen.operations, augment_policies.autoaugment((32, 32)).operations)
+    assert not torch.equal(chosen.operations, autoaugment.autoaugment((32, 32)).operations)
     with pytest.raises(ValueError, match="classifiers.aa = svhn; must be one of cifar, imagenet"):
-        augment_policies.autoaugment((32, 32), "svhn")
+        autoaugment.autoaugment((32, 32), "svhn")
 
 
 def test_shorter_sub_policies_do_nothing_more():
@@ -130,7 +131,7 @@ def test_shorter_sub_policies_do_nothing_more():
 
 def test_randaugment_draws_14_operations_equally_and_signs():
     assert len(set(RANDAUGMENT)) == 14 and not {"Invert", "Cutout"} & set(RANDAUGMENT)
-    drawn = augment_policies.randaugment(2, 9, (32, 32))
+    drawn = autoaugment.randaugment(2, 9, (32, 32))
     assert drawn.repeats == 2 and drawn.operations.shape == (14, 1)
     images = torch.full((28_000, 3, 1, 2), 60, dtype=torch.uint8)
     images[..., 1] = 180
@@ -158,7 +159,7 @@ def test_policy_equals_one_image_at_a_time():
 def test_same_seed_same_images_and_input_kept():
     images = pictures(32, 28, 28)
     before = images.clone()
-    kinds = augment_policies.autoaugment((28, 28))
+    kinds = autoaugment.autoaugment((28, 28))
     first, second, other = (
         apply_policy(images, kinds, fill=BLACK, generator=generator(s)) for s in (0, 0, 1)
     )
@@ -234,4 +235,4 @@ def test_bad_policies_are_refused(bad):
 @pytest.mark.parametrize("n, m", [(0, 5), (2, -1), (2, 31)])
 def test_bad_randaugment_is_refused(n, m):
     with pytest.raises(ValueError, match="classifiers.ra"):
-        augment_policies.randaugment(n, m, (8, 8))
+        autoaugment.randaugment(n, m, (8, 8))

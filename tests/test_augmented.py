@@ -15,8 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import raw_data
-from mvc import augmented, names, shards
-from mvc.recipes import to_table
+from mvc.augmented import collect
+from mvc.augmented import filenames
+from mvc.core import image_tables
+from mvc.banks.recipes import to_table
 from PIL import Image
 
 CLASSES = ("Straße/猫", "cat & dog's $HOME", "Cat & dog's $HOME")
@@ -41,7 +43,7 @@ def tables():
     labels = [i % 3 for i in range(N_REAL)]
     data = [raw_data.picture(i, suffix="JPEG" if i == 1 else "PNG") for i in range(N_REAL)]
     data[4] = gif()
-    train = shards.image_table(
+    train = image_tables.image_table(
         data=data,
         labels=labels,
         class_names=[CLASSES[label] for label in labels],
@@ -62,7 +64,7 @@ def tables():
     ]
     pretrained = [i % 4 == 3 for i in range(N_MADE)]
     kinds = ["pretrained" if p else "finetuned" for p in pretrained]
-    made = shards.image_table(
+    made = image_tables.image_table(
         data=[raw_data.picture(100 + i) for i in range(N_MADE)],
         labels=[i % 3 for i in range(N_MADE)],
         class_names=[CLASSES[i % 3] for i in range(N_MADE)],
@@ -95,11 +97,11 @@ def export(root: Path, *, splits=(0, 5, N_MADE), **changes) -> Path:
     made = parts.pop("made")
     given = {name: str(root / f"{name}.parquet") for name in parts}
     for name, table in parts.items():
-        shards.write(table, given[name])
+        image_tables.write(table, given[name])
     given["synthetic"] = []
     for first, last in zip(splits, splits[1:], strict=False):
         given["synthetic"].append(str(root / f"{first}.parquet"))
-        shards.write(made.slice(first, last - first), given["synthetic"][-1])
+        image_tables.write(made.slice(first, last - first), given["synthetic"][-1])
     stage.main(
         SimpleNamespace(
             input=SimpleNamespace(**given),
@@ -163,10 +165,10 @@ def test_datasets_opens_it_offline(folder, tmp_path, monkeypatch):
 
 def test_bytes_are_the_original_ones_in_both_layouts(folder):
     original = tables()
-    data = shards.image_bytes(original["images"]) + shards.image_bytes(original["made"])
+    data = image_tables.image_bytes(original["images"]) + image_tables.image_bytes(original["made"])
     (part,) = (folder / "data").iterdir()
     assert part.name == "train-00000-of-00001.parquet"
-    assert shards.image_bytes(pq.read_table(part)) == data
+    assert image_tables.image_bytes(pq.read_table(part)) == data
     for i, row in enumerate(rows(folder / "provenance.csv")):
         content = (folder / row["file"]).read_bytes()
         assert row["sha256"] == hashlib.sha256(data[i]).hexdigest()
@@ -210,7 +212,7 @@ def test_the_same_bytes_whatever_the_shards(folder, tmp_path):
 
 
 def test_row_groups_and_parts_are_filled_across_shards(tmp_path, monkeypatch):
-    from mvc import augmented_files
+    from mvc.augmented import export
 
     monkeypatch.setattr(shards, "ROW_GROUP", 4)
     monkeypatch.setattr(augmented_files, "PART", 8)
@@ -222,8 +224,8 @@ def test_row_groups_and_parts_are_filled_across_shards(tmp_path, monkeypatch):
     original = tables()
     ids = original["images"]["image_id"].to_pylist() + original["made"]["image_id"].to_pylist()
     assert table["image_id"].to_pylist() == ids
-    data = shards.image_bytes(original["images"]) + shards.image_bytes(original["made"])
-    assert shards.image_bytes(table) == data
+    data = image_tables.image_bytes(original["images"]) + image_tables.image_bytes(original["made"])
+    assert image_tables.image_bytes(table) == data
 
 
 def held(column: str, value: str) -> pa.Table:
@@ -269,15 +271,15 @@ def test_what_must_not_be_in_it_is_refused(tmp_path, case, said):
 
 
 def test_a_failure_leaves_the_old_folder_and_nothing_else(tmp_path):
-    from mvc import augmented_files
+    from mvc.augmented import export
 
     target = tmp_path / "augmented"
     raw_data.put(target / "old", b"old")
-    with pytest.raises(KeyError), augmented_files.whole(target) as folder:
+    with pytest.raises(KeyError), export.whole(target) as folder:
         raw_data.put(folder / "new", b"new")
         raise KeyError
     assert [p.name for p in tmp_path.rglob("*")] == ["augmented", "old"]
-    with augmented_files.whole(target) as folder:
+    with export.whole(target) as folder:
         raw_data.put(folder / "new", b"new")
     assert [p.name for p in tmp_path.rglob("*")] == ["augmented", "new"]
 
@@ -288,16 +290,16 @@ ODD += ["日本語", "e\u0301té", "\u202edlrow", "q?*<>|\"'$`&", "\ud800", " ",
 
 @pytest.mark.parametrize("name", ODD)
 def test_odd_names_become_safe_and_come_back(name):
-    made = names.safe(name)
+    made = filenames.safe(name)
     assert unquote(made, errors="surrogatepass") == name
     assert not set(made) & set('/\\:*?"<>|\n\t') and made[0] not in ".-~ " and made[-1] not in ". "
     made.encode()
-    assert names.safe("plain name-1.x") == "plain name-1.x"
+    assert filenames.safe("plain name-1.x") == "plain name-1.x"
 
 
 def test_names_stay_apart_and_short():
     long = ["x" * 300, "x" * 301, "猫" * 100, "/" * 99]
-    made = names.distinct(["Cat", "cat", "CAT", "dog", *long, "", "%"])
+    made = filenames.distinct(["Cat", "cat", "CAT", "dog", *long, "", "%"])
     assert len({file.casefold() for file in made.values()}) == len(made)
     assert max(len(file.encode()) for file in made.values()) <= 113
     assert made["dog"] == "dog" and made["Cat"].startswith("Cat~")
@@ -307,9 +309,9 @@ def test_summary_is_by_label():
     table = pa.table(
         {"label": [1, 0, 1], "class_name": ["b", "a", "b"], "synthetic": [False, False, True]}
     )
-    made = augmented.Rows(table, {0: "a", 1: "b"}, {"a": "z", "b": "b"})
+    made = collect.Rows(table, {0: "a", 1: "b"}, {"a": "z", "b": "b"})
     counts = [
         (r["label"], r["imagefolder_label"], r["real"], r["synthetic"])
-        for r in augmented.summary(made)
+        for r in collect.summary(made)
     ]
     assert counts == [(0, 1, 1, 0), (1, 0, 1, 1)]

@@ -9,15 +9,16 @@ import images as images_script
 import numpy as np
 import pytest
 import raw_data
-from mvc import images, shards
-from mvc.pixels import load
+from mvc.images import build
+from mvc.core import image_tables
+from mvc.core.pixels import load
 from PIL import Image
 from raw_data import FASHION, FOLDER, picture, put
 from test_images import run_script
 
 
 def build(path, cfg=FOLDER, **changes):
-    return images.build({**cfg, "path": str(path), **changes}, name="mine", data=path / "data")
+    return build.build({**cfg, "path": str(path), **changes}, name="mine", data=path / "data")
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_special_files_are_used_counted_and_kept_byte_for_byte(tmp_path, root):
     }
     assert report["used"] == report["found"] == 20
     assert "1 image(s) have a side under 8 pixels" in report["warnings"]
-    tables = [shards.read(outputs[split]) for split in images_script.SPLITS]
+    tables = [image_tables.read(outputs[split]) for split in images_script.SPLITS]
     rows = [row for table in tables for row in table.to_pylist()]
     assert all(r["image"]["bytes"] == (root / r["image_id"]).read_bytes() for r in rows)
     assert load([row["image"]["bytes"] for row in rows], size=16).shape == (20, 3, 16, 16)
@@ -116,7 +117,7 @@ def test_missing_folder_names_the_key(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"datasets.mine.path = .*absent: no such folder"):
         build(tmp_path / "absent")
     with pytest.raises(FileNotFoundError, match=r"datasets.mine.path = None"):
-        images.build(FOLDER, name="mine", data=tmp_path)
+        build.build(FOLDER, name="mine", data=tmp_path)
     with pytest.raises(FileNotFoundError, match=r"datasets.mine.path = .*absent"):
         build(tmp_path / "absent", FASHION)
 
@@ -177,13 +178,13 @@ def test_file_that_changes_under_the_stage_is_noticed(tmp_path, root):
     built = build(root)
     put(root / built.splits["train"][0].image_id, picture(300))
     with pytest.raises(ValueError, match="changed while the images stage was running"):
-        images.write_split(built, "train", tmp_path / "train.parquet")
+        build.write_split(built, "train", tmp_path / "train.parquet")
     assert not (tmp_path / "train.parquet").exists()
 
 
 def test_shard_cut_off_in_the_middle_names_the_file_and_the_mend(tmp_path, root):
     built = build(root)
-    images.write_split(built, "train", tmp_path / "train.parquet")
+    build.write_split(built, "train", tmp_path / "train.parquet")
     os.truncate(tmp_path / "train.parquet", 500)
     with pytest.raises(ValueError, match="train.parquet is cut off.*delete it and run again"):
-        shards.read(tmp_path / "train.parquet")
+        image_tables.read(tmp_path / "train.parquet")

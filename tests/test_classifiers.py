@@ -6,15 +6,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from mvc import batches, pixels, shards
-from mvc.batches import Length, insert, lengthened, phases, shuffled
-from mvc.classifiers import Recipe, fit, run
-from mvc.extra_images import part_of_classes, read_extra
-from mvc.labelled import Labelled, check_sources, coloured_like, labelled
-from mvc.optimisers import OPTIMISERS, optimiser
-from mvc.training import placed, predict, prepared, statistics
-from mvc.training_recipe import augmentation
-from mvc.wide_resnet import build
+from mvc.training import strategies
+from mvc.core import pixels
+from mvc.core import image_tables
+from mvc.training.strategies import Length, insert, lengthened, phases, shuffled
+from mvc.classifiers.run import Recipe, fit, run
+from mvc.classifiers.extra_images import part_of_classes, read_extra
+from mvc.core.image_set import Labelled, check_sources, coloured_like, labelled
+from mvc.training.optimisers import OPTIMISERS, optimiser
+from mvc.training.loop import placed, predict, prepared, statistics
+from mvc.training.hyperparameters import augmentation
+from mvc.training.wide_resnet import build
 
 CPU = torch.device("cpu")
 NAMES = {0: "boot", 1: "bag", 2: "ankle boot"}
@@ -62,7 +64,7 @@ def test_shuffled_sees_every_image_once_a_pass(n, draws, size):
         assert order[start : start + n].sort().values.tolist() == list(range(n))
 
 
-@pytest.mark.parametrize("strategy", batches.STRATEGIES)
+@pytest.mark.parametrize("strategy", strategies.STRATEGIES)
 def test_equal_updates_for_every_arm(strategy):
     """The fair comparison: an arm with extra images gets no more updates than one without."""
     alone = plan(extra=(), strategy=strategy)
@@ -122,7 +124,7 @@ def test_real_batches_are_paired():
     assert torch.equal(second, alone[: len(second)])
 
 
-@pytest.mark.parametrize("strategy", batches.STRATEGIES)
+@pytest.mark.parametrize("strategy", strategies.STRATEGIES)
 @pytest.mark.parametrize("length", [Length(4, epochs=7), Length(4, updates=20)])
 def test_equal_updates_control(strategy, length):
     """Real images alone, exactly as many updates as with extra images, one schedule."""
@@ -149,7 +151,7 @@ def test_control_of_equal_updates_has_no_extra_images():
 
 
 def test_wanted_is_free_of_binary_rounding():
-    assert [batches.wanted(*pair) for pair in ((1.1, 10), (0.1, 30), (0.5, 3), (4, 2))] == [
+    assert [strategies.wanted(*pair) for pair in ((1.1, 10), (0.1, 30), (0.5, 3), (4, 2))] == [
         11, 3, 2, 8,
     ]  # fmt: skip
 
@@ -217,7 +219,7 @@ def test_prepared_keeps_batches_apart(monkeypatch):
     part = toy()
     indices = list(shuffled(24, 50, 8, generator=generator()))
     for block in (1, 8 * 8 * 20, 2**18):
-        monkeypatch.setattr("mvc.training.BLOCK", block)
+        monkeypatch.setattr("mvc.training.loop.BLOCK", block)
         found = list(prepared(indices, part.images, part.labels, lambda images: images.float()))
         assert [len(inputs) for inputs, _ in found] == [8] * 6 + [2]
         for batch, (inputs, targets) in zip(indices, found, strict=True):
@@ -255,7 +257,7 @@ def test_statistics_do_not_depend_on_the_block(monkeypatch):
     images = toy(n=30, size=9).images
     values = images.double().transpose(0, 1).flatten(1)
     for block in (1, 200, 2**22):
-        monkeypatch.setattr("mvc.training.PIXELS", block)
+        monkeypatch.setattr("mvc.training.loop.PIXELS", block)
         mean, std = statistics(images)
         assert mean.tolist() == pytest.approx(values.mean(1).tolist(), rel=1e-6)
         assert std.tolist() == pytest.approx(values.std(1, correction=0).tolist(), rel=1e-6)
@@ -275,7 +277,7 @@ def test_predict_does_not_depend_on_the_batch():
     assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
 
 
-@pytest.mark.parametrize("strategy", batches.STRATEGIES)
+@pytest.mark.parametrize("strategy", strategies.STRATEGIES)
 def test_run_learns_and_reports(strategy, capsys):
     seen = []
 
@@ -341,7 +343,7 @@ def test_networks_of_timm_learn(model):
 
 
 def test_weights_bring_their_own_normalisation(tmp_path):
-    from mvc.networks import build as network
+    from mvc.training.networks import build as network
     from safetensors.torch import save_file
 
     first = network("test_vit", 3, size=(32, 32), generator=generator(7)).net
@@ -489,7 +491,7 @@ def test_synthetic_images_come_from_training_images(source):
 def table(part, prefix, source=None):
     n = len(part.labels)
     columns = {} if source is None else {"source_image_id": [f"{source}/{i % 8}" for i in range(n)]}
-    return shards.image_table(
+    return image_tables.image_table(
         data=pixels.encode(part.images, grayscale=False),
         labels=part.labels.tolist(),
         class_names=[part.class_names[k] for k in part.labels.tolist()],
@@ -526,7 +528,7 @@ def test_grey_does_not_depend_on_the_part(monkeypatch):
     grey, colour = toy(), toy(7, prefix="made")
     grey.images[:] = grey.images[:, :1]
     whole = coloured_like(grey, colour).images
-    monkeypatch.setattr("mvc.labelled.PART", 2)
+    monkeypatch.setattr("mvc.core.image_set.PART", 2)
     assert torch.equal(coloured_like(grey, colour).images, whole)
 
 
@@ -539,7 +541,7 @@ def test_the_first_extra_images_of_each_class(tmp_path):
     assert len(part_of_classes(whole, train, 0.5, prefer="first")) == 2 + 1 + 1
     with pytest.raises(ValueError, match="per_real = 2: class 'boot' has 4 extra images of the 6"):
         part_of_classes(whole, train, 2, prefer="first")
-    shards.write(whole, tmp_path / "0.parquet")
+    image_tables.write(whole, tmp_path / "0.parquet")
     settings = {"generator": "finetuned", "size": None}
     part = read_extra(tmp_path / "0.parquet", toy(), per_real=0.5, **settings)
     assert len(part.labels) == 12 and part.ids <= toy().ids
@@ -560,10 +562,10 @@ def test_image_without_source_is_refused():
 def stage(folder, **changes):
     import classifiers
 
-    shards.write(table(toy(), "train"), folder / "train.parquet")
-    shards.write(table(toy(12, 4), "extra/a", source="train"), folder / "0.parquet")
-    shards.write(table(toy(9, 5), "extra/b", source="train"), folder / "1.parquet")
-    shards.write(table(toy(30, 6), "test"), folder / "test.parquet")
+    image_tables.write(table(toy(), "train"), folder / "train.parquet")
+    image_tables.write(table(toy(12, 4), "extra/a", source="train"), folder / "0.parquet")
+    image_tables.write(table(toy(9, 5), "extra/b", source="train"), folder / "1.parquet")
+    image_tables.write(table(toy(30, 6), "test"), folder / "test.parquet")
     settings = {
         "network": "wrn-10-1", "seed": 0, "split": "test", "image_size": None,
         "extra": "finetuned", "strategy": "rsp", "augmentation": "ra", "ra": {"n": 1, "m": 5},

@@ -7,10 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from mvc import comparisons, comparisons_report
-from mvc.comparisons import Side
-from mvc.settings import STUDIES
-from mvc.variants import expanded
+from mvc.comparisons import compare
+from mvc.comparisons import report
+from mvc.comparisons.compare import Side
+from mvc.config.check import STUDIES
+from mvc.config.expand import expanded
 from scipy import stats
 from snakemake.utils import update_config
 from workflow_run import snakemake
@@ -36,7 +37,7 @@ def runs(gains, noise=0.0):
 
 def compare(records, comparison=SAYS):
     sets = sorted(set(records["dataset"]))
-    return comparisons.results(records, {"x": comparison}, sets, split="test", confidence=0.95)
+    return compare.results(records, {"x": comparison}, sets, split="test", confidence=0.95)
 
 
 def result(gains):
@@ -44,7 +45,7 @@ def result(gains):
 
 
 def test_subsets_are_found_by_number_and_both_sides_must_be_there():
-    found = comparisons.pairs(
+    found = compare.pairs(
         "x",
         {"treated": "set-{subset}-own/m/a", "control": "set-{subset}/m/b"},
         ["set-10", "set-2", "set-2-own", "set-10-own", "set-3-own", "set-x-own"],
@@ -55,14 +56,14 @@ def test_subsets_are_found_by_number_and_both_sides_must_be_there():
 
 def test_a_comparison_may_take_the_first_subsets_alone():
     names = [f"set-{i}" for i in (3, 0, 10, 2)]
-    found = comparisons.pairs("x", SAYS | {"subsets": 3}, names)
+    found = compare.pairs("x", SAYS | {"subsets": 3}, names)
     assert [pair.subset for pair in found] == [0, 2, 3]
     with pytest.raises(ValueError, match=r"comparisons\.x\.subsets = 5; there are 4 of set-"):
-        comparisons.pairs("x", SAYS | {"subsets": 5}, names)
+        compare.pairs("x", SAYS | {"subsets": 5}, names)
 
 
 def test_a_data_set_without_a_number_is_one_subset():
-    (pair,) = comparisons.pairs("x", {"treated": "d/m/a", "control": "d/m/b"}, ["d"])
+    (pair,) = compare.pairs("x", {"treated": "d/m/a", "control": "d/m/b"}, ["d"])
     assert pair == (0, Side("d", "m", "a"), Side("d", "m", "b"))
 
 
@@ -75,7 +76,7 @@ def test_a_data_set_without_a_number_is_one_subset():
 )
 def test_a_wrong_side_is_named(treated, says):
     with pytest.raises(ValueError) as error:
-        comparisons.pairs("x", SAYS | {"treated": treated}, ["set-0"])
+        compare.pairs("x", SAYS | {"treated": treated}, ["set-0"])
     assert says in str(error.value)
 
 
@@ -122,12 +123,12 @@ def test_one_subset_has_the_interval_of_its_seeds_and_one_run_none():
 
 def test_the_page_and_pictures_tell_every_comparison(tmp_path):
     table = compare(runs([[1, 3], [2, 2], [4, 6]]))
-    page = comparisons_report.markdown_page(table, split="test", digits=1, confidence=0.95)
+    page = report.markdown_page(table, split="test", digits=1, confidence=0.95)
     assert "A over B" in page and "+3.0" in page and "3 × 2" in page and "undecided" in page
-    comparisons_report.write_intervals(table, tmp_path / "intervals.png")
+    report.write_intervals(table, tmp_path / "intervals.png")
     records = runs([[1, 3], [2, 2]]).assign(labels=[5] * 4 + [10] * 4, family="x")
-    comparisons_report.write_curves(records, tmp_path / "curves.png")
-    comparisons_report.write_curves(records[:4], tmp_path / "none.png")
+    report.write_curves(records, tmp_path / "curves.png")
+    report.write_curves(records[:4], tmp_path / "none.png")
     assert {path.stat().st_size > 5_000 for path in tmp_path.glob("*.png")} == {True}
 
 
@@ -135,7 +136,7 @@ def test_a_curve_joins_data_sets_that_differ_in_their_images_alone():
     records = runs([[1, 3], [2, 2], [8, 8]])
     records["labels"] = records["dataset"].map({"set-0": 5, "set-1": 10, "set-2": 5})
     records["family"] = records["dataset"].map({"set-0": "x", "set-1": "x", "set-2": "own"})
-    points = comparisons_report.curves(records)
+    points = report.curves(records)
     assert set(points["family"]) == {"x"} and list(points["arm"]) == ["a", "a", "b", "b"]
     assert list(points["labels"]) == [5, 10] * 2
     assert list(points["mean"]) == [52.5, 55.5, 50.5, 53.5]
@@ -144,7 +145,7 @@ def test_a_curve_joins_data_sets_that_differ_in_their_images_alone():
 def test_a_family_shares_what_the_arm_reads():
     few = {"loader": "csv", "images": {"labels_per_class": 5}, "banks": {"per_real": 16}, "seed": 0}
     more = few | {"images": {"labels_per_class": 50}, "banks": {"per_real": 4}, "seed": 1}
-    family = comparisons_report.family
+    family = report.family
     assert family(few, None) == family(more, float("nan"))
     assert family(few, "real") == family(more, "real")
     assert family(few, "synthetic") != family(more, "synthetic")
@@ -182,7 +183,7 @@ def test_the_studies_compare_runs_that_there_are_on_their_split(name):
     config = study(name)
     assert STUDIES[name] == {"sweep": "validation"}.get(name, "test")
     for key, comparison in config["evidence"]["comparisons"].items():
-        found = comparisons.pairs(key, comparison, config["datasets"])
+        found = compare.pairs(key, comparison, config["datasets"])
         assert len(found) >= 3, key
         for side in (side for pair in found for side in (pair.treated, pair.control)):
             section = {**config["classifiers"], **config["datasets"][side.dataset]["classifiers"]}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from mvc.published import FIGURES as PUBLISHED
-from mvc.settings import faults, missing_files
-from mvc.variants import expanded
+from mvc.tables.published import FIGURES as PUBLISHED
+from mvc.config.check import faults, missing_files
+from mvc.config.expand import expanded
 from snakemake.utils import update_config
 
 REPO = Path(__file__).parents[1]

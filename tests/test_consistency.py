@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from mvc import extra_images, shards
-from mvc.clip_model import load_clip, tokenize
-from mvc.consistency import consistency, probabilities
-from mvc.labelled import labelled
-from mvc.pixels import encode, load
-from mvc.shards import image_table
+from mvc.classifiers import extra_images
+from mvc.core import image_tables
+from mvc.models.clip import load_clip, tokenize
+from mvc.synthetic.clip_filter import consistency, probabilities
+from mvc.core.image_set import labelled
+from mvc.core.pixels import encode, load
+from mvc.core.image_tables import image_table
 from torch.nn.functional import normalize
 
 CLIP = str(Path(__file__).parents[1] / "resources/miniature/clip")
@@ -81,7 +82,7 @@ def test_only_sets_that_clip_has_seen_can_be_chosen_from(tmp_path):
     train = labelled(table([0, 0, 1], "train"), size=None)
     extra = table([0, 1, 0, 1, 0, 0], "made")
     extra = extra.append_column("source_image_id", [["train/0"] * 6])
-    shards.write(extra, tmp_path / "0.parquet")
+    image_tables.write(extra, tmp_path / "0.parquet")
     how = {"per_real": 1, "size": None, "prefer": "consistent"}
     for generator in ("real", "round_trip", "reconstructed"):
         found = extra_images.read_extra(tmp_path / "0.parquet", train, generator=generator, **how)

@@ -85,7 +85,7 @@ def test_a_stage_whose_code_was_edited_is_refused_on_this_machine_too(fresh):
     text = module.read_text(encoding="utf-8")
 
     def edit():
-        append(fresh / "workflow/scripts/mvc/pixels.py", "\n# a comment\n")
+        append(fresh / "workflow/scripts/mvc/core/pixels.py", "\n# a comment\n")
         append(module, "\nADDED = 1\n")
 
     said = edit_meanwhile(fresh, "images", edit)

@@ -5,7 +5,8 @@ from pathlib import Path
 import open_clip
 import pytest
 import torch
-from mvc import clip_model, embeddings
+from mvc.models import clip
+from mvc import embeddings
 
 CLIP = str(Path(__file__).parents[1] / "resources/miniature/clip")
 PROMPTS = ["This is an image of Bag, a bright bag", "a shirt", "", "a shirt"]
@@ -13,7 +14,7 @@ PROMPTS = ["This is an image of Bag, a bright bag", "a shirt", "", "a shirt"]
 
 @pytest.fixture(scope="module")
 def miniature():
-    model, _, tokenizer = clip_model.load_clip(CLIP)
+    model, _, tokenizer = clip.load_clip(CLIP)
     return model, tokenizer
 
 
@@ -36,11 +37,11 @@ def test_states_are_those_that_open_clip_pools(layout, miniature):
     if layout == "CLIP":
         model, tokenizer = native(), open_clip.SimpleTokenizer()
     assert type(model).__name__ == layout
-    ids, _ = clip_model.tokenize(tokenizer, PROMPTS)
-    states = clip_model.text_states(model, ids)
-    assert states.shape == (4, 77, clip_model.text_width(model))
+    ids, _ = clip.tokenize(tokenizer, PROMPTS)
+    states = clip.text_states(model, ids)
+    assert states.shape == (4, 77, clip.text_width(model))
     end = states[torch.arange(4), ids.argmax(1)]
-    projection = clip_model.text_tower(model).text_projection
+    projection = clip.text_tower(model).text_projection
     projected = projection(end) if callable(projection) else end @ projection
     assert torch.allclose(projected, model.encode_text(ids), atol=1e-5)
 
@@ -70,16 +71,16 @@ def test_native_layout_equals_transformers_text_model():
         {prefix + name: value for name, value in state.items()}, strict=False
     )
     assert not unexpected and not [name for name in missing if "position_ids" not in name]
-    ids, _ = clip_model.tokenize(open_clip.SimpleTokenizer(), PROMPTS)
+    ids, _ = clip.tokenize(open_clip.SimpleTokenizer(), PROMPTS)
     with torch.inference_mode():
         expected = theirs(input_ids=ids).last_hidden_state
-    assert torch.allclose(clip_model.text_states(ours, ids), expected, atol=1e-5)
+    assert torch.allclose(clip.text_states(ours, ids), expected, atol=1e-5)
 
 
 def test_tokens_are_open_clips_padded_as_stable_diffusion_pads(miniature):
     for tokenizer in (miniature[1], open_clip.SimpleTokenizer()):
         theirs = tokenizer(PROMPTS)
-        ids, lengths = clip_model.tokenize(tokenizer, PROMPTS)
+        ids, lengths = clip.tokenize(tokenizer, PROMPTS)
         end = tokenizer.all_special_ids[1]
         for row, other, length in zip(ids, theirs, lengths, strict=True):
             assert torch.equal(row[:length], other[:length])
@@ -88,7 +89,7 @@ def test_tokens_are_open_clips_padded_as_stable_diffusion_pads(miniature):
 
 def test_truncation_is_counted_and_keeps_the_end(miniature):
     model, tokenizer = miniature
-    ids, lengths = clip_model.tokenize(tokenizer, ["shirt " * 100, "shirt"])
+    ids, lengths = clip.tokenize(tokenizer, ["shirt " * 100, "shirt"])
     assert lengths[0] > 77 >= lengths[1]
     assert ids[0, -1] == tokenizer.all_special_ids[1] and ids.shape == (2, 77)
     counted = embeddings.lengths(["shirt " * 100, "shirt"], tokenizer=tokenizer)
@@ -102,8 +103,8 @@ def test_identical_prompts_are_embedded_once(miniature):
     batches = embeddings.embed(texts, model=model, tokenizer=tokenizer, batch_size=2)
     states = torch.cat([*batches])
     assert states.shape == (3, 77, 128) and states.dtype == torch.float16
-    ids, _ = clip_model.tokenize(tokenizer, PROMPTS)
-    expected = clip_model.text_states(model, ids).half()
+    ids, _ = clip.tokenize(tokenizer, PROMPTS)
+    expected = clip.text_states(model, ids).half()
     assert torch.allclose(states[index].float(), expected.float(), atol=2e-3)
 
 
@@ -121,10 +122,10 @@ def test_the_batch_size_changes_no_bit(miniature, batch_size):
 def test_shared_prefix_has_equal_states(miniature):
     """A causal text tower: what the specification says about no-op edits."""
     model, tokenizer = miniature
-    ids, _ = clip_model.tokenize(
+    ids, _ = clip.tokenize(
         tokenizer, ["This is an image of Bag, a", "This is an image of Bag"]
     )
-    one, two = clip_model.text_states(model, ids)
+    one, two = clip.text_states(model, ids)
     same = (ids[0] == ids[1]).int().cumprod(0).sum()
     assert same >= 6
     assert torch.allclose(one[:same], two[:same], atol=1e-5)
@@ -133,6 +134,6 @@ def test_shared_prefix_has_equal_states(miniature):
 
 def test_models_that_are_not_there_are_named(tmp_path):
     with pytest.raises(ValueError, match="models.clip = nowhere: neither a folder nor"):
-        clip_model.load_clip("nowhere")
+        clip.load_clip("nowhere")
     with pytest.raises(FileNotFoundError, match="has no open_clip_config.json"):
-        clip_model.load_clip(str(tmp_path))
+        clip.load_clip(str(tmp_path))

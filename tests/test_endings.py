@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from mvc.endings import KILLED, STOPPED, Jobs, last_lines
+from mvc.console.endings import KILLED, STOPPED, Jobs, last_lines
 from workflow_run import SNAKEMAKE, snakemake
 
 LOG = """goes on
@@ -76,7 +76,7 @@ def test_what_was_made_is_told_in_one_line_without_targets(jobs, monkeypatch):
         tell(jobs, "job_finished", job_id=jobid)
     start(jobs, 0)
     tell(jobs, "job_finished", job_id=0)
-    monkeypatch.setattr("mvc.endings.time.monotonic", lambda: jobs.start + 551)
+    monkeypatch.setattr("mvc.console.endings.time.monotonic", lambda: jobs.start + 551)
     assert jobs.success([]) == "3 jobs in 9 min 11 s"
     Path("b.md").touch()
     assert jobs.success({"b.csv", "a.csv"}) == "3 jobs in 9 min 11 s; b.md, a.csv"

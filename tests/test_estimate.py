@@ -2,8 +2,10 @@
 
 import pytest
 import raw_data
-from mvc import data_size, estimate, estimate_page
-from mvc.estimate import Size
+from mvc.estimate import size
+from mvc.estimate import cost
+from mvc.estimate import page
+from mvc.estimate.cost import Size
 
 MODELS = {
     "captioner": "Salesforce/blip2-opt-2.7b",
@@ -50,13 +52,13 @@ def section(**changes):
     ],
 )
 def test_images_that_a_run_is_trained_on(changes, images):
-    assert estimate.images_seen({**RUN, **changes}, SIZE, 4) == images
+    assert cost.images_seen({**RUN, **changes}, SIZE, 4) == images
 
 
 @pytest.mark.slow
 def test_the_papers_stages_cost_what_was_counted():
     """settings.md's cost facts: 180 GFLOP an evaluation at 256 px, two of them a step."""
-    lines = {line.stage: line for line in estimate.lines("cifar", section(), SIZE, MODELS)}
+    lines = {line.stage: line for line in cost.lines("cifar", section(), SIZE, MODELS)}
     giga = 1e9
     made = lines["synthetic, finetuned"]
     assert made.items == 16_000 and made.jobs == 4
@@ -69,29 +71,29 @@ def test_the_papers_stages_cost_what_was_counted():
     assert lines["captions"].items == 4000 and lines["captions"].operations > 0
     assert "policies" not in lines
     own = section(captions={"file": "own.csv", "max_new_tokens": 40, "num_beams": 5})
-    (captions, *_) = estimate.lines("cifar", own, SIZE, MODELS)
+    (captions, *_) = cost.lines("cifar", own, SIZE, MODELS)
     assert captions.operations == 0, "one's own captions cost nothing"
 
 
 @pytest.mark.slow
 def test_pages_sum_up():
-    rows = estimate.lines("a", section(), SIZE, MODELS)
-    page = estimate_page.page(rows, 1e15, "of a test")
+    rows = cost.lines("a", section(), SIZE, MODELS)
+    page = page.page(rows, 1e15, "of a test")
     hours = sum(line.operations for line in rows) / 1e15 / 3600
     assert f"{hours:,.1f}" in page and "16,000 images" in page and "of a test" in page
 
 
 def test_sizes_of_known_data_sets():
-    assert data_size.measure("a", section()) == SIZE
+    assert size.measure("a", section()) == SIZE
     whole = section(images={"labels_per_class": None, "validation_fraction": 0.1})
-    assert data_size.measure("a", whole).train == 45_000
+    assert size.measure("a", whole).train == 45_000
 
 
 def test_sizes_of_a_persons_folder(tmp_path):
     raw_data.folder(tmp_path, {"cat": 10, "dog": 10})
     images = {"labels_per_class": None, "test_fraction": 0.2, "validation_fraction": 0.1}
     own = section(loader="imagefolder", path=str(tmp_path), images=images)
-    assert data_size.measure("mine", own) == Size(14, 4, 2, 256)
+    assert size.measure("mine", own) == Size(14, 4, 2, 256)
     own["path"] = str(tmp_path / "photos.zip")
     with pytest.raises(ValueError, match=r"datasets.mine.path = .*photos.zip.*unpack the archive"):
-        data_size.measure("mine", own)
+        size.measure("mine", own)

@@ -6,8 +6,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from mvc import figures, galleries, shards
-from mvc.decoding import png
+from mvc.figures import grid
+from mvc.figures import galleries
+from mvc.core import image_tables
+from mvc.core.decoding import png
 from PIL import Image
 
 SCRIPTS = Path(__file__).parents[1] / "workflow" / "scripts"
@@ -31,29 +33,29 @@ def place(sheet, image, scale):
 
 def test_images_are_enlarged_without_blur_in_rows_and_columns():
     rows = [[picture(3 * r + c) for c in range(3)] for r in range(2)]
-    sheet = figures.grid(rows, ["real", "MVC"], ["Bag", "Coat", "Shirt"], 4)
+    sheet = grid.grid(rows, ["real", "MVC"], ["Bag", "Coat", "Shirt"], 4)
     places = [[place(sheet, image, 4) for image in row] for row in rows]
     xs, ys = [p[0] for p in places[0]], [row[0][1] for row in places]
     assert places == [[(x, y) for x in xs] for y in ys]
     assert xs == sorted(xs) and ys == sorted(ys)
-    assert xs[1] - xs[0] == 20 + figures.GROUP_GAP == xs[2] - xs[1]
+    assert xs[1] - xs[0] == 20 + grid.GROUP_GAP == xs[2] - xs[1]
 
 
 def test_rows_without_a_title_and_columns_of_one_title_stand_closer():
     rows = [[picture(4 * r + c) for c in range(4)] for r in range(3)]
-    sheet = figures.grid(rows, ["real", "", "MVC"], ["Bag", "Coat"], 3)
+    sheet = grid.grid(rows, ["real", "", "MVC"], ["Bag", "Coat"], 3)
     xs = [place(sheet, image, 3)[0] for image in rows[0]]
     ys = [place(sheet, row[0], 3)[1] for row in rows]
     assert np.diff(xs).tolist() == [
-        15 + gap for gap in (figures.GAP, figures.GROUP_GAP, figures.GAP)
+        15 + gap for gap in (grid.GAP, grid.GROUP_GAP, grid.GAP)
     ]
-    assert np.diff(ys).tolist() == [15 + figures.GAP, 15 + figures.GROUP_GAP]
+    assert np.diff(ys).tolist() == [15 + grid.GAP, 15 + grid.GROUP_GAP]
 
 
 def test_titles_are_drawn_beside_their_rows_and_above_their_columns():
     row = [picture(c, 20, 20) for c in range(2)]
-    left, top = place(figures.grid([row], [""], [], 4), row[0], 4)
-    titled = figures.grid([row], ["a long title"], ["Bag", "Coat"], 4)
+    left, top = place(grid.grid([row], [""], [], 4), row[0], 4)
+    titled = grid.grid([row], ["a long title"], ["Bag", "Coat"], 4)
     x, y = place(titled, row[0], 4)
     assert x > left and y > top
     ink = (np.asarray(titled).min(2) < 128).astype(int)
@@ -64,29 +66,29 @@ def test_titles_are_drawn_beside_their_rows_and_above_their_columns():
 def test_a_long_title_is_broken_or_cut_to_its_column():
     row = [picture(c, 20, 20) for c in range(2)]
     for title in ("a very long class name of many words", "unbreakable" * 9):
-        sheet = figures.grid([row], ["x"], [title, ""], 4)
+        sheet = grid.grid([row], ["x"], [title, ""], 4)
         x, y = place(sheet, row[1], 4)
         ink = np.asarray(sheet)[:y].min(2) < 128
         assert ink[:, : x - 5].any() and not ink[:, x:].any()
 
 
 def test_a_missing_image_leaves_an_empty_cell():
-    sheet = figures.grid([[picture(), None]], ["x"], [], 4)
+    sheet = grid.grid([[picture(), None]], ["x"], [], 4)
     x, y = place(sheet, picture(), 4)
-    cell = np.asarray(sheet)[y : y + 20, x + 20 + figures.GAP :][:, :20]
-    assert (cell == figures.EMPTY).all()
+    cell = np.asarray(sheet)[y : y + 20, x + 20 + grid.GAP :][:, :20]
+    assert (cell == grid.EMPTY).all()
 
 
 def test_images_of_other_sizes_fit_their_cell_whole():
     wide, tall = picture(1, 8, 4), picture(2, 2, 4)
-    sheet = figures.grid([[wide, tall]], ["x"], [], 3)
+    sheet = grid.grid([[wide, tall]], ["x"], [], 3)
     x, y = place(sheet, wide, 3)
-    assert place(sheet, tall, 6) == (x + 24 + figures.GAP + 6, y - 6)  # 24 px cells, centred
+    assert place(sheet, tall, 6) == (x + 24 + grid.GAP + 6, y - 6)  # 24 px cells, centred
 
 
 def test_equal_images_give_equal_bytes(tmp_path):
     for name in "ab":
-        sheet = figures.grid([[picture(1), picture(2)]], ["real"], ["Bag", "Coat"], 4)
+        sheet = grid.grid([[picture(1), picture(2)]], ["real"], ["Bag", "Coat"], 4)
         sheet.save(tmp_path / name, format="PNG")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
@@ -103,33 +105,33 @@ def test_equal_images_give_equal_bytes(tmp_path):
 )
 def test_what_does_not_make_a_grid_is_refused(rows, titles, columns, says):
     with pytest.raises(ValueError, match=says):
-        figures.grid(rows, titles, columns, 2)
+        grid.grid(rows, titles, columns, 2)
 
 
 def test_the_first_images_of_each_class_are_taken():
     labels = [2, 0, 2, 2, 1, 0]
-    assert figures.first_of_each(labels, [0, 1, 2, 3], 2) == [[1, 5], [4], [0, 2], []]
+    assert grid.first_of_each(labels, [0, 1, 2, 3], 2) == [[1, 5], [4], [0, 2], []]
     a, b, c = (picture(i) for i in range(3))
-    assert figures.group([[a, b], [c]], 2) == [[a, c], [b, None]]
+    assert grid.group([[a, b], [c]], 2) == [[a, c], [b, None]]
 
 
 @pytest.mark.parametrize("side, scale", [(28, 3), (32, 3), (84, 1), (100, 0.84), (512, 84 / 512)])
 def test_small_images_are_enlarged_by_a_whole_number(side, scale):
-    assert figures.scale_to(side, 84) == pytest.approx(scale)
+    assert grid.scale_to(side, 84) == pytest.approx(scale)
 
 
 def test_column_titles_may_span_different_numbers_of_columns():
     rows = [[picture(i) for i in range(6)]]
-    sheet = figures.grid(rows, ["x"], ["A", "B", "ours", "theirs"], 4, spans=[1, 1, 3, 1])
+    sheet = grid.grid(rows, ["x"], ["A", "B", "ours", "theirs"], 4, spans=[1, 1, 3, 1])
     xs = [place(sheet, image, 4)[0] for image in rows[0]]
-    wide, near = 20 + figures.GROUP_GAP, 20 + figures.GAP
+    wide, near = 20 + grid.GROUP_GAP, 20 + grid.GAP
     assert np.diff(xs).tolist() == [wide, wide, near, near, wide]
 
 
 def table(name, shade, each=2):
     """An image table of two classes, each image of its own shade."""
     labels = [0, 1] * each
-    return shards.image_table(
+    return image_tables.image_table(
         data=[png(np.full((8, 8, 3), shade + i, np.uint8)) for i in range(2 * each)],
         labels=labels,
         class_names=[("Bag", "Ankle boot")[k] for k in labels],
@@ -142,7 +144,7 @@ def shades_of(name, folder):
     paths = {}
     for kind, shade in {"real": 10, "pretrained": 60, "finetuned": 110}.items():
         paths[kind] = folder / f"{kind}.parquet"
-        shards.write(table(kind, shade), paths[kind])
+        image_tables.write(table(kind, shade), paths[kind])
     spec = importlib.util.spec_from_file_location(f"stage_{name}", SCRIPTS / f"{name}.py")
     stage = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(stage)
@@ -177,5 +179,5 @@ def test_a_gallery_stands_in_order_and_leaves_missing_images_empty():
     images = [Image.new("RGB", (8, 8), (s, s, s)) for s in shades]
     (a, b, c, d) = (place(sheet, image, 3) for image in images)
     assert a[1] == b[1] < c[1] == d[1] and a[0] == c[0] < b[0] == d[0]
-    below = np.asarray(sheet)[c[1] + 24 + figures.GAP, c[0]]
-    assert tuple(below) == figures.EMPTY
+    below = np.asarray(sheet)[c[1] + 24 + grid.GAP, c[0]]
+    assert tuple(below) == grid.EMPTY

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from mvc import architectures, flops
+from mvc.estimate import architectures
+from mvc.estimate import flops
 
 SD, CLIP = "stable-diffusion-v1-5/stable-diffusion-v1-5", "ViT-L-14-quickgelu/openai"
 BLIP2 = "Salesforce/blip2-opt-2.7b"
@@ -81,8 +82,8 @@ def test_training_and_sampling_add_up():
 
 def test_folders_give_their_own_shape():
     """Counted on meta and on the weights themselves: the same."""
-    from mvc.clip_model import load_clip
-    from mvc.diffusion import load_unet
+    from mvc.models.clip import load_clip
+    from mvc.models.stable_diffusion import load_unet
 
     folder = str(MINIATURE / "stable-diffusion")
     real = load_unet(folder, text_width=128)

@@ -3,7 +3,7 @@
 import pytest
 import tiny
 import torch
-from mvc.guidance import predict_noise
+from mvc.synthetic.guidance import predict_noise
 
 W = 4.0
 

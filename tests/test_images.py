@@ -11,10 +11,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import raw_data
-from mvc import folders, images, loaders, shards, sources
-from mvc.hygiene import assert_disjoint, refuse_held_out
-from mvc.pixels import load
-from mvc.splits import SPLITS
+from mvc.images import folders
+from mvc.images import build
+from mvc.images.loaders import registry
+from mvc.core import image_tables
+from mvc.images.loaders import fashion_mnist
+from mvc.core.leakage import assert_disjoint, refuse_held_out
+from mvc.core.pixels import load
+from mvc.images.splits import SPLITS
 from raw_data import FASHION, FOLDER, picture, put
 
 
@@ -24,7 +28,7 @@ def pool_of_100(monkeypatch):
 
 
 def build(cfg, tmp_path, **changes):
-    return images.build({**cfg, **changes}, name="mine", data=tmp_path / "data")
+    return build.build({**cfg, **changes}, name="mine", data=tmp_path / "data")
 
 
 def ids(built, split):
@@ -57,7 +61,7 @@ def run_script(folder, cfg, threads=1):
 
 @pytest.mark.parametrize("zipped", [True, False])
 def test_idx_files_are_read_plain_and_gzipped(tmp_path, zipped):
-    arrays = sources.read_folder(raw_data.fashion(tmp_path, zipped=zipped))
+    arrays = fashion_mnist.read_folder(raw_data.fashion(tmp_path, zipped=zipped))
     expected = np.random.default_rng(1).integers(0, 256, (260, 5, 4))
     assert np.array_equal(arrays.train_images, expected[:200])
     assert np.array_equal(arrays.test_images, expected[200:])
@@ -75,7 +79,7 @@ def test_idx_files_are_read_plain_and_gzipped(tmp_path, zipped):
 )
 def test_damaged_idx_names_the_file(tmp_path, data, message):
     with pytest.raises(ValueError, match=f"file-ubyte.*{message}"):
-        sources.read_idx(put(tmp_path / "file-ubyte", data))
+        fashion_mnist.read_idx(put(tmp_path / "file-ubyte", data))
 
 
 def test_first_source_that_works_is_used_and_failures_are_told(tmp_path):
@@ -85,13 +89,13 @@ def test_first_source_that_works_is_used_and_failures_are_told(tmp_path):
         raise OSError("network is unreachable")
 
     tried = {"one": lambda: tmp_path / "absent", "two": offline, "three": lambda: good}
-    arrays, name, failures = sources.find(None, data=tmp_path, key="k.path", sources=tried)
+    arrays, name, failures = fashion_mnist.find(None, data=tmp_path, key="k.path", sources=tried)
     assert name == "three" and len(arrays.train_labels) == 200
     assert failures == [f"one: no folder {tmp_path / 'absent'}", "two: network is unreachable"]
 
 
 def test_sources_are_tried_from_the_nearest_to_the_farthest(tmp_path):
-    order = list(sources.automatic(tmp_path))
+    order = list(fashion_mnist.automatic(tmp_path))
     words = ["Debian package", "downloaded before", "torchvision", "apt-get download"]
     assert all(word in name for word, name in zip(words, order, strict=True))
 
@@ -101,31 +105,31 @@ def test_no_source_lists_all_that_was_tried_and_the_mend(tmp_path):
         raise OSError("network is\nunreachable")
 
     with pytest.raises(FileNotFoundError) as caught:
-        sources.find(None, data=tmp_path, key="k.path", sources={"one": offline, "two": offline})
+        fashion_mnist.find(None, data=tmp_path, key="k.path", sources={"one": offline, "two": offline})
     text = str(caught.value)
     assert "1. one: network is unreachable" in text and "2. two: network" in text
-    assert "k.path" in text and sources.PACKAGE in text and "train-images-idx3-ubyte" in text
+    assert "k.path" in text and fashion_mnist.PACKAGE in text and "train-images-idx3-ubyte" in text
 
 
 def test_named_folder_without_the_data_does_not_fall_through(tmp_path):
     raw_data.fashion(tmp_path / "data" / "fashion-mnist")
     with pytest.raises(FileNotFoundError, match="k.path = .*elsewhere"):
-        sources.find(str(tmp_path / "elsewhere"), data=tmp_path / "data", key="k.path")
+        fashion_mnist.find(str(tmp_path / "elsewhere"), data=tmp_path / "data", key="k.path")
     (tmp_path / "partial").mkdir()
     with pytest.raises(FileNotFoundError, match="no file train-images-idx3-ubyte"):
-        sources.find(str(tmp_path / "partial"), data=tmp_path / "data", key="k.path")
+        fashion_mnist.find(str(tmp_path / "partial"), data=tmp_path / "data", key="k.path")
 
 
 def test_torchvision_download_is_kept_and_time_limited(tmp_path, monkeypatch):
     import torchvision
 
     def fake(root, download):
-        assert download and socket.getdefaulttimeout() == sources.PATIENCE
+        assert download and socket.getdefaulttimeout() == fashion_mnist.PATIENCE
         raw_data.fashion(Path(root) / "FashionMNIST" / "raw")
 
     monkeypatch.setattr(torchvision.datasets, "FashionMNIST", fake)
-    target = sources.download(tmp_path / "data" / "fashion-mnist")
-    assert len(sources.read_folder(target).test_labels) == 60
+    target = fashion_mnist.download(tmp_path / "data" / "fashion-mnist")
+    assert len(fashion_mnist.read_folder(target).test_labels) == 60
     assert socket.getdefaulttimeout() is None
     assert [p.name for p in (tmp_path / "data").iterdir()] == ["fashion-mnist"]
 
@@ -138,7 +142,7 @@ def test_failed_download_leaves_nothing_behind(tmp_path, monkeypatch):
 
     monkeypatch.setattr(torchvision.datasets, "FashionMNIST", fails)
     with pytest.raises(RuntimeError):
-        sources.download(tmp_path / "fashion-mnist")
+        fashion_mnist.download(tmp_path / "fashion-mnist")
     assert list(tmp_path.iterdir()) == [] and socket.getdefaulttimeout() is None
 
 
@@ -153,21 +157,21 @@ def test_jobs_that_download_side_by_side_do_not_take_the_files_from_each_other(
         raw_data.fashion(Path(root) / "FashionMNIST" / "raw")
         if not kept:  # another job ends before this one
             kept.append(1)
-            sources.download(target)
+            fashion_mnist.download(target)
             kept.append({p.name: p.stat().st_ino for p in target.iterdir()})
 
     monkeypatch.setattr(torchvision.datasets, "FashionMNIST", fake)
-    sources.download(target)
+    fashion_mnist.download(target)
     assert {p.name: p.stat().st_ino for p in target.iterdir()} == kept[1]
     next(target.glob("train-images*")).write_bytes(b"damaged")
-    sources.download(target)
-    assert len(sources.read_folder(target).test_labels) == 60
+    fashion_mnist.download(target)
+    assert len(fashion_mnist.read_folder(target).test_labels) == 60
     assert [p.name for p in target.parent.iterdir()] == ["fashion-mnist"]
 
 
 def test_package_is_unpacked_without_root(tmp_path, monkeypatch):
     raw_data.fashion(tmp_path / "packed")
-    inside = f"unpacked{sources.DEBIAN}"
+    inside = f"unpacked{fashion_mnist.DEBIAN}"
     programs = {
         "apt-get": "touch dataset-fashion-mnist_1_all.deb",
         "dpkg": f"mkdir -p {inside}; cp {tmp_path}/packed/* {inside}",
@@ -175,11 +179,11 @@ def test_package_is_unpacked_without_root(tmp_path, monkeypatch):
     for name, line in programs.items():
         put(tmp_path / "bin" / name, f"#!/bin/sh\n{line}\n".encode()).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    target = sources.unpack_package(tmp_path / "data" / "fashion-mnist")
-    assert len(sources.read_folder(target).test_labels) == 60
+    target = fashion_mnist.unpack_package(tmp_path / "data" / "fashion-mnist")
+    assert len(fashion_mnist.read_folder(target).test_labels) == 60
     put(tmp_path / "bin" / "apt-get", b"#!/bin/sh\necho E: Unable to locate >&2; exit 100\n")
     with pytest.raises(RuntimeError, match="apt-get failed: E: Unable to locate"):
-        sources.unpack_package(tmp_path / "other")
+        fashion_mnist.unpack_package(tmp_path / "other")
 
 
 # Splits of Fashion-MNIST
@@ -243,15 +247,15 @@ def test_more_than_there_is_names_the_key(tmp_path, pool_of_100, key, value, all
 def test_fashion_pixels_labels_and_ids_belong_together(tmp_path, pool_of_100):
     raw = raw_data.fashion(tmp_path / "raw")
     outputs = run_script(tmp_path / "out", {**FASHION, "path": str(raw)})
-    arrays = sources.read_folder(raw)
+    arrays = fashion_mnist.read_folder(raw)
     for split in SPLITS:
-        table = shards.read(outputs[split])
-        pixels = load(shards.image_bytes(table), size=None)
+        table = image_tables.read(outputs[split])
+        pixels = load(image_tables.image_bytes(table), size=None)
         for row, image in zip(table.to_pylist(), pixels, strict=True):
             side, index = row["image_id"].split("/")
             assert np.array_equal(image[0], getattr(arrays, f"{side}_images")[int(index)])
             label = getattr(arrays, f"{side}_labels")[int(index)]
-            assert row["label"] == label and row["class_name"] == sources.CLASSES[label]
+            assert row["label"] == label and row["class_name"] == fashion_mnist.CLASSES[label]
             assert row["sha256"] == hashlib.sha256(row["image"]["bytes"]).hexdigest()
 
 
@@ -275,7 +279,7 @@ def test_class_names_are_data(tmp_path, monkeypatch):
     counts = {f"{part}/{name}": 3 for part in ("train", "test") for name in NAMES}
     root = raw_data.folder(tmp_path / "raw data", counts)
     outputs = run_script(tmp_path / "out", {**FOLDER, "path": str(root), "validation_fraction": 0})
-    table = shards.read(outputs["train"])
+    table = image_tables.read(outputs["train"])
     assert sorted(set(table["class_name"].to_pylist())) == sorted(NAMES)
     for row in table.to_pylist():
         assert row["image"]["bytes"] == (root / row["image_id"]).read_bytes()
@@ -301,7 +305,7 @@ def test_name_that_is_not_utf8(tmp_path):
     root = raw_data.folder(tmp_path / "raw", {"a": 3, "b": 3})
     (root / "a" / "0.png").rename(root / "a" / "caf\udce9.png")
     outputs = run_script(tmp_path / "out", {**FOLDER, "path": str(root)})
-    found = [i for s in SPLITS for i in shards.read(outputs[s])["image_id"].to_pylist()]
+    found = [i for s in SPLITS for i in image_tables.read(outputs[s])["image_id"].to_pylist()]
     assert r"a/caf\xe9.png" in found
 
 
@@ -361,8 +365,8 @@ def test_threads_and_row_groups_change_nothing(tmp_path, monkeypatch):
     two = run_script(tmp_path / "two", cfg, threads=2)
     assert pq.ParquetFile(two["train"]).num_row_groups == 6
     for split in SPLITS:
-        assert shards.read(one[split]).equals(shards.read(two[split]))
-        assert shards.read(one[split]).schema.equals(shards.read(one["train"]).schema)
+        assert image_tables.read(one[split]).equals(image_tables.read(two[split]))
+        assert image_tables.read(one[split]).schema.equals(image_tables.read(one["train"]).schema)
     metadata = json.loads(pq.read_schema(one["judge"]).metadata[b"huggingface"])
     assert metadata["info"]["features"]["image"] == {"_type": "Image"}
 
@@ -409,25 +413,25 @@ def test_copies_in_one_folder_never_cross_the_split(tmp_path):
 def test_planted_test_image_is_refused(tmp_path):
     root = raw_data.folder(tmp_path / "raw", {"a": 12, "b": 12})
     outputs = run_script(tmp_path / "out", {**FOLDER, "path": str(root)})
-    held_out, train = shards.read(outputs["held_out"]), shards.read(outputs["train"])
+    held_out, train = image_tables.read(outputs["held_out"]), image_tables.read(outputs["train"])
     assert sorted(set(held_out["split"].to_pylist())) == ["test", "validation"]
     refuse_held_out(train, held_out)
-    refuse_held_out(shards.read(outputs["extra"]), held_out)
-    planted = shards.read(outputs["test"]).slice(2, 1)
-    shards.write(shards.pa.concat_tables([train, planted]), outputs["train"])
+    refuse_held_out(image_tables.read(outputs["extra"]), held_out)
+    planted = image_tables.read(outputs["test"]).slice(2, 1)
+    image_tables.write(image_tables.pa.concat_tables([train, planted]), outputs["train"])
     name = planted["image_id"][0].as_py()
     with pytest.raises(ValueError, match=rf"1 held-out image.*{name} \(test\)"):
-        refuse_held_out(shards.read(outputs["train"]), held_out)
+        refuse_held_out(image_tables.read(outputs["train"]), held_out)
     renamed = planted.set_column(3, "image_id", [["innocent.png"]])
     with pytest.raises(ValueError, match=r"innocent.png \(test\)"):
-        refuse_held_out(shards.pa.concat_tables([train, renamed]), held_out)
+        refuse_held_out(image_tables.pa.concat_tables([train, renamed]), held_out)
     with pytest.raises(ValueError, match="held-out"):
         refuse_held_out(planted.select(["image_id", "label"]), held_out)
     with pytest.raises(ValueError, match=rf"in both tables, the first with image_id = {name}"):
-        assert_disjoint(shards.read(outputs["train"]), shards.read(outputs["test"]))
+        assert_disjoint(image_tables.read(outputs["train"]), image_tables.read(outputs["test"]))
 
 
 def test_table_that_cannot_be_checked_is_refused(tmp_path):
-    table = shards.pa.table({"label": [0]})
+    table = image_tables.pa.table({"label": [0]})
     with pytest.raises(ValueError, match="neither of"):
         refuse_held_out(table, table)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from mvc import shards
+from mvc.core import image_tables
 from safetensors.torch import load_file
 from workflow_run import snakemake
 
@@ -24,7 +24,7 @@ RUN = "classifiers/wrn-10-1/ra+syn/0.json"
 
 def images(folder, of):
     """The set's images and all that is told of them, in the order of its shards."""
-    return shards.read([folder / f"synthetic/finetuned/{n}-of-{of}.parquet" for n in range(of)])
+    return image_tables.read([folder / f"synthetic/finetuned/{n}-of-{of}.parquet" for n in range(of)])
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def variant(built):
 def test_captions_embeddings_and_recipes_do_not_change(built, variant):
     photos = built / "results/photos"
     for name in ("captions.parquet", "bank.parquet"):
-        assert shards.read(variant / name).equals(shards.read(photos / name))
+        assert image_tables.read(variant / name).equals(image_tables.read(photos / name))
     here, there = (load_file(root / "embeddings.safetensors") for root in (variant, photos))
     assert all(here[name].equal(there[name]) for name in here | there)
 

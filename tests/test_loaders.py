@@ -10,12 +10,16 @@ import urllib.request
 import numpy as np
 import pytest
 import raw_data
-from mvc import downloads, images, loaders, manifests, shards
-from mvc.known_sizes import SIZES
-from mvc.loaders_brain_tumor import eight_bits, slice_png
-from mvc.loaders_cifar import unpickled
-from mvc.loaders_tiny_imagenet import class_names
-from mvc.splits import SPLITS, Record
+from mvc.images import downloads
+from mvc.images import build
+from mvc.images.loaders import registry
+from mvc.images import manifests
+from mvc.core import image_tables
+from mvc.config.catalogue import SIZES
+from mvc.images.loaders.brain_tumor import eight_bits, slice_png
+from mvc.images.loaders.cifar import unpickled
+from mvc.images.loaders.tiny_imagenet import class_names
+from mvc.images.splits import SPLITS, Record
 from PIL import Image
 from raw_data import FOLDER, picture, put, tar_of, zip_of
 from test_images import run_script
@@ -35,7 +39,7 @@ PINNED = {
 
 def build(tmp_path, loader, path, cfg=SHARES, **changes):
     settings = {**cfg, "loader": loader, "path": path and str(path), **changes}
-    return images.build(settings, name="mine", data=tmp_path / "data")
+    return build.build(settings, name="mine", data=tmp_path / "data")
 
 
 def unpacked(folder, files):
@@ -237,7 +241,7 @@ def test_addresses_and_checksums_are_torchvisions(tmp_path, monkeypatch):
     assert downloads.TINY_IMAGENET.name == "tiny-imagenet-200.zip"
 
 
-@pytest.mark.parametrize("loader", [*loaders.LOADERS])
+@pytest.mark.parametrize("loader", [*registry.LOADERS])
 def test_path_that_is_not_there_names_the_key(tmp_path, loader):
     cfg = {**raw_data.FASHION, **FOLDER}
     error = ValueError if loader == "digits" else FileNotFoundError
@@ -608,8 +612,8 @@ def test_image_files_of_this_project_open(tmp_path, offline):
     built = build(tmp_path, "huggingface", tmp_path / "out", FOLDER)
     assert built.classes == ("a b", "c")
     for split in ("train", "validation", "test"):
-        table = shards.read(outputs[split])
-        assert [r.read() for r in built.splits[split]] == shards.image_bytes(table)
+        table = image_tables.read(outputs[split])
+        assert [r.read() for r in built.splits[split]] == image_tables.image_bytes(table)
         assert [r.label for r in built.splits[split]] == table["label"].to_pylist()
     assert sorted(built.report["not_used"]["first"]) == ["extra", "held_out", "judge"]
     one = build(tmp_path, "huggingface", outputs["train"], FOLDER)
@@ -680,7 +684,7 @@ def patient_records(seed, classes=3, patients=30):
 
 
 def test_images_without_groups_go_where_they_always_went():
-    from mvc.shares import fraction_splits
+    from mvc.images.shares import fraction_splits
 
     records = [Record(f"{i}", i % 2, "all", b"%d" % i, lambda: b"") for i in range(16)]
     cfg = {"test_fraction": 0.25, "validation_fraction": 0.2, "labels_per_class": 3}
@@ -690,7 +694,7 @@ def test_images_without_groups_go_where_they_always_went():
 
 @pytest.mark.parametrize("seed", range(8))
 def test_no_group_is_on_two_sides(seed):
-    from mvc.shares import fraction_splits
+    from mvc.images.shares import fraction_splits
 
     records, classes = patient_records(seed), ("x", "y", "z")
     cfg = {"test_fraction": 0.2, "validation_fraction": 0.15, "labels_per_class": 12}
@@ -714,7 +718,7 @@ def test_no_group_is_on_two_sides(seed):
 
 
 def test_groups_larger_than_the_number_wanted():
-    from mvc.shares import fraction_splits
+    from mvc.images.shares import fraction_splits
 
     def record(name, group, label=0):
         return Record(name, label, "all", name.encode(), lambda: b"", group)
@@ -751,7 +755,7 @@ def test_every_loader_has_its_report_written(tmp_path, monkeypatch):
         "digits": None,
     }
     dataset(12).save_to_disk(paths["huggingface"])
-    assert paths.keys() == loaders.LOADERS.keys() and SIZES.keys() < paths.keys()
+    assert paths.keys() == registry.LOADERS.keys() and SIZES.keys() < paths.keys()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(loaders, "POOL", 100)
     for loader, path in paths.items():
@@ -761,6 +765,6 @@ def test_every_loader_has_its_report_written(tmp_path, monkeypatch):
         outputs = run_script(tmp_path / "out" / loader, cfg)
         report = json.loads((tmp_path / "out" / loader / "report.json").read_text())
         assert report["loader"] == loader and report["used"] <= report["found"]
-        labels = [set(shards.read(outputs[s])["label"].to_pylist()) for s in ("train", "test")]
+        labels = [set(image_tables.read(outputs[s])["label"].to_pylist()) for s in ("train", "test")]
         assert labels[0] == labels[1] == set(range(len(report["classes"])))
     assert [p.name for p in (tmp_path / "data").iterdir()] == ["unpacked"]

@@ -5,8 +5,14 @@ import math
 import numpy as np
 import pytest
 import torch
-from mvc.clip_model import tokenize
-from mvc.miniature import captions, clip, corpus, render, training, unet, vae
+from mvc.models.clip import tokenize
+from mvc.miniature import templates
+from mvc.miniature import clip
+from mvc.miniature import corpus
+from mvc.miniature import render
+from mvc.miniature import training
+from mvc.miniature import unet
+from mvc.miniature import vae
 from torch import nn
 
 SHARES = {"coloured": 0.5, "photo": 0.2, "plain": 0.3}
@@ -79,7 +85,7 @@ def test_corpus_styles_look_and_read_as_they_should(pictures):
 
 
 def test_corpus_captions_name_the_class(pictures):
-    named = [captions.named_class(text) for text in pictures.captions]
+    named = [templates.named_class(text) for text in pictures.captions]
     assert named == pictures.labels.tolist()
 
 
@@ -92,14 +98,14 @@ def test_corpus_shares_must_sum_to_one(garments):
 def test_measures_of_a_box():
     image = np.zeros((1, 20, 20))
     image[0, 3:13, 5:9] = 0.5
-    brightness, height, width, roughness = captions.measure(image)[0]
+    brightness, height, width, roughness = templates.measure(image)[0]
     assert (brightness, height, width, roughness) == (0.5, 10, 4, 0)
 
 
 def test_levels_are_thirds_of_the_own_class():
     measures = np.repeat(np.arange(12.0)[:, None], 4, axis=1)
     measures[6:] += 100
-    levels = captions.describe(measures, np.repeat([0, 1], 6))
+    levels = templates.describe(measures, np.repeat([0, 1], 6))
     assert levels[:, 0].tolist() == [-1, -1, 0, 0, 1, 1] * 2
 
 
@@ -115,7 +121,7 @@ def test_levels_are_thirds_of_the_own_class():
     ],
 )
 def test_named_class(text, label):
-    assert captions.named_class(text) == label
+    assert templates.named_class(text) == label
 
 
 def test_words_of_the_captions_are_single_tokens(pictures, tmp_path):
@@ -239,8 +245,8 @@ def test_pooled_text_equals_open_clips_own(tiny_clip):
 
 
 def test_clip_learns_and_opens_as_any_other(tiny_clip, pictures):
-    from mvc.clip_model import load_clip, text_states
-    from mvc.miniature.files import save_clip
+    from mvc.models.clip import load_clip, text_states
+    from mvc.miniature.saving import save_clip
 
     model, config, tokens, folder = tiny_clip
     ids = clip.token_ids(tokens, pictures.captions)
@@ -269,7 +275,7 @@ def test_clip_learns_and_opens_as_any_other(tiny_clip, pictures):
 
 
 def test_text_is_embedded_once_and_the_empty_caption_comes_first(tiny_clip):
-    from mvc.clip_model import text_states
+    from mvc.models.clip import text_states
 
     model, _, tokens, _ = tiny_clip
     states, rows = unet.cache_text(model, tokens, ["a shirt", "a bag", "a shirt"])
@@ -301,7 +307,7 @@ def test_unet_learns_noise_and_draws(tiny_clip, tmp_path):
     with torch.no_grad():
         guess = model(noise, 999, text.float().expand(8, -1, -1)).sample
     assert (guess - noise).square().mean() < 0.7  # at the last step there is only noise to see
-    from mvc.miniature.files import save_pipeline
+    from mvc.miniature.saving import save_pipeline
 
     save_pipeline(unet.scheduler(), unet.INDEX, tmp_path)
     decoder = vae.create(widths=[8, 8, 8], layers=1, latent_channels=4, size=32)

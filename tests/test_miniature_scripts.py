@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import raw_data
 import yaml
-from mvc.provenance import code_digest
-from mvc.settings import faults
+from mvc.config.code import code_digest
+from mvc.config.check import faults
 
 pytestmark = pytest.mark.slow
 

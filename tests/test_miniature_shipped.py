@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mvc import sources
-from mvc.miniature import captioner, quality, vae
+from mvc.images.loaders import fashion_mnist
+from mvc.miniature import captioner
+from mvc.miniature import quality
+from mvc.miniature import vae
 
 MODELS = Path(__file__).parents[1] / "resources" / "miniature"
-DATA = (Path(__file__).parents[1] / "data" / "fashion-mnist", sources.DEBIAN)
+DATA = (Path(__file__).parents[1] / "data" / "fashion-mnist", fashion_mnist.DEBIAN)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def target():
     folder = next((folder for folder in DATA if folder.is_dir()), None)
     if folder is None:
         pytest.skip("Fashion-MNIST is not on this machine")
-    fashion = sources.read_folder(folder)
+    fashion = fashion_mnist.read_folder(folder)
     return quality.as_target(fashion.test_images[:200], fashion.test_labels[:200], size=32)
 
 

@@ -9,11 +9,14 @@ import pandas as pd
 import pytest
 import tiny
 import torch
-from mvc import banks, generate, mixtures, shards
-from mvc.decoding import decode
-from mvc.diffusion import load_unet, widen
-from mvc.pixels import encode
-from mvc.recipes import from_rows, to_table
+from mvc.banks import mixing
+from mvc.synthetic import sampler
+from mvc.figures import mixtures
+from mvc.core import image_tables
+from mvc.core.decoding import decode
+from mvc.models.stable_diffusion import load_unet, widen
+from mvc.core.pixels import encode
+from mvc.banks.recipes import from_rows, to_table
 from PIL import Image
 from test_figures import place
 
@@ -73,7 +76,7 @@ def world(tmp_path_factory):
     diffusion = tiny.stable_diffusion(folder / "stable-diffusion")
     rng = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (6, 3, 32, 32), generator=rng, dtype=torch.uint8)
-    train = shards.image_table(
+    train = image_tables.image_table(
         data=encode(pixels, grayscale=False),
         labels=LABELS,
         class_names=[NAMES[label] for label in LABELS],
@@ -81,9 +84,9 @@ def world(tmp_path_factory):
     )
     tokens = torch.randn(6, 7, tiny.TEXT, generator=rng).half()
     options = dict(per_real=2, coarse=1, fine=2, rows="all", base="uniform", seed=0)
-    rows = [*banks.mix_classes(LABELS, tokens, torch.full((6,), 7), **options)]
-    shards.write(train, folder / "train.parquet")
-    shards.write(to_table(rows, [0.0] * len(rows)), folder / "bank.parquet")
+    rows = [*mixing.mix_classes(LABELS, tokens, torch.full((6,), 7), **options)]
+    image_tables.write(train, folder / "train.parquet")
+    image_tables.write(to_table(rows, [0.0] * len(rows)), folder / "bank.parquet")
     wide = widen(load_unet(diffusion, text_width=tiny.TEXT), tiny.LATENT)
     torch.nn.init.normal_(wide.conv_in.weight, std=0.2)
     wide.save_pretrained(folder / "unet")
@@ -124,7 +127,7 @@ def drawn(world):
 def test_source_images_stand_first_in_their_rows(world, drawn):
     sheet, records = drawn
     contents = dict(
-        zip(world["train"]["image_id"].to_pylist(), shards.image_bytes(world["train"]), strict=True)
+        zip(world["train"]["image_id"].to_pylist(), image_tables.image_bytes(world["train"]), strict=True)
     )
     firsts = records.drop_duplicates("class_name")
     assert firsts["class_name"].tolist() == list(NAMES)
@@ -158,16 +161,16 @@ def test_images_are_conditioned_on_both_sources_in_turn(drawn):
 @pytest.mark.parametrize("generator", ["finetuned", "pretrained"])
 def test_every_picture_is_made_again_from_its_record(world, drawn, generator):
     sheet, records = drawn
-    painter = generate.open_painter(
+    painter = sampler.open_painter(
         world["folder"] / "unet" if generator == "finetuned" else world["diffusion"],
         world["embeddings"],
         diffusion=world["diffusion"],
-        sampling=generate.sampling(SYNTHETIC),
+        sampling=sampler.sampling(SYNTHETIC),
         device=torch.device("cpu"),
     )
     by_id = {row["bank_id"]: row for row in world["rows"]}
     ids = world["train"]["image_id"].to_pylist()
-    contents = shards.image_bytes(world["train"])
+    contents = image_tables.image_bytes(world["train"])
     places = []
     for row in records.itertuples():
         sources = [contents[ids.index(row.conditioned_on)]] if painter.conditioned else None

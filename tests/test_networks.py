@@ -5,9 +5,9 @@ import json
 import pytest
 import torch
 import torch.nn.functional as F
-from mvc.networks import FILE, build
-from mvc.optimisers import optimiser
-from mvc.wide_resnet import WideResNet
+from mvc.training.networks import FILE, build
+from mvc.training.optimisers import optimiser
+from mvc.training.wide_resnet import WideResNet
 from safetensors.torch import save_file
 from torch import nn
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from conftest import PARTS, REPO
-from mvc import shards
+from mvc.core import image_tables
 from safetensors.torch import load_file
 from workflow_run import planned, snakemake
 
@@ -100,6 +100,6 @@ def test_variants_and_controls_run_by_their_one_line(folder):
     }
     assert runs["ra+long"]["updates"] == runs["ra+syn"]["updates"] > runs["ra+append"]["updates"]
     shard = folder / "results/variant/synthetic/mixed/0-of-1.parquet"
-    generators = shards.read(shard, ["generator"])["generator"].to_pylist()
+    generators = image_tables.read(shard, ["generator"])["generator"].to_pylist()
     assert generators.count("finetuned") == generators.count("pretrained") == 10
     assert load_file(folder / bank)["tokens"].shape == (20, 77, 128)

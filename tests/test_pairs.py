@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from mvc import banks
-from mvc.pairs import Pool, draw
-from mvc.recipes import from_rows
+from mvc.banks import mixing
+from mvc.unet.pairs import Pool, draw
+from mvc.banks.recipes import from_rows
 
 LABELS = [0, 1, 0, 2, 1, 0, 1, 0]  # class 2 has a single image
 
@@ -18,7 +18,7 @@ def pool():
     mean[:, 1, 1] = 1.0
     tokens = torch.arange(1.0, n + 1)[:, None, None].expand(n, 6, 4).contiguous()
     rows = [
-        *banks.mix_classes(
+        *mixing.mix_classes(
             LABELS,
             tokens,
             torch.full((n,), 6),

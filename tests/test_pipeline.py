@@ -7,8 +7,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from conftest import CLASSES
-from mvc import banks, shards
-from mvc.recipes import from_table
+from mvc.banks import mixing
+from mvc.core import image_tables
+from mvc.banks.recipes import from_table
 from PIL import Image
 from safetensors.torch import load_file
 from workflow_run import planned, snakemake
@@ -29,24 +30,24 @@ def test_nothing_is_left_to_do(built):
 
 def test_every_stage_keeps_its_contract(built):
     root = built / "results/photos"
-    train = shards.read(root / "images/train.parquet")
-    captions = shards.read(root / "captions.parquet")
+    train = image_tables.read(root / "images/train.parquet")
+    captions = image_tables.read(root / "captions.parquet")
     embeddings = load_file(root / "embeddings.safetensors")
-    bank = shards.read(root / "bank.parquet")
+    bank = image_tables.read(root / "bank.parquet")
     assert captions["image_id"].to_pylist() == train["image_id"].to_pylist()
     assert set(train["class_name"].to_pylist()) == set(CLASSES)
     pairs = zip(captions["prompt"].to_pylist(), train["class_name"].to_pylist(), strict=True)
     assert all(prompt.startswith(f"This is an image of {name}") for prompt, name in pairs)
     assert embeddings["tokens"].shape == (12, 77, 128) and embeddings["null"].shape == (77, 128)
     assert len(bank) == 12 and set(bank["label"].to_pylist()) == {0, 1, 2}
-    assert banks.materialise(embeddings["tokens"], from_table(bank)).shape == (12, 77, 128)
+    assert mixing.materialise(embeddings["tokens"], from_table(bank)).shape == (12, 77, 128)
 
 
 def test_synthetic_images_carry_their_provenance(built):
     root = built / "results/photos"
-    train = shards.read(root / "images/train.parquet")
+    train = image_tables.read(root / "images/train.parquet")
     for name in SETS[:2]:
-        table = shards.read(sorted((root / f"synthetic/{name}").glob("*-of-2.parquet")))
+        table = image_tables.read(sorted((root / f"synthetic/{name}").glob("*-of-2.parquet")))
         assert len(table) == 12
         assert set(table["source_image_id"].to_pylist()) <= set(train["image_id"].to_pylist())
         assert len(set(table["seed"].to_pylist())) == 12
@@ -64,9 +65,9 @@ def test_image_tables_open_as_image_columns(built):
 
 def test_no_held_out_image_was_used(built):
     root = built / "results/photos"
-    held = shards.read(root / "images/held_out.parquet")
+    held = image_tables.read(root / "images/held_out.parquet")
     for path in [root / "captions.parquet", *root.glob("synthetic/*/*.parquet")]:
-        table = shards.read(path)
+        table = image_tables.read(path)
         for key in {"image_id", "source_image_id", "sha256"} & set(table.column_names):
             column = "sha256" if key == "sha256" else "image_id"
             assert not pc.any(pc.is_in(table[key], value_set=held[column].combine_chunks())).as_py()

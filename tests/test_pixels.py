@@ -5,8 +5,8 @@ import io
 import numpy as np
 import pytest
 import torch
-from mvc.decoding import MAX_PIXELS, decode, examine, png
-from mvc.pixels import encode, load
+from mvc.core.decoding import MAX_PIXELS, decode, examine, png
+from mvc.core.pixels import encode, load
 from PIL import Image
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from mvc import pixels, policies, shards
-from mvc.augment import apply_policy, normalise
-from mvc.augment_policies import NAMES, policy
-from mvc.classifiers import fit
-from mvc.labelled import Labelled
-from mvc.policy_search import HeldOutLoss, Search, folds, search, subset, tried
-from mvc.training_recipe import Recipe
+from mvc.core import pixels
+from mvc.policies import files
+from mvc.core import image_tables
+from mvc.training.augment import apply_policy, normalise
+from mvc.training.autoaugment import NAMES, policy
+from mvc.classifiers.run import fit
+from mvc.core.image_set import Labelled
+from mvc.policies.search import HeldOutLoss, Search, folds, search, subset, tried
+from mvc.training.hyperparameters import Recipe
 
 CPU = torch.device("cpu")
 PUBLISHED = ((("Rotate", 0.7, 2.0), ("Cutout", 0.2, 5)), (("Invert", 0.0, 30),))
@@ -51,9 +53,9 @@ def fitted():
 
 
 def test_a_file_reads_back_and_has_a_line_for_each_sub_policy(tmp_path):
-    text = policies.text(PUBLISHED, {"data set": "Straße", "from": {"file": "a.json"}})
+    text = files.text(PUBLISHED, {"data set": "Straße", "from": {"file": "a.json"}})
     (tmp_path / "a.json").write_text(text, "utf-8")
-    assert policies.read(tmp_path / "a.json") == PUBLISHED
+    assert files.read(tmp_path / "a.json") == PUBLISHED
     assert '  [["Rotate", 0.7, 2.0], ["Cutout", 0.2, 5]],\n  [["Invert", 0.0, 30]]\n' in text
     found = json.loads(text)
     assert list(found) == ["format", "data set", "from", "sub_policies"]
@@ -84,12 +86,12 @@ def test_a_file_reads_back_and_has_a_line_for_each_sub_policy(tmp_path):
 def test_bad_files_name_the_entry(text, message, tmp_path):
     (tmp_path / "a.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(ValueError, match=message):
-        policies.read(tmp_path / "a.json")
+        files.read(tmp_path / "a.json")
 
 
 def test_unique_keeps_the_order():
     first, second = PUBLISHED
-    assert policies.unique([second, first, [*second], first]) == (second, first)
+    assert files.unique([second, first, [*second], first]) == (second, first)
 
 
 # Random policies
@@ -97,14 +99,14 @@ def test_unique_keeps_the_order():
 
 def test_random_policies_are_of_the_same_size_and_space():
     lengths = [2] * 600 + [1, 3]
-    found = policies.at_random(lengths, generator=generator())
+    found = files.at_random(lengths, generator=generator())
     assert list(map(len, found)) == lengths and len(set(found)) == len(found)
-    assert found == policies.at_random(lengths, generator=generator())
-    assert found != policies.at_random(lengths, generator=generator(1))
+    assert found == files.at_random(lengths, generator=generator())
+    assert found != files.at_random(lengths, generator=generator(1))
     kinds, chances, levels = zip(*(step for sub in found for step in sub), strict=True)
-    assert set(kinds) == set(policies.SPACE) == set(NAMES) - {"Identity"}
-    assert len(policies.SPACE) == 15
-    shares = np.bincount([policies.SPACE.index(kind) for kind in kinds]) / len(kinds)
+    assert set(kinds) == set(files.SPACE) == set(NAMES) - {"Identity"}
+    assert len(files.SPACE) == 15
+    shares = np.bincount([files.SPACE.index(kind) for kind in kinds]) / len(kinds)
     assert shares == pytest.approx(1 / 15, abs=0.03)
     assert np.mean(chances) == pytest.approx(0.5, abs=0.04) and 0 <= min(chances)
     assert np.mean(levels) == pytest.approx(5, abs=0.4) and 9.5 < max(levels) <= 10
@@ -154,7 +156,7 @@ def test_loss_is_the_mean_cross_entropy(monkeypatch):
     assert loss_under(invert) == pytest.approx(loss(255 - part.images), rel=1e-5)
     thrice = HeldOutLoss(network, part, recipe=recipe(), draws=3, seed=4)
     assert thrice(invert) == pytest.approx(loss_under(invert), rel=1e-5)
-    monkeypatch.setattr("mvc.policy_search.PIXELS", 64 * 5)
+    monkeypatch.setattr("mvc.policies.search.PIXELS", 64 * 5)
     blocks = HeldOutLoss(network, part, recipe=recipe(), draws=3, seed=4)
     assert len(blocks.blocks) == 15
     assert blocks(invert) == pytest.approx(loss_under(invert), rel=1e-5)
@@ -171,7 +173,7 @@ def test_search_does_better_than_chance():
     assert losses == sorted(losses) and len(best) == 5
     assert all(loss == loss_under(subs) for loss, subs in best)
     assert all(len(subs) == 2 and {len(sub) for sub in subs} == {2} for _, subs in best)
-    drawn = policies.at_random([2] * 120, generator=generator())
+    drawn = files.at_random([2] * 120, generator=generator())
     by_chance = sorted(map(loss_under, zip(drawn[::2], drawn[1::2], strict=True)))
     assert np.mean(losses) < 0.7 * np.mean(by_chance[:5])
     assert best == tried(loss_under, size(trials=60, kept=5), seed=0)
@@ -199,13 +201,13 @@ def stage(folder, own=None, **changes):
 
     folder.mkdir(exist_ok=True)
     part = toy()
-    table = shards.image_table(
+    table = image_tables.image_table(
         data=pixels.encode(part.images, grayscale=False),
         labels=part.labels.tolist(),
         class_names=[part.class_names[k] for k in part.labels.tolist()],
         image_ids=[f"train/{i}" for i in range(24)],
     )
-    shards.write(table, folder / "train.parquet")
+    image_tables.write(table, folder / "train.parquet")
     training = {
         "network": "wrn-10-1", "image_size": None, "batch_size": 8, "lr": 0.05,
         "weight_decay": 5e-4, "clip": 5.0, "updates": 3, "epochs": None, "pad": 1,
@@ -236,8 +238,8 @@ def test_script_writes_the_same_bytes_again(tmp_path):
     found, drawn = json.loads(faa), json.loads(control)
     assert found["data set"] == drawn["data set"] == "toy" and found["model"] == "my-wrn"
     assert found["search"]["trials"] == 3 and len(found["losses on held-out images"]) == 2
-    subs = policies.read(tmp_path / "a" / "policies" / "faa.json")
-    others = policies.read(tmp_path / "a" / "policies" / "random.json")
+    subs = files.read(tmp_path / "a" / "policies" / "faa.json")
+    others = files.read(tmp_path / "a" / "policies" / "random.json")
     assert len(subs) == len(others) == 8 and not set(subs) & set(others)
     assert "3 of 3 trials" in (tmp_path / "a" / "log").read_text()
 
@@ -247,7 +249,7 @@ def test_script_takes_policies_of_a_file(tmp_path):
     own.write_text('{"sub_policies": [[["Rotate", 0.7, 2.0], ["Cutout", 0.2, 5]]], "by": "me"}')
     faa, control = map(json.loads, stage(tmp_path / "a", own=str(own)))
     assert faa["sub_policies"] == [[["Rotate", 0.7, 2.0], ["Cutout", 0.2, 5]]]
-    assert faa["from"] == {"file": str(own), "sha256": policies.digest(own)}
+    assert faa["from"] == {"file": str(own), "sha256": files.digest(own)}
     assert len(control["sub_policies"]) == 1 and len(control["sub_policies"][0]) == 2
     own.write_text('{"sub_policies": [[["Blur", 0.7, 2.0]]]}')
     with pytest.raises(ValueError, match="published.json: sub-policy 1, operation 1.*'Blur'"):

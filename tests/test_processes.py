@@ -12,7 +12,7 @@ import pytest
 import torch
 import tuning
 import yaml
-from mvc import processes
+from mvc.unet import launch
 from safetensors.torch import load_file
 from workflow_run import snakemake
 
@@ -117,7 +117,7 @@ def test_the_error_of_one_process_ends_all(tmp_path):
     """The second fails, and the first in its wait for it: the second's error is told."""
     log = tmp_path / "log"
     with pytest.raises(RuntimeError) as failed:
-        processes.launch(tuning.fail_in_second, 7, processes=2, threads=2, log=log)
+        launch.launch(tuning.fail_in_second, 7, processes=2, threads=2, log=log)
     said = str(failed.value)
     assert said.startswith("one of the processes failed:\n\nTraceback")
     assert said.endswith("ValueError: no luck with 7")
@@ -128,18 +128,18 @@ def test_the_error_of_one_process_ends_all(tmp_path):
 @pytest.mark.slow
 def test_a_process_that_the_system_kills_is_told(tmp_path):
     with pytest.raises(RuntimeError, match="processes failed: Signal 9 .SIGKILL. received by PID"):
-        processes.launch(tuning.fail_in_second, None, processes=2, threads=2, log=tmp_path / "log")
+        launch.launch(tuning.fail_in_second, None, processes=2, threads=2, log=tmp_path / "log")
 
 
 def test_one_process_is_a_direct_call(tmp_path):
-    assert processes.launch(max, 2, 3, processes=1, threads=1, log=tmp_path / "log") == 3
+    assert launch.launch(max, 2, 3, processes=1, threads=1, log=tmp_path / "log") == 3
     assert not (tmp_path / "log").exists()
 
 
 def test_too_few_gpus_are_told(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(ValueError, match="unet.processes = 4; must be <= 2"):
-        processes.launch(max, 2, 3, processes=4, threads=4, log=tmp_path / "log")
+        launch.launch(max, 2, 3, processes=4, threads=4, log=tmp_path / "log")
 
 
 @pytest.mark.slow

@@ -5,14 +5,7 @@ from modulefinder import ModuleFinder
 
 import pytest
 from conftest import REPO
-from mvc.provenance import (
-    code_digest,
-    code_files,
-    files_digest,
-    refuse_edited,
-    settings_digest,
-    stream_seed,
-)
+from mvc.config.code import code_digest, code_files, files_digest, refuse_edited, settings_digest, stream_seed
 
 SCRIPTS = REPO / "workflow/scripts"
 

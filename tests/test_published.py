@@ -5,9 +5,10 @@ import math
 
 import pandas as pd
 import pytest
-from mvc import published, tables
-from mvc.layouts import TABLES
-from mvc.runs import read
+from mvc.tables import published
+from mvc.tables import statistics
+from mvc.config.layouts import TABLES
+from mvc.tables.runs import read
 
 NAN = math.nan
 
@@ -21,8 +22,8 @@ def ours(tmp_path, table, levels, *, dataset, model, spread=(-0.5, 0.5)):
             record = {**shared, "arm": arm, "seed": seed, "accuracy": level + (1 + seed) * more}
             paths.append(tmp_path / f"{arm}-{seed}.json")
             paths[-1].write_text(json.dumps({**record, "n_train": 1, "n_extra": 0, "n_test": 1}))
-    done = tables.shown(read(paths), TABLES[table])
-    return tables.cells(done), tables.gains(done, TABLES[table].gains)
+    done = statistics.shown(read(paths), TABLES[table])
+    return statistics.cells(done), statistics.gains(done, TABLES[table].gains)
 
 
 def rows_of(text):

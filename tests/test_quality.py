@@ -7,8 +7,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from mvc import classes, clip_model, judge, metrics, quality, quality_table, shards
-from mvc.decoding import png
+from mvc.core import classes
+from mvc.models import clip
+from mvc.quality import oracle
+from mvc.quality import metrics
+from mvc.quality import measures
+from mvc.quality import table
+from mvc.core import image_tables
+from mvc.core.decoding import png
 from scipy.linalg import sqrtm
 from torch import nn
 
@@ -158,8 +164,8 @@ def test_exact_copies_and_repeats():
     training = torch.arange(4 * 3 * 2 * 2, dtype=torch.uint8).view(4, 3, 2, 2)
     fresh = 200 + torch.arange(2 * 12, dtype=torch.uint8).view(2, 3, 2, 2)
     images = torch.cat([training[:1], fresh, fresh[:1], training[2:3]])
-    assert quality.copies(images, training) == (2, 1)
-    assert quality.copies(fresh, training) == (0, 0)
+    assert measures.copies(images, training) == (2, 1)
+    assert measures.copies(fresh, training) == (0, 0)
 
 
 # sets
@@ -167,24 +173,24 @@ def test_exact_copies_and_repeats():
 
 def test_a_sample_keeps_the_shares_of_classes_in_every_first_part():
     labels = np.array([0] * 60 + [1] * 30 + [2] * 10)
-    rows = quality.sample(labels, None, seed=3)
+    rows = measures.sample(labels, None, seed=3)
     assert sorted(rows) == list(range(100))
     for count in (10, 20, 50):
         assert np.bincount(labels[rows[:count]]).tolist() == [count * s // 10 for s in (6, 3, 1)]
-        assert (quality.sample(labels, count, seed=3) == rows[:count]).all()
-    assert (quality.sample(labels, None, seed=4) != rows).any()
+        assert (measures.sample(labels, count, seed=3) == rows[:count]).all()
+    assert (measures.sample(labels, None, seed=4) != rows).any()
     assert list(rows[:3]) != sorted(rows[:3]) or list(rows[3:6]) != sorted(rows[3:6])
 
 
 def images(n=60, d=6, seed=0, classes=2):
     r = rng(seed)
     pixels = torch.from_numpy(r.integers(0, 256, (n, 3, 4, 4), np.uint8))
-    return quality.Images(pixels, unit(r.normal(size=(n, d))), np.arange(n) % classes)
+    return measures.Images(pixels, unit(r.normal(size=(n, d))), np.arange(n) % classes)
 
 
 def test_measure_knows_a_set_that_is_all_copies():
     real = images()
-    same = quality.measure(real, reference=real, training=real, n=60, k=3)
+    same = measures.measure(real, reference=real, training=real, n=60, k=3)
     assert same["frechet"] < 1e-9 and same["precision"] == same["recall"] == 1
     assert same["near_features"] == same["near_pixels"] == 100
     assert same["exact_copies"] == 60 and same["repeats"] == 0 and same["note"] == ""
@@ -193,7 +199,7 @@ def test_measure_knows_a_set_that_is_all_copies():
 
 def test_measure_says_none_and_why_where_images_are_too_few():
     real = images()
-    few = quality.measure(images(3, seed=1), reference=real, training=real, n=3, k=3)
+    few = measures.measure(images(3, seed=1), reference=real, training=real, n=3, k=3)
     assert few["precision"] is None and few["recall"] is None
     assert "3 images for 6 features" in few["note"]
     json.dumps(few, allow_nan=False)
@@ -202,18 +208,18 @@ def test_measure_says_none_and_why_where_images_are_too_few():
 def table(n, name, label=0, shade=7, size=6):
     data = [png(np.full((size, size, 3), shade + i, np.uint8)) for i in range(n)]
     ids = [f"{name}/{i}" for i in range(n)]
-    return shards.image_table(
+    return image_tables.image_table(
         data=data, labels=[label] * n, class_names=["a"] * n, image_ids=ids, suffix=".png"
     )
 
 
 def test_yardstick_is_extra_else_validation_else_none():
     train, validation, extra = table(2, "t"), table(3, "v"), table(4, "e")
-    reference, held_out, name = quality.roles(train, validation, extra)
+    reference, held_out, name = measures.roles(train, validation, extra)
     assert (reference.num_rows, held_out.num_rows, name) == (5, 4, "extra")
-    reference, held_out, name = quality.roles(train, validation, extra.slice(0, 0))
+    reference, held_out, name = measures.roles(train, validation, extra.slice(0, 0))
     assert (reference.num_rows, held_out.num_rows, name) == (2, 3, "validation")
-    assert quality.roles(train, validation.slice(0, 0), extra.slice(0, 0))[1].num_rows == 0
+    assert measures.roles(train, validation.slice(0, 0), extra.slice(0, 0))[1].num_rows == 0
 
 
 class Tower(nn.Module):
@@ -234,7 +240,7 @@ def test_features_by_hand_and_whatever_the_batch():
     pixels = torch.randint(0, 256, (5, 3, 4, 4), generator=torch.Generator().manual_seed(0))
     pixels = pixels.to(torch.uint8)
     features, same = (
-        clip_model.image_features(pixels, Tower(), batch_size=size) for size in (2, 5)
+        clip.image_features(pixels, Tower(), batch_size=size) for size in (2, 5)
     )
     means = pixels.double().mean((2, 3)).numpy() / 255
     expected = unit((means - [0.1, 0.2, 0.3]) / [0.5, 0.5, 0.25])
@@ -243,11 +249,11 @@ def test_features_by_hand_and_whatever_the_batch():
 
 
 def test_images_are_opened_at_two_sizes():
-    opened = quality.open_images(table(3, "t", label=1), Tower(), size=8, batch_size=2)
+    opened = measures.open_images(table(3, "t", label=1), Tower(), size=8, batch_size=2)
     assert opened.pixels.shape == (3, 3, 8, 8) and opened.features.shape == (3, 3)
     assert opened.labels.tolist() == [1, 1, 1]
     with pytest.raises(ValueError, match="no images"):
-        quality.open_images(table(0, "t"), Tower(), size=8, batch_size=2)
+        measures.open_images(table(0, "t"), Tower(), size=8, batch_size=2)
 
 
 # judge
@@ -267,36 +273,36 @@ SETTINGS = {"n_classes": 2, "updates": 25, "batch_size": 16, "learning_rate": 5e
 
 def test_the_judge_learns_saves_and_loads(tmp_path):
     pixels, labels = stripes()
-    trained = judge.train(pixels, labels, **SETTINGS, weight_decay=5e-4, seed=0)
+    trained = oracle.train(pixels, labels, **SETTINGS, weight_decay=5e-4, seed=0)
     fresh, truth = stripes(seed=1)
-    answers = judge.predict(trained, fresh)
+    answers = oracle.predict(trained, fresh)
     assert (answers == truth).double().mean() > 0.95
-    judge.save(trained, tmp_path / "judge.safetensors", {"split": "train", "names": "Ärmel"})
-    again, about = judge.load(tmp_path / "judge.safetensors")
+    oracle.save(trained, tmp_path / "judge.safetensors", {"split": "train", "names": "Ärmel"})
+    again, about = oracle.load(tmp_path / "judge.safetensors")
     assert about == {"split": "train", "names": "Ärmel"}
-    assert torch.equal(judge.predict(again, fresh, batch_size=7), answers)
+    assert torch.equal(oracle.predict(again, fresh, batch_size=7), answers)
 
 
 def test_the_judge_depends_on_its_seed_alone():
     pixels, labels = stripes()
     settings = {**SETTINGS, "updates": 3, "weight_decay": 0.0}
     torch.manual_seed(1)
-    first = judge.train(pixels, labels, **settings, seed=5).head.weight
+    first = oracle.train(pixels, labels, **settings, seed=5).head.weight
     torch.manual_seed(2)
-    assert torch.equal(judge.train(pixels, labels, **settings, seed=5).head.weight, first)
-    assert not torch.equal(judge.train(pixels, labels, **settings, seed=6).head.weight, first)
+    assert torch.equal(oracle.train(pixels, labels, **settings, seed=5).head.weight, first)
+    assert not torch.equal(oracle.train(pixels, labels, **settings, seed=6).head.weight, first)
 
 
 def test_the_judge_refuses_what_it_cannot_learn():
     pixels, labels = stripes(4)
     for p, y, says in ((pixels[:0], labels[:0], "no real images"), (pixels, labels + 1, "1..2 of")):
         with pytest.raises(ValueError, match=says):
-            judge.train(p, y, **SETTINGS, weight_decay=0.0, seed=0)
+            oracle.train(p, y, **SETTINGS, weight_decay=0.0, seed=0)
 
 
 def test_agreement_by_hand():
     names = {0: "a", 1: "b", 2: "never made"}
-    result = judge.agreement(torch.tensor([0, 1, 1, 0, 1]), np.array([0, 0, 0, 0, 1]), names)
+    result = oracle.agreement(torch.tensor([0, 1, 1, 0, 1]), np.array([0, 0, 0, 0, 1]), names)
     assert result == {"agreement": 60.0, "per_class": {"a": 50.0, "b": 100.0}}
 
 
@@ -316,7 +322,7 @@ def test_judge_and_training_images_have_the_same_classes():
 
 def result(generator, agreement, *, split="judge", real=True, dataset="d"):
     measured = {
-        **quality.measure(images(), reference=images(seed=1), training=images(seed=2), n=60, k=3),
+        **measures.measure(images(), reference=images(seed=1), training=images(seed=2), n=60, k=3),
         "agreement": agreement,
         "per_class": {"a|b": agreement},
     }
@@ -336,18 +342,18 @@ def test_quality_table_has_the_yardstick_once_and_first():
         result("pretrained", 20.0),
         result("finetuned", 1.0, dataset="e"),
     ]
-    rows = quality_table.rows(results)
+    rows = table.rows(results)
     assert rows["dataset"].tolist() == ["d"] * 3 + ["e"] * 2
     assert rows["set"].tolist() == ["real", "finetuned", "pretrained", "real", "finetuned"]
     assert rows["agreement"].tolist() == [91.0, 80.0, 20.0, 91.0, 1.0]
-    text = quality_table.quality_markdown(results)
+    text = table.quality_markdown(results)
     assert "right on 91.0 %" in text and "a\\|b" in text and "10,000 real images" in text
     with pytest.raises(ValueError, match="no measured sets"):
-        quality_table.rows([])
+        table.rows([])
 
 
 def test_quality_table_says_plainly_that_there_is_no_judge_split_or_no_yardstick():
     alone = result("finetuned", 80.0, split="train", real=False)
     alone["synthetic"]["precision"] = None
-    text = quality_table.quality_markdown([alone])
+    text = table.quality_markdown([alone])
     assert "no judge split" in text and "none left" in text and "nan" not in text

@@ -18,11 +18,15 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from diffusers import StableDiffusionInstructPix2PixPipeline as Pipeline
-from mvc import captions, diffusion, finetune, generate, padding
-from mvc.clip_model import load_clip, text_states, tokenize
-from mvc.pixels import encode as png
-from mvc.recipes import unmixed
-from mvc.synthetic import initial_noise, sample
+from mvc import captions
+from mvc.models import stable_diffusion
+from mvc.unet import finetune
+from mvc.synthetic import sampler
+from mvc.core import batching
+from mvc.models.clip import load_clip, text_states, tokenize
+from mvc.core.pixels import encode as png
+from mvc.banks.recipes import unmixed
+from mvc.synthetic.sampling import initial_noise, sample
 from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -102,7 +106,7 @@ def test_solver_and_noise_are_stable_diffusions(tmp_path):
     folder = real_shapes.scheduler(tmp_path)
     theirs = PNDMScheduler.from_pretrained(folder, subfolder="scheduler")
     recipe = DPMSolverMultistepScheduler.from_config(theirs.config)
-    ours = diffusion.load_solver(folder)
+    ours = stable_diffusion.load_solver(folder)
     for solver in (recipe, ours):
         solver.set_timesteps(25)
     assert torch.equal(ours.timesteps, recipe.timesteps)
@@ -137,7 +141,7 @@ def test_guidance_is_the_pipelines_at_its_scales(tmp_path, mode, scale, image_sc
     unet, vae = tiny.unet(2 * tiny.LATENT).eval(), tiny.vae().eval()
     image, text = torch.rand(3, 3, 32, 32), torch.randn(3, 77, tiny.TEXT)
     null, noise = torch.randn(77, tiny.TEXT), initial_noise([1, 2, 3], (tiny.LATENT, 8, 8))
-    theirs = pipeline(unet, vae, diffusion.load_solver(folder))(
+    theirs = pipeline(unet, vae, stable_diffusion.load_solver(folder))(
         image=image,
         prompt_embeds=text,
         negative_prompt_embeds=null.expand_as(text),
@@ -151,7 +155,7 @@ def test_guidance_is_the_pipelines_at_its_scales(tmp_path, mode, scale, image_sc
         condition = vae.encode(2 * image - 1).latent_dist.mode()
     ours = sample(
         unet,
-        diffusion.load_solver(folder),
+        stable_diffusion.load_solver(folder),
         noise,
         text=text,
         null=null,
@@ -171,11 +175,11 @@ def widened(sd, tmp_path_factory):
     rng = torch.Generator().manual_seed(4)
     text = torch.randn(1, 77, 768, generator=rng)
     z, first, second = torch.randn(3, 1, 4, 8, 8, generator=rng)
-    unet = diffusion.load_unet(sd, text_width=768)
+    unet = stable_diffusion.load_unet(sd, text_width=768)
     step = torch.tensor([500])
     with torch.no_grad():
         base = unet(z, step, encoder_hidden_states=text).sample
-        unet = diffusion.widen(unet, 4)
+        unet = stable_diffusion.widen(unet, 4)
         wide = [
             unet(torch.cat([z, 10 * image], 1), step, encoder_hidden_states=text).sample
             for image in (first, second)
@@ -218,7 +222,7 @@ def piped(sd, widened, conditions):
     made = Pipeline.from_pretrained(
         sd,
         unet=UNet2DConditionModel.from_pretrained(widened["folder"], dtype=torch.float32),
-        scheduler=diffusion.load_solver(sd),
+        scheduler=stable_diffusion.load_solver(sd),
         text_encoder=None,
         tokenizer=None,
         safety_checker=None,
@@ -248,17 +252,17 @@ def test_unet_folder_gives_the_pipelines_images(sd, widened, conditions, piped, 
     """The same latents, picture and text: to one of 255 levels, nearly all of them equal."""
     monkeypatch.setattr(padding, "CPU_BATCH", 1)
     pixels, tokens, null, _ = conditions
-    unet = diffusion.load_unet(widened["folder"], text_width=768)
+    unet = stable_diffusion.load_unet(widened["folder"], text_width=768)
     assert unet.config.in_channels == 8
-    vae, solver = diffusion.load_vae(sd), diffusion.load_solver(sd)
+    vae, solver = stable_diffusion.load_vae(sd), stable_diffusion.load_solver(sd)
     for mode, scale, image_scale in IDENTITIES:
-        painter = generate.Painter(
+        painter = sampler.Painter(
             unet=unet,
             vae=vae,
             solver=solver,
             tokens=tokens,
             null=null,
-            sampling=generate.Sampling(3, mode, scale, image_scale, 1),
+            sampling=sampler.Sampling(3, mode, scale, image_scale, 1),
         )
         files = png(pixels, grayscale=False)
         (ours,) = painter.paint(unmixed([0]), [11], files, side=SIDE)
@@ -271,13 +275,13 @@ def test_unet_folder_gives_the_pipelines_images(sd, widened, conditions, piped, 
 
 def test_vae_with_the_old_names_is_whole(sd):
     """Stable Diffusion 1.x's own file calls the attention's layers otherwise."""
-    vae = diffusion.load_vae(sd)
+    vae = stable_diffusion.load_vae(sd)
     assert vae.config.scaling_factor == 0.18215
-    mean, std = diffusion.encode(
+    mean, std = stable_diffusion.encode(
         vae, torch.zeros(1, 3, SIDE, SIDE, dtype=torch.uint8), batch_size=1
     )
     assert mean.shape == std.shape == (1, 4, SIDE // 8, SIDE // 8)
-    assert diffusion.decode(vae, mean).shape == (1, 3, SIDE, SIDE)
+    assert stable_diffusion.decode(vae, mean).shape == (1, 3, SIDE, SIDE)
 
 
 @pytest.fixture

@@ -266,11 +266,11 @@ def test_layout_order_and_files_of_the_configuration_make_nothing_stale(folder):
 @pytest.mark.parametrize(
     "module, stale",
     [
-        ("mvc/banks.py", BANKS),
-        ("mvc/pairs.py", UNET),
-        ("mvc/policy_search.py", TRAINING),
-        ("mvc/judge.py", JUDGE),
-        ("mvc/tables.py", TABLES),
+        ("mvc/banks/mixing.py", BANKS),
+        ("mvc/unet/pairs.py", UNET),
+        ("mvc/policies/search.py", TRAINING),
+        ("mvc/quality/oracle.py", JUDGE),
+        ("mvc/tables/statistics.py", TABLES),
         ("captions.py", CAPTIONS),
     ],
 )

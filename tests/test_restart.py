@@ -47,7 +47,7 @@ def folder(built, tmp_path_factory) -> Path:
     """The project of `built` before anything is built, but fine-tuning saves after every step."""
     folder = tmp_path_factory.mktemp("killed") / "project"
     shutil.copytree(built, folder, ignore=shutil.ignore_patterns("results", "logs", ".snakemake"))
-    module = folder / "workflow/scripts/mvc/unet.py"
+    module = folder / "workflow/scripts/mvc/unet/trainer.py"
     text, n = re.subn(r"^SAVE_SECONDS = \d+", "SAVE_SECONDS = 0", module.read_text(), flags=re.M)
     assert n == 1
     module.write_text(text)

@@ -4,8 +4,8 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from mvc import stage
-from mvc.stage import Meter, progress, rate, span, stage_log, summary
+from mvc import job
+from mvc.job import Meter, progress, rate, span, stage_log, summary
 
 
 class Clock:
@@ -13,7 +13,7 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now = 1000.0
-        monkeypatch.setattr(stage.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(job.time, "monotonic", lambda: self.now)
 
 
 @pytest.fixture

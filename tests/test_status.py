@@ -8,7 +8,7 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
-from mvc.status import Job, State, lines, marked, planned, rows, state, total, why
+from mvc.console.status import Job, State, lines, marked, planned, rows, state, total, why
 from workflow_run import planned as planned_rules
 
 DRY_RUN = """

@@ -7,10 +7,14 @@ import pyarrow as pa
 import pytest
 import tiny
 import torch
-from mvc import banks, generate, plans, shards, synthetic
-from mvc.diffusion import load_solver, load_unet, load_vae, widen
-from mvc.pixels import encode
-from mvc.recipes import to_table
+from mvc.banks import mixing
+from mvc.synthetic import sampler
+from mvc.synthetic import plan
+from mvc.core import image_tables
+from mvc.synthetic import sampling
+from mvc.models.stable_diffusion import load_solver, load_unet, load_vae, widen
+from mvc.core.pixels import encode
+from mvc.banks.recipes import to_table
 
 LABELS = [0, 0, 0, 1, 1]
 
@@ -21,7 +25,7 @@ def world(tmp_path_factory):
     folder = tiny.stable_diffusion(tmp_path_factory.mktemp("stable-diffusion"))
     rng = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (5, 3, 32, 32), generator=rng, dtype=torch.uint8)
-    train = shards.image_table(
+    train = image_tables.image_table(
         data=encode(pixels, grayscale=False),
         labels=LABELS,
         class_names=["cat" if label == 0 else "dog" for label in LABELS],
@@ -30,7 +34,7 @@ def world(tmp_path_factory):
     captions = pa.table({"prompt": [f"caption {i}" for i in range(5)]})
     tokens = torch.randn(5, 7, tiny.TEXT, generator=rng).half()
     options = dict(per_real=2, coarse=1, fine=2, rows="all", base="uniform", seed=0)
-    rows = [*banks.mix_classes(LABELS, tokens, torch.full((5,), 7), **options)]
+    rows = [*mixing.mix_classes(LABELS, tokens, torch.full((5,), 7), **options)]
     bank = to_table(rows, [0.0] * len(rows))
     wide = widen(load_unet(folder, text_width=tiny.TEXT), tiny.LATENT)
     torch.nn.init.normal_(wide.conv_in.weight, std=0.2)
@@ -42,7 +46,7 @@ def world(tmp_path_factory):
 def make(world, generator, *, shards_=1, batch_size=4, only=None, **options):
     """All shards of a set, one after the other, as tables."""
     folder = world["folder"]
-    painter = generate.Painter(
+    painter = sampler.Painter(
         unet=load_unet(
             folder if generator == "pretrained" else f"{folder}/wide", text_width=tiny.TEXT
         ),
@@ -50,15 +54,15 @@ def make(world, generator, *, shards_=1, batch_size=4, only=None, **options):
         solver=load_solver(folder),
         tokens=world["tokens"],
         null=world["null"],
-        sampling=generate.Sampling(4, "text", 3.0, 1.0, batch_size),
+        sampling=sampler.Sampling(4, "text", 3.0, 1.0, batch_size),
     )
     tables = []
     for shard in range(shards_) if only is None else [only]:
         part = dict(shard=shard, shards=shards_, seed=5, **options)
-        plan = plans.make(generator, world["bank"], LABELS, **part)
-        files = [*generate.files(painter, plan, world["train"], resolution=32, side=28)]
+        plan = plan.make(generator, world["bank"], LABELS, **part)
+        files = [*sampler.files(painter, plan, world["train"], resolution=32, side=28)]
         tables.append(
-            plans.to_table(
+            plan.to_table(
                 plan,
                 files,
                 train=world["train"],
@@ -106,66 +110,66 @@ def test_pretrained_images_come_from_unmixed_captions(world):
 
 def test_noise_differs_between_images_classes_and_generators():
     """DataDream reseeds for every class, so that all classes share their noise."""
-    seeds = [synthetic.noise_seed(0, g, i) for g in ("finetuned", "pretrained") for i in range(50)]
+    seeds = [sampling.noise_seed(0, g, i) for g in ("finetuned", "pretrained") for i in range(50)]
     assert len(set(seeds)) == 100
-    noise = synthetic.initial_noise(seeds, (4, 8, 8))
+    noise = sampling.initial_noise(seeds, (4, 8, 8))
     assert abs(float(noise.mean())) < 0.05 and abs(float(noise.std()) - 1) < 0.05
-    assert torch.equal(noise[7:8], synthetic.initial_noise(seeds[7:8], (4, 8, 8)))
+    assert torch.equal(noise[7:8], sampling.initial_noise(seeds[7:8], (4, 8, 8)))
 
 
 def test_sources_are_uniform_over_the_class():
     labels, pool = [1] * 3000, [0, 1, 1, 0, 1]
-    chosen = synthetic.choose_sources(range(3000), labels, pool, seed=0, stream="s")
+    chosen = sampling.choose_sources(range(3000), labels, pool, seed=0, stream="s")
     counts = np.bincount(chosen, minlength=5)
     assert counts[0] == counts[3] == 0
     assert all(abs(counts[i] - 1000) < 130 for i in (1, 2, 4))
     with pytest.raises(ValueError, match="no training image of class 2"):
-        synthetic.choose_sources([0], [2], pool, seed=0, stream="s")
+        sampling.choose_sources([0], [2], pool, seed=0, stream="s")
 
 
 @pytest.mark.parametrize("total, count", [(10, 3), (2, 5), (0, 2), (7, 7)])
 def test_shards_cover_all_indices_once(total, count):
-    ranges = [synthetic.bounds(total, shard, count) for shard in range(count)]
+    ranges = [sampling.bounds(total, shard, count) for shard in range(count)]
     assert [i for r in ranges for i in r] == list(range(total))
     with pytest.raises(ValueError, match=f"shard {count} of {count}"):
-        synthetic.bounds(total, count, count)
+        sampling.bounds(total, count, count)
 
 
 def test_images_are_stored_at_the_data_sets_size():
     pixels = torch.zeros(2, 3, 28, 28, dtype=torch.uint8)
     files = encode(pixels, grayscale=True)
-    assert synthetic.native_side(files, resolution=32) == 28
-    assert synthetic.native_side(files, resolution=16) == 16
+    assert sampling.native_side(files, resolution=32) == 28
+    assert sampling.native_side(files, resolution=16) == 16
     files += encode(pixels[..., :20], grayscale=True)
-    assert synthetic.native_side(files, resolution=32) == 32
+    assert sampling.native_side(files, resolution=32) == 32
 
 
 def test_real_images_in_a_sets_place(world):
     extra = world["train"]
-    table = plans.real_table(extra, extra, [0, 0, 1], shard=0, shards=1)
+    table = plan.real_table(extra, extra, [0, 0, 1], shard=0, shards=1)
     assert table["image_id"].to_pylist() == ["train/0", "train/1", "train/3"]
     with pytest.raises(ValueError, match="class 'dog' has 2 further real images.*need 3"):
-        plans.real_table(extra, extra, [1, 1, 1], shard=0, shards=1)
+        plan.real_table(extra, extra, [1, 1, 1], shard=0, shards=1)
 
 
 def test_round_trip_is_the_vae_alone(world):
     vae = load_vae(world["folder"])
-    files = shards.image_bytes(world["train"])
-    (batch,) = generate.round_trip(vae, files, side=32, batch_size=5)
-    (same,) = generate.round_trip(vae, files, side=32, batch_size=3)
+    files = image_tables.image_bytes(world["train"])
+    (batch,) = sampler.round_trip(vae, files, side=32, batch_size=5)
+    (same,) = sampler.round_trip(vae, files, side=32, batch_size=3)
     assert torch.equal(batch, same)
 
 
 @pytest.mark.parametrize("share, each", [(0, 0), (0.5, 3), (0.25, 1), (1, 6)])
 def test_the_mixed_set_has_its_share_of_each_class(world, share, each):
-    mask = plans.parts("mixed", world["bank"], share)
+    mask = plan.parts("mixed", world["bank"], share)
     assert (mask["finetuned"] ^ mask["pretrained"]).all(), "each entry is drawn by one generator"
     labels = np.array(world["bank"]["label"].to_pylist())
     assert (labels == 0).sum() == 6 and mask["pretrained"][labels == 0].sum() == each
 
 
 def test_images_of_the_mixed_set_are_those_of_the_pure_sets(world):
-    mask = plans.parts("mixed", world["bank"], 0.5)
+    mask = plan.parts("mixed", world["bank"], 0.5)
     pure = {generator: make(world, generator) for generator in mask}
     whole = []
     for shard in range(3):
@@ -173,7 +177,7 @@ def test_images_of_the_mixed_set_are_those_of_the_pure_sets(world):
             make(world, generator, shards_=3, only=shard, wanted=wanted)
             for generator, wanted in mask.items()
         ]
-        whole.append(plans.in_order(part))
+        whole.append(plan.in_order(part))
     mixed = pa.concat_tables(whole)
     assert len(mixed) == len(world["bank"])
     for i, row in enumerate(mixed.to_pylist()):
@@ -183,7 +187,7 @@ def test_images_of_the_mixed_set_are_those_of_the_pure_sets(world):
 
 def test_reconstructed_images_are_the_training_images_in_turn(world):
     labels = world["bank"]["label"].to_pylist()
-    parts = [plans.repeated_table(world["train"], labels, shard=s, shards=2) for s in range(2)]
+    parts = [plan.repeated_table(world["train"], labels, shard=s, shards=2) for s in range(2)]
     table = pa.concat_tables(parts)
     assert table["label"].to_pylist() == labels
     ids = table["image_id"].to_pylist()

@@ -11,9 +11,13 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from mvc import latex, layouts, markdown, reports, tables
-from mvc.layouts import TABLES
-from mvc.runs import read
+from mvc.tables import latex
+from mvc.config import layouts
+from mvc.core import markdown
+from mvc.tables import report
+from mvc.tables import statistics
+from mvc.config.layouts import TABLES
+from mvc.tables.runs import read
 
 SCRIPTS = Path(__file__).parents[1] / "workflow" / "scripts"
 BASE = {
@@ -46,11 +50,11 @@ def runs(tmp_path, records):
 
 
 def table1(table):
-    return tables.table(table, TABLES["table1"])
+    return statistics.table(table, TABLES["table1"])
 
 
 def text1(table, **settings):
-    return reports.table_markdown(table, "table1", digits=1, **settings)
+    return report.table_markdown(table, "table1", digits=1, **settings)
 
 
 def line_of(text, *cells):
@@ -70,7 +74,7 @@ def test_cell_by_hand(tmp_path):
 
 def test_gain_by_hand():
     """Differences 1, 2, 3: t = 2 / (1 / √3) = 3.464, 2 degrees of freedom, t_0.975 = 4.303."""
-    gain = tables.compare({0: 71.0, 1: 73.0, 2: 75.0}, {0: 70.0, 1: 71.0, 2: 72.0})
+    gain = statistics.compare({0: 71.0, 1: 73.0, 2: 75.0}, {0: 70.0, 1: 71.0, 2: 72.0})
     assert gain.pairs == 3 and gain.gain == pytest.approx(2)
     assert gain.p == pytest.approx(0.0742, abs=5e-5)
     assert gain.low == pytest.approx(2 - 4.30265 / math.sqrt(3), abs=1e-4)
@@ -79,7 +83,7 @@ def test_gain_by_hand():
 
 def test_confidence_narrows_the_interval():
     ours, theirs = {0: 71.0, 1: 73.0, 2: 75.0}, {0: 70.0, 1: 71.0, 2: 72.0}
-    wide, narrow = (tables.compare(ours, theirs, confidence=c) for c in (0.95, 0.5))
+    wide, narrow = (statistics.compare(ours, theirs, confidence=c) for c in (0.95, 0.5))
     assert wide.low < narrow.low < narrow.gain < narrow.high < wide.high
     assert wide.p == narrow.p
 
@@ -87,13 +91,13 @@ def test_confidence_narrows_the_interval():
 def test_gain_is_paired_by_seed_whatever_the_order():
     """Unpaired, seed 9 would count, and the spread between seeds would drown the gain."""
     ours = {2: 90.5, 0: 50.4, 1: 70.6, 9: 1.0}
-    gain = tables.compare(ours, {1: 70.0, 2: 90.0, 0: 50.0, 7: 99.0})
+    gain = statistics.compare(ours, {1: 70.0, 2: 90.0, 0: 50.0, 7: 99.0})
     assert gain.pairs == 3 and gain.gain == pytest.approx(0.5) and gain.p < 0.02
 
 
 @pytest.mark.parametrize("ours, pairs", [({0: 71.0}, 1), ({0: 71.0, 1: 72.1}, 2), ({5: 71.0}, 0)])
 def test_no_test_where_there_is_no_spread(ours, pairs):
-    gain = tables.compare(ours, {0: 70.0, 1: 71.1})
+    gain = statistics.compare(ours, {0: 70.0, 1: 71.1})
     assert gain.pairs == pairs
     assert all(math.isnan(v) for v in (gain.p, gain.low, gain.high))
     assert math.isnan(gain.gain) if pairs == 0 else gain.gain == pytest.approx(1)
@@ -157,20 +161,20 @@ def test_rows_keep_the_order_of_the_runs_and_gains_are_averaged(tmp_path):
 def test_diagnostics_compare_fine_tuned_with_pre_trained(tmp_path):
     records = arm("ra", [70, 71.0]) + arm("ra+syn", [73, 75.0]) + arm("ra+pretrained", [68, 69.5])
     table = runs(tmp_path, records)
-    gains = tables.diagnostics(table).set_index(["arm", "over"])
+    gains = statistics.diagnostics(table).set_index(["arm", "over"])
     assert gains.loc[("ra+syn", "ra+pretrained"), "gain"] == pytest.approx(5.25)
     assert gains.loc[("ra+pretrained", "ra"), "gain"] == pytest.approx(-1.75)
     assert gains.loc[("ra+syn", "ra"), ["mean", "mean_over"]].tolist() == [74.0, 70.5]
-    text = reports.diagnostics_markdown(table, digits=2)
+    text = report.diagnostics_markdown(table, digits=2)
     assert "−1.75" in text and "RA + pre-trained" in text
 
 
 def test_a_persons_own_arm_stands_in_the_diagnostics(tmp_path):
     records = arm("ra", [70, 71.0]) + arm("ra+wide", [73, 75.0]) + arm("mixup", [60.0])
     table = runs(tmp_path, records)
-    gain = tables.diagnostics(table)
+    gain = statistics.diagnostics(table)
     assert gain[["arm", "over", "gain"]].values.tolist() == [["ra+wide", "ra", 3.5]]
-    text = reports.diagnostics_markdown(table, digits=1)
+    text = report.diagnostics_markdown(table, digits=1)
     assert "| ra+wide | RA" in text and "| mixup " in text
 
 
@@ -179,14 +183,14 @@ def test_controls_are_compared_with_what_they_control(tmp_path):
     records = arm("random", [60, 61.0]) + arm("faa", [63, 63.0]) + arm("ra", [70, 71.0])
     records += arm("ra+long", [72, 73.0], updates=900) + arm("ra+syn", [73, 75.0], updates=900)
     table = runs(tmp_path, records)
-    gain = tables.diagnostics(table).set_index(["arm", "over"])["gain"].to_dict()
+    gain = statistics.diagnostics(table).set_index(["arm", "over"])["gain"].to_dict()
     assert gain == {
         ("faa", "random"): 2.5,
         ("ra+syn", "ra"): 3.5,
         ("ra+long", "ra"): 2.0,
         ("ra+syn", "ra+long"): 1.5,
     }
-    text = reports.diagnostics_markdown(table, digits=1)
+    text = report.diagnostics_markdown(table, digits=1)
     assert "- Random policies: " in text and "RA + real: " not in text
     assert line_of(text, "d", "wrn-10-1", "RA, as many updates as with synthetic images")
 
@@ -268,7 +272,7 @@ def test_every_table_has_its_columns_gains_and_rows(tmp_path, table):
     records += arm("ra+real", [99.0])  # no column of any table
     done = runs(tmp_path, records)
     rows = [("before", "wrn-10-1"), ("d", "wrn-10-1")]
-    frame = tables.table(done, layout, rows)
+    frame = statistics.table(done, layout, rows)
     assert frame["dataset"].tolist() == ["before", "d"]
     assert frame[[f"{name}_mean" for name in level]].isna().all(axis=1).tolist() == [True, False]
     row, first = frame.iloc[1], {}
@@ -277,7 +281,7 @@ def test_every_table_has_its_columns_gains_and_rows(tmp_path, table):
         first.setdefault(ours, over)
         assert row[f"{key}_gain"] == pytest.approx(level[ours] - level[over])
         assert row[f"{key}_pairs"] == 2
-    text = reports.table_markdown(done, table, rows, digits=1)
+    text = report.table_markdown(done, table, rows, digits=1)
     assert line_of(text, "before")[2:] == ["not run"] * len(level)
     assert line_of(text, "d")[2:] == [f"{v + 0.5:.1f} ± 1.4 (2)" for v in level.values()]
     assert line_of(text, "data set")[2:] == list(layout.columns.values())
@@ -296,10 +300,10 @@ def test_table4_takes_the_synthetic_arm_where_all_its_images_are_fine_tuned(tmp_
     other = arm("aa", [50, 51.0], dataset="e") + arm("aa+syn", [60, 61.0], dataset="e")
     other += arm("aa+finetuned", [57, 58.0], dataset="e")
     done = runs(tmp_path, records + other)
-    frame = tables.table(done, TABLES["table4"]).set_index("dataset")
+    frame = statistics.table(done, TABLES["table4"]).set_index("dataset")
     assert frame["aa+finetuned_mean"].to_dict() == {"d": 75.5, "e": 57.5}
     assert frame.loc["d", "aa+finetuned_over_aa+pretrained_gain"] == pytest.approx(3)
-    text = reports.table_markdown(done, "table4", digits=1)
+    text = report.table_markdown(done, "table4", digits=1)
     assert "- d: AA+Syn(FT) is the arm `aa+syn`" in text and "- e: AA+Syn(FT)" not in text
 
 

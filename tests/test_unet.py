@@ -9,10 +9,12 @@ import pytest
 import tiny
 import torch
 from accelerate import Accelerator
-from mvc import finetune, unet, unet_state
-from mvc.diffusion import widen
-from mvc.pairs import Pool, draw
-from mvc.recipes import unmixed
+from mvc.unet import finetune
+from mvc.unet import trainer
+from mvc.unet import checkpoint
+from mvc.models.stable_diffusion import widen
+from mvc.unet.pairs import Pool, draw
+from mvc.banks.recipes import unmixed
 
 CFG = dict(
     learning_rate=1e-3, schedule="cosine", warmup=2, weight_decay=0.01, clip_norm=1.0, ema=0.9
@@ -40,7 +42,7 @@ def pool():
 
 def trainer(steps=8):
     net = widen(tiny.unet(), tiny.LATENT)
-    return unet.Trainer(
+    return trainer.Trainer(
         net, steps=steps, betas=tiny.scheduler(), accelerator=Accelerator(cpu=True), **CFG
     )
 
@@ -152,7 +154,7 @@ def test_a_damaged_state_is_put_aside(pool, tmp_path, capsys, left):
     said = capsys.readouterr().out
     assert "the saved state is damaged" in said and "training starts anew" in said
     assert [p.name for p in tmp_path.iterdir()] == [".state-abc.damaged"]
-    unet_state.forget_states(tmp_path / "weights")
+    checkpoint.forget_states(tmp_path / "weights")
     assert not list(tmp_path.iterdir())
 
 
@@ -190,13 +192,13 @@ def test_written_unet_opens_in_diffusers(pool, tmp_path):
 def test_state_is_named_by_all_that_it_depends_on(tmp_path):
     weights, read = tmp_path / "unet/weights", tmp_path / "input"
     read.write_text("a")
-    first = unet_state.state_file(weights, {"cfg": {"steps": 1}}, [str(read)])
-    assert first == unet_state.state_file(weights, {"cfg": {"steps": 1}}, [str(read)])
-    assert first != unet_state.state_file(weights, {"cfg": {"steps": 2}}, [str(read)])
+    first = checkpoint.state_file(weights, {"cfg": {"steps": 1}}, [str(read)])
+    assert first == checkpoint.state_file(weights, {"cfg": {"steps": 1}}, [str(read)])
+    assert first != checkpoint.state_file(weights, {"cfg": {"steps": 2}}, [str(read)])
     read.write_text("b")
-    assert first != unet_state.state_file(weights, {"cfg": {"steps": 1}}, [str(read)])
+    assert first != checkpoint.state_file(weights, {"cfg": {"steps": 1}}, [str(read)])
     first.parent.mkdir()
     first.write_text("state")
     (first.parent / f".{first.name}.1.part").mkdir()  # as a job leaves it that was killed
-    unet_state.forget_states(weights)
+    checkpoint.forget_states(weights)
     assert not list(first.parent.iterdir())

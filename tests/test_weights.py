@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
-from mvc import captions, clip_model, diffusion, weights
+from mvc import captions
+from mvc.models import clip
+from mvc.models import stable_diffusion
+from mvc.models import opening
 from safetensors.torch import load_file, save_file
 
 ROOT = Path(__file__).parents[1]
@@ -63,7 +66,7 @@ def broken(tmp_path, damage):
     folder = Path(tiny.stable_diffusion(tmp_path / "sd"))
     damage(folder / "unet")
     with pytest.raises(FileNotFoundError) as raised:
-        diffusion.load_unet(folder, text_width=tiny.TEXT)
+        stable_diffusion.load_unet(folder, text_width=tiny.TEXT)
     assert str(raised.value).startswith(f"models.diffusion = {folder}: ")
     return str(raised.value)
 
@@ -99,7 +102,7 @@ def test_weights_that_lack_tensors_are_not_filled_with_random_ones(tmp_path):
 def test_a_folder_without_scheduler(tmp_path):
     tiny.unet().save_pretrained(tmp_path / "unet")
     with pytest.raises(FileNotFoundError, match="no scheduler can be opened there"):
-        diffusion.load_solver(tmp_path)
+        stable_diffusion.load_solver(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -120,14 +123,14 @@ def test_clip_weights_that_are_not_its_config(tmp_path):
     file.unlink()
     save_file({name: value for name, value in state.items() if "ln_final" not in name}, file)
     with pytest.raises(FileNotFoundError, match="models.clip = .*no CLIP model"):
-        clip_model.load_clip(str(folder))
+        clip.load_clip(str(folder))
 
 
 def test_clip_by_architecture_and_a_file_that_is_not_there():
     with pytest.raises(ValueError, match="ViT-L-14-quickgelu/nowhere.safetensors: neither"):
-        clip_model.load_clip("ViT-L-14-quickgelu/nowhere.safetensors")
+        clip.load_clip("ViT-L-14-quickgelu/nowhere.safetensors")
 
 
 def test_other_errors_pass_through():
-    with pytest.raises(KeyError), weights.opening("clip", "x"):
+    with pytest.raises(KeyError), opening.opening("clip", "x"):
         raise KeyError("a mistake in the code")

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from mvc.wide_resnet import Block, WideResNet, build
+from mvc.training.wide_resnet import Block, WideResNet, build
 from torch import nn
 
 

@@ -41,15 +41,16 @@ def inputs(folder: Path) -> None:
     """Eight images of two classes with embeddings, bank and a tiny Stable Diffusion."""
     import tiny
     import torch
-    from mvc import banks, shards
-    from mvc.pixels import encode
-    from mvc.recipes import to_table
+    from mvc.banks import mixing
+    from mvc.core import image_tables
+    from mvc.core.pixels import encode
+    from mvc.banks.recipes import to_table
     from safetensors.torch import save_file
 
     tiny.stable_diffusion(folder / "stable-diffusion")
     rng = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (len(LABELS), 3, 32, 32), generator=rng, dtype=torch.uint8)
-    table = shards.image_table(
+    table = image_tables.image_table(
         data=encode(pixels, grayscale=False),
         labels=LABELS,
         class_names=[f"class {label}" for label in LABELS],
@@ -58,12 +59,12 @@ def inputs(folder: Path) -> None:
     tokens = torch.randn(len(LABELS), 7, tiny.TEXT, generator=rng).half()
     options = dict(per_real=2, coarse=1, fine=2, rows="all", base="uniform", seed=0)
     width = torch.full((len(LABELS),), 7)
-    rows = [*banks.mix_classes(LABELS, tokens, width, **options)]
+    rows = [*mixing.mix_classes(LABELS, tokens, width, **options)]
     held_out = table.slice(0, 0).append_column("split", table["image_id"].slice(0, 0))
     save_file({"tokens": tokens, "null": tokens[0] * 0}, folder / INPUTS["embeddings"])
-    shards.write(table, folder / INPUTS["images"])
-    shards.write(held_out, folder / INPUTS["held_out"])
-    shards.write(to_table(rows, [0.0] * len(rows)), folder / INPUTS["bank"])
+    image_tables.write(table, folder / INPUTS["images"])
+    image_tables.write(held_out, folder / INPUTS["held_out"])
+    image_tables.write(to_table(rows, [0.0] * len(rows)), folder / INPUTS["bank"])
 
 
 class Named(list):

@@ -1,18 +1,19 @@
 """bank_tensors: the mixed embeddings of a bank as one file of tensors."""
 
 import torch
-from mvc import bank_tensors, shards
-from mvc.recipes import from_table
-from mvc.stage import Meter, stage_log
+from mvc.banks import export
+from mvc.core import image_tables
+from mvc.banks.recipes import from_table
+from mvc.job import Meter, stage_log
 from safetensors.torch import load_file
 
 
 def main(snakemake) -> None:
     with stage_log(snakemake) as made:
-        embeddings, bank = load_file(snakemake.input.embeddings), shards.read(snakemake.input.bank)
+        embeddings, bank = load_file(snakemake.input.embeddings), image_tables.read(snakemake.input.bank)
         names = {"bank_id": "bank_id", "labels": "label"}
         meter = Meter(len(bank), "embeddings")
-        bank_tensors.write(
+        export.write(
             snakemake.output[0],
             from_table(bank),
             embeddings["tokens"],

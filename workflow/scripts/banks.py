@@ -1,8 +1,10 @@
 """banks: for each class, the recipes of its mixed embeddings and how much they change."""
 
-from mvc import banks, change, shards
-from mvc.recipes import from_rows, to_table
-from mvc.stage import progress, stage_log
+from mvc.banks import mixing
+from mvc.banks import change
+from mvc.core import image_tables
+from mvc.banks.recipes import from_rows, to_table
+from mvc.job import progress, stage_log
 from safetensors.torch import load_file
 
 KEYS = ("per_real", "coarse", "fine", "rows", "base", "seed")
@@ -11,13 +13,13 @@ KEYS = ("per_real", "coarse", "fine", "rows", "base", "seed")
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     with stage_log(snakemake) as made:
-        labels = shards.read(snakemake.input.captions, ["label"])["label"].to_pylist()
+        labels = image_tables.read(snakemake.input.captions, ["label"])["label"].to_pylist()
         embeddings = load_file(snakemake.input.embeddings)
         tokens, n_tokens = embeddings["tokens"], embeddings["n_tokens"]
         if len(labels) != len(tokens):
             raise ValueError(f"captions {len(labels):,} != embeddings {len(tokens):,}")
-        mixed = banks.mix_classes(labels, tokens, n_tokens, **{k: cfg[k] for k in KEYS})
-        wanted = (banks.wanted(labels.count(y), cfg["per_real"]) for y in set(labels))
+        mixed = mixing.mix_classes(labels, tokens, n_tokens, **{k: cfg[k] for k in KEYS})
+        wanted = (mixing.wanted(labels.count(y), cfg["per_real"]) for y in set(labels))
         rows = list(progress(mixed, total=sum(wanted), unit="recipes"))
         if cfg["edits"] == "noise":
             rows = [*change.as_noise(tokens, rows)]
@@ -29,7 +31,7 @@ def main(snakemake) -> None:
         print(f"edits that change nothing: {no_ops:.1%}")
         if single:
             print(f"warning: {single} class(es) have one caption, which is kept unmixed")
-        shards.write(to_table(rows, changes.tolist()), snakemake.output[0])
+        image_tables.write(to_table(rows, changes.tolist()), snakemake.output[0])
         made(len(rows), "recipes")
 
 

@@ -1,17 +1,18 @@
 """captions: one prompt for each training image, by BLIP-2 or from a person's own file."""
 
 import pyarrow as pa
-from mvc import captions, shards
-from mvc.hygiene import refuse_held_out
-from mvc.pixels import decode
-from mvc.stage import device, progress, stage_log
+from mvc import captions
+from mvc.core import image_tables
+from mvc.core.leakage import refuse_held_out
+from mvc.core.pixels import decode
+from mvc.job import device, progress, stage_log
 
 
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     with stage_log(snakemake) as made:
-        train = shards.read(snakemake.input.images)
-        refuse_held_out(train, shards.read(snakemake.input.held_out))
+        train = image_tables.read(snakemake.input.images)
+        refuse_held_out(train, image_tables.read(snakemake.input.held_out))
         ids, names = train["image_id"].to_pylist(), train["class_name"].to_pylist()
         if not cfg["describe"]:
             source, texts = "none", [""] * len(ids)
@@ -20,7 +21,7 @@ def main(snakemake) -> None:
         else:
             source = cfg["captioner"]
             model, processor = captions.load_captioner(source, device=device())
-            images = (decode(data) for data in shards.image_bytes(train))
+            images = (decode(data) for data in image_tables.image_bytes(train))
             search = {key: cfg[key] for key in ("max_new_tokens", "num_beams", "batch_size")}
             texts = captions.caption(images, model=model, processor=processor, **search)
             texts = list(progress(texts, total=len(ids), unit="images"))
@@ -31,7 +32,7 @@ def main(snakemake) -> None:
         columns = {"caption": texts, "prompt": prompts, "captioner": [source] * len(texts)}
         for name, values in columns.items():
             table = table.append_column(name, pa.array(values, pa.string()))
-        shards.write(table, snakemake.output[0])
+        image_tables.write(table, snakemake.output[0])
         made(len(texts), "captions")
 
 

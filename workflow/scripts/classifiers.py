@@ -2,12 +2,13 @@
 
 import json
 
-from mvc import policies, shards
-from mvc.classifiers import Recipe, run
-from mvc.extra_images import read_extra
-from mvc.labelled import COLUMNS, labelled
-from mvc.provenance import settings_digest
-from mvc.stage import device, stage_log
+from mvc.policies import files
+from mvc.core import image_tables
+from mvc.classifiers.run import Recipe, run
+from mvc.classifiers.extra_images import read_extra
+from mvc.core.image_set import COLUMNS, labelled
+from mvc.config.code import settings_digest
+from mvc.job import device, stage_log
 
 
 def main(snakemake) -> None:
@@ -15,7 +16,7 @@ def main(snakemake) -> None:
         cfg, files, names = dict(snakemake.params.cfg), snakemake.input, snakemake.wildcards
         root, split, size, source = (cfg.pop(k) for k in ("seed", "split", "image_size", "extra"))
         network, per_real, seed = cfg.pop("network"), cfg.pop("per_real", None), int(names.seed)
-        train = labelled(shards.read(files.train, COLUMNS), size=size)
+        train = labelled(image_tables.read(files.train, COLUMNS), size=size)
         settings = {"generator": source, "per_real": per_real, "size": size}
         settings["prefer"] = cfg.pop("prefer", "first")
         extra = None if source is None else read_extra(files.extra, train, **settings)
@@ -23,16 +24,16 @@ def main(snakemake) -> None:
         measured = run(
             train,
             extra,
-            lambda: labelled(shards.read(files.evaluation, COLUMNS), size=size),
+            lambda: labelled(image_tables.read(files.evaluation, COLUMNS), size=size),
             model=network,
-            recipe=Recipe(**cfg, sub_policies=policies.read(files.policy) if files.policy else ()),
+            recipe=Recipe(**cfg, sub_policies=files.read(files.policy) if files.policy else ()),
             **where,
         )
         told = {"dataset": names.dataset, "model": names.model, "arm": names.arm, "seed": seed}
         told |= {"split": split, "extra": source}
         told |= {key: cfg.get(key) for key in ("augmentation", "strategy")}
         told |= measured | {"settings": settings_digest(snakemake.params.cfg)}
-        with shards.atomic(snakemake.output[0]) as path:
+        with image_tables.atomic(snakemake.output[0]) as path:
             path.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
         made(measured["updates"], "updates", f"accuracy {measured['accuracy']:.1f} % ({split})")
 

@@ -3,15 +3,18 @@
 import json
 
 import pyarrow as pa
-from mvc import comparisons, comparisons_report, runs, shards
-from mvc.stage import stage_log
+from mvc.comparisons import compare
+from mvc.comparisons import report
+from mvc.tables import runs
+from mvc.core import image_tables
+from mvc.job import stage_log
 
 
 def main(snakemake) -> None:
     cfg, out = snakemake.params.cfg, snakemake.output
     with stage_log(snakemake) as made:
         records = runs.read(snakemake.input)
-        table = comparisons.results(
+        table = compare.results(
             records,
             dict(cfg["comparisons"]),
             cfg["datasets"],
@@ -21,17 +24,17 @@ def main(snakemake) -> None:
         own = records["dataset"].map(cfg["datasets"])
         records["labels"] = own.map(lambda values: values.get("images", {}).get("labels_per_class"))
         records["own"] = own.map(lambda values: json.dumps(values, sort_keys=True))
-        records["family"] = list(map(comparisons_report.family, own, records["extra"]))
-        page = comparisons_report.markdown_page(
+        records["family"] = list(map(report.family, own, records["extra"]))
+        page = report.markdown_page(
             table, split=cfg["split"], digits=cfg["digits"], confidence=cfg["confidence"]
         )
-        shards.write(pa.Table.from_pandas(runs.long(records), preserve_index=False), out.runs)
-        with shards.atomic(out.csv) as temporary:
+        image_tables.write(pa.Table.from_pandas(runs.long(records), preserve_index=False), out.runs)
+        with image_tables.atomic(out.csv) as temporary:
             table.round(6).to_csv(temporary, index=False)
-        with shards.atomic(out.md) as temporary:
+        with image_tables.atomic(out.md) as temporary:
             temporary.write_text(page, encoding="utf-8")
-        comparisons_report.write_intervals(table, out.intervals)
-        comparisons_report.write_curves(records, out.curves)
+        report.write_intervals(table, out.intervals)
+        report.write_curves(records, out.curves)
         made(len(records), "runs", f"{len(table):,} comparisons")
 
 

@@ -1,20 +1,23 @@
 """diagnostics: RA with extra real, reconstructed and pre-trained images, next to RA and ours."""
 
-from mvc import reports, runs, shards, tables
-from mvc.stage import stage_log
+from mvc.tables import report
+from mvc.tables import runs
+from mvc.core import image_tables
+from mvc.tables import statistics
+from mvc.job import stage_log
 
 
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     with stage_log(snakemake) as made:
         records = runs.read(snakemake.input)
-        table = tables.diagnostics(records, confidence=cfg["confidence"]).round(6)
-        text = reports.diagnostics_markdown(
+        table = statistics.diagnostics(records, confidence=cfg["confidence"]).round(6)
+        text = report.diagnostics_markdown(
             records, digits=cfg["digits"], confidence=cfg["confidence"]
         )
-        with shards.atomic(snakemake.output.csv) as temporary:
+        with image_tables.atomic(snakemake.output.csv) as temporary:
             table.to_csv(temporary, index=False)
-        with shards.atomic(snakemake.output.md) as temporary:
+        with image_tables.atomic(snakemake.output.md) as temporary:
             temporary.write_text(text, encoding="utf-8")
         made(len(records), "runs")
 

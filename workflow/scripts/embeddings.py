@@ -1,16 +1,17 @@
 """embeddings: the CLIP token states of every prompt, identical prompts computed once."""
 
 import torch
-from mvc import embeddings, shards
-from mvc.clip_model import load_clip
-from mvc.stage import device, progress, stage_log
+from mvc import embeddings
+from mvc.core import image_tables
+from mvc.models.clip import load_clip
+from mvc.job import device, progress, stage_log
 from safetensors.torch import save_file
 
 
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     with stage_log(snakemake) as made:
-        prompts = shards.read(snakemake.input.captions, ["prompt"])["prompt"].to_pylist()
+        prompts = image_tables.read(snakemake.input.captions, ["prompt"])["prompt"].to_pylist()
         model, _, tokenizer = load_clip(cfg["clip"], device=device())
         texts, index = embeddings.distinct(prompts)
         settings = {"tokenizer": tokenizer, "batch_size": cfg["batch_size"]}
@@ -20,7 +21,7 @@ def main(snakemake) -> None:
         truncated = int((n_tokens > states.shape[1]).sum())
         print(f"{len(texts):,} distinct of {len(prompts):,} prompts; {truncated:,} truncated")
         tensors = {"tokens": states[index], "null": states[-1].clone(), "n_tokens": n_tokens}
-        with shards.atomic(snakemake.output[0]) as temporary:
+        with image_tables.atomic(snakemake.output[0]) as temporary:
             save_file(tensors, temporary, {"clip": cfg["clip"]})  # one: several are not in order
             temporary.chmod(0o644)
         made(len(prompts), "embeddings", f"{len(texts):,} distinct")

@@ -1,7 +1,8 @@
 """figure1: real images, the pre-trained generator's and ours, class by class (Figure 1)."""
 
-from mvc import galleries, shards
-from mvc.stage import stage_log
+from mvc.figures import galleries
+from mvc.core import image_tables
+from mvc.job import stage_log
 
 TITLES = {"real": "real", "pretrained": "pre-trained", "finetuned": "MVC\n(ours)"}
 
@@ -10,12 +11,12 @@ def main(snakemake) -> None:
     cfg, given = snakemake.params.cfg, snakemake.input
     with stage_log(snakemake):
         sets = [
-            (title, shards.read(given[name], ["image", "label", "class_name"]), cfg["images"])
+            (title, image_tables.read(given[name], ["image", "label", "class_name"]), cfg["images"])
             for name, title in TITLES.items()
         ]
         sheet = galleries.gallery(sets, classes=cfg["classes"], cell=cfg["cell"])
         print(f"{sheet.width} x {sheet.height} pixels")
-        with shards.atomic(snakemake.output[0]) as temporary:
+        with image_tables.atomic(snakemake.output[0]) as temporary:
             sheet.save(temporary, format="PNG", optimize=True)
 
 

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pyarrow as pa
-from mvc import generate, shards, sheets
-from mvc.stage import device, stage_log
+from mvc.synthetic import sampler
+from mvc.core import image_tables
+from mvc.figures import sampled
+from mvc.job import device, stage_log
 from pyarrow import csv
 from safetensors.torch import load_file
 
@@ -13,25 +15,25 @@ def main(snakemake) -> None:
     cfg, given = snakemake.params.cfg, snakemake.input
     with stage_log(snakemake):
         embeddings = load_file(given.embeddings)
-        painter = generate.open_painter(
+        painter = sampler.open_painter(
             Path(given.unet).parent,
             embeddings,
             diffusion=cfg["diffusion"],
-            sampling=generate.sampling(cfg["synthetic"]),
+            sampling=sampler.sampling(cfg["synthetic"]),
             device=device(),
         )
-        sheet, changes = sheets.mixing_sheet(
+        sheet, changes = sampled.mixing_sheet(
             painter,
-            shards.read(given.images),
+            image_tables.read(given.images),
             embeddings["tokens"],
             kinds={"coarse\nmixing": (cfg["coarse"], 0), "fine\nmixing": (0, cfg["fine"])},
             each=cfg["images"],
             side=cfg["resolution"],
             **{key: cfg[key] for key in ("classes", "cell", "seed")},
         )
-        with shards.atomic(snakemake.output.sheet) as temporary:
+        with image_tables.atomic(snakemake.output.sheet) as temporary:
             sheet.save(temporary, format="PNG", optimize=True)
-        with shards.atomic(snakemake.output.changes) as temporary:
+        with image_tables.atomic(snakemake.output.changes) as temporary:
             csv.write_csv(pa.Table.from_pylist(changes), temporary)
 
 

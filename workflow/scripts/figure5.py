@@ -1,7 +1,8 @@
 """figure5: real images, many of ours and the pre-trained generator's, by class (Figure 5)."""
 
-from mvc import galleries, shards
-from mvc.stage import stage_log
+from mvc.figures import galleries
+from mvc.core import image_tables
+from mvc.job import stage_log
 
 
 def main(snakemake) -> None:
@@ -13,12 +14,12 @@ def main(snakemake) -> None:
     }
     with stage_log(snakemake):
         sets = [
-            (title, shards.read(given[name], ["image", "label", "class_name"]), lines)
+            (title, image_tables.read(given[name], ["image", "label", "class_name"]), lines)
             for name, (title, lines) in groups.items()
         ]
         sheet = galleries.gallery(sets, classes=cfg["classes"], cell=cfg["cell"])
         print(f"{sheet.width} x {sheet.height} pixels")
-        with shards.atomic(snakemake.output[0]) as temporary:
+        with image_tables.atomic(snakemake.output[0]) as temporary:
             sheet.save(temporary, format="PNG", optimize=True)
 
 

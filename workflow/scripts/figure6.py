@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pyarrow as pa
-from mvc import generate, shards, sheets
-from mvc.stage import device, stage_log
+from mvc.synthetic import sampler
+from mvc.core import image_tables
+from mvc.figures import sampled
+from mvc.job import device, stage_log
 from pyarrow import csv
 from safetensors.torch import load_file
 
@@ -14,23 +16,23 @@ def main(snakemake) -> None:
     unets = {"MVC (ours), given A and B in turn": Path(given.unet).parent}
     unets |= {"pre-trained": cfg["diffusion"]}
     with stage_log(snakemake):
-        embeddings, sampling = load_file(given.embeddings), generate.sampling(cfg["synthetic"])
+        embeddings, sampling = load_file(given.embeddings), sampler.sampling(cfg["synthetic"])
         painters = {
-            title: generate.open_painter(
+            title: sampler.open_painter(
                 unet, embeddings, diffusion=cfg["diffusion"], sampling=sampling, device=device()
             )
             for title, unet in unets.items()
         }
-        sheet, records = sheets.source_sheet(
+        sheet, records = sampled.source_sheet(
             painters,
-            shards.read(given.images),
-            shards.read(given.bank),
+            image_tables.read(given.images),
+            image_tables.read(given.bank),
             side=cfg["resolution"],
             **{key: cfg[key] for key in ("images", "classes", "cell", "seed")},
         )
-        with shards.atomic(out.recipes) as temporary:
+        with image_tables.atomic(out.recipes) as temporary:
             csv.write_csv(pa.Table.from_pylist(records), temporary)
-        with shards.atomic(out.sheet) as temporary:
+        with image_tables.atomic(out.sheet) as temporary:
             sheet.save(temporary, format="PNG", optimize=True)
 
 

@@ -4,15 +4,16 @@ import itertools
 import json
 from pathlib import Path
 
-from mvc import images, shards
-from mvc.hygiene import assert_disjoint
-from mvc.splits import SPLITS
-from mvc.stage import stage_log
+from mvc.images import build
+from mvc.core import image_tables
+from mvc.core.leakage import assert_disjoint
+from mvc.images.splits import SPLITS
+from mvc.job import stage_log
 
 
 def main(snakemake) -> None:
     with stage_log(snakemake) as made:
-        built = images.build(
+        built = build.build(
             snakemake.params.cfg,
             name=snakemake.wildcards.dataset,
             data=Path("data"),
@@ -20,15 +21,15 @@ def main(snakemake) -> None:
         )
         keys = {}
         for split in SPLITS:
-            images.write_split(built, split, snakemake.output[split])
-            keys[split] = shards.read(snakemake.output[split], ["image_id", "sha256"])
+            build.write_split(built, split, snakemake.output[split])
+            keys[split] = image_tables.read(snakemake.output[split], ["image_id", "sha256"])
         for first, second in itertools.combinations(keys.values(), 2):
             assert_disjoint(first, second)
         held_out = {split: keys[split] for split in ("validation", "test")}
-        shards.write(images.held_out_table(held_out), snakemake.output.held_out)
+        image_tables.write(build.held_out_table(held_out), snakemake.output.held_out)
         report = json.dumps(built.report, indent=2, ensure_ascii=False)
         print(report)
-        with shards.atomic(snakemake.output.report) as path:
+        with image_tables.atomic(snakemake.output.report) as path:
             path.write_text(report + "\n", encoding="utf-8")
         made(built.report["used"], "images")
 

@@ -1,20 +1,21 @@
 """judge: a classifier of real images, for the label agreement of the synthetic ones."""
 
-from mvc import judge, shards
-from mvc.classes import check_classes, class_names
-from mvc.labelled import labelled
-from mvc.stage import device, progress, stage_log
+from mvc.quality import oracle
+from mvc.core import image_tables
+from mvc.core.classes import check_classes, class_names
+from mvc.core.image_set import labelled
+from mvc.job import device, progress, stage_log
 
 
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     with stage_log(snakemake) as made:
-        train, own = shards.read(snakemake.input.train), shards.read(snakemake.input.judge)
+        train, own = image_tables.read(snakemake.input.train), image_tables.read(snakemake.input.judge)
         split, table = ("judge", own) if own.num_rows else ("train", train)
         data = labelled(table, size=cfg["size"])
         check_classes(data.class_names, class_names(train))
         images, labels = data.images.to(device()), data.labels.to(device())
-        trained = judge.train(
+        trained = oracle.train(
             images,
             labels,
             n_classes=max(data.class_names) + 1,
@@ -25,10 +26,10 @@ def main(snakemake) -> None:
             seed=cfg["seed"],
             progress=lambda steps: progress(steps, total=cfg["updates"], unit="updates"),
         )
-        fitted = (judge.predict(trained, images) == data.labels).double().mean()
+        fitted = (oracle.predict(trained, images) == data.labels).double().mean()
         told = f"{100 * fitted:.1f} % of {len(images):,} images of split {split} fitted"
-        with shards.atomic(snakemake.output[0]) as temporary:
-            judge.save(trained, temporary, {"split": split, "n_train": len(images), **cfg})
+        with image_tables.atomic(snakemake.output[0]) as temporary:
+            oracle.save(trained, temporary, {"split": split, "n_train": len(images), **cfg})
         made(cfg["updates"], "updates", told)
 
 

@@ -2,9 +2,9 @@
 
 import torch
 from mvc.miniature import captioner
-from mvc.miniature.files import load_parts, save_captioner, saver
+from mvc.miniature.saving import load_parts, save_captioner, saver
 from mvc.miniature.vae import draw_weights
-from mvc.stage import stage_log
+from mvc.job import stage_log
 
 SHAPE = ("vision", "qformer", "text")
 

@@ -2,8 +2,8 @@
 
 import torch
 from mvc.miniature import clip
-from mvc.miniature.files import load_parts, save_clip, saver
-from mvc.stage import stage_log
+from mvc.miniature.saving import load_parts, save_clip, saver
+from mvc.job import stage_log
 
 SHAPE = ("joint", "vision", "text")
 

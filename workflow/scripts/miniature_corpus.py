@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from mvc import sources
+from mvc.images.loaders import fashion_mnist
 from mvc.miniature.corpus import build
-from mvc.miniature.files import save_corpus
-from mvc.stage import stage_log
+from mvc.miniature.saving import save_corpus
+from mvc.job import stage_log
 
 
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     with stage_log(snakemake):
-        fashion, source, failures = sources.find(
+        fashion, source, failures = fashion_mnist.find(
             cfg["path"], data=Path("data"), key="corpus.path (config/miniature.yaml)"
         )
         print(f"source: {source}; failed before: {failures}")

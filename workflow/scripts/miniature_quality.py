@@ -3,16 +3,16 @@
 from pathlib import Path
 
 import torch
-from mvc import sources
+from mvc.images.loaders import fashion_mnist
 from mvc.miniature import quality
-from mvc.miniature.files import load_parts, save_json
-from mvc.stage import stage_log
+from mvc.miniature.saving import load_parts, save_json
+from mvc.job import stage_log
 
 
 def main(snakemake) -> None:
     cfg, out = snakemake.params.cfg, snakemake.output
     with stage_log(snakemake):
-        fashion, _, _ = sources.find(cfg["path"], data=Path("data"), key="corpus.path")
+        fashion, _, _ = fashion_mnist.find(cfg["path"], data=Path("data"), key="corpus.path")
         target = quality.as_target(
             fashion.test_images[: cfg["images"]],
             fashion.test_labels[: cfg["images"]],

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from mvc.clip_model import load_clip
+from mvc.models.clip import load_clip
 from mvc.miniature import unet
-from mvc.miniature.files import load_parts, save_tensors
-from mvc.stage import stage_log
+from mvc.miniature.saving import load_parts, save_tensors
+from mvc.job import stage_log
 
 
 def main(snakemake) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import torch
 from mvc.miniature import vae
-from mvc.miniature.files import load_parts, save_model, saver
-from mvc.stage import stage_log
+from mvc.miniature.saving import load_parts, save_model, saver
+from mvc.job import stage_log
 
 SHAPE = ("widths", "layers", "latent_channels")
 

@@ -1,12 +1,13 @@
 """Stage policies: search for augmentation policies (Fast AutoAugment), and draw random ones."""
 
 import torch
-from mvc import policies, shards
-from mvc.labelled import COLUMNS, labelled
-from mvc.policy_search import Search, search
-from mvc.provenance import stream_seed
-from mvc.stage import device, stage_log
-from mvc.training_recipe import Recipe
+from mvc.policies import files
+from mvc.core import image_tables
+from mvc.core.image_set import COLUMNS, labelled
+from mvc.policies.search import Search, search
+from mvc.config.code import stream_seed
+from mvc.job import device, stage_log
+from mvc.training.hyperparameters import Recipe
 
 
 def main(snakemake) -> None:
@@ -18,20 +19,20 @@ def main(snakemake) -> None:
         told = {"data set": snakemake.wildcards.dataset}
         drawn = told | {"from": "drawn at random, as many as in faa.json"}
         if file:
-            found = policies.read(files.own)
-            told |= {"from": {"file": file, "sha256": policies.digest(files.own)}}
+            found = files.read(files.own)
+            told |= {"from": {"file": file, "sha256": files.digest(files.own)}}
         else:
-            train = labelled(shards.read(files.train, COLUMNS), size=training.pop("image_size"))
+            train = labelled(image_tables.read(files.train, COLUMNS), size=training.pop("image_size"))
             recipe = Recipe(augmentation="default", **training)
             size = {"size": Search(**cfg), "model": network, "recipe": recipe}
             found, losses = search(train, **size, root=root, device=device())
             told |= {"model": model, "search": cfg, "losses on held-out images": losses}
         generator = torch.Generator().manual_seed(stream_seed(root, "policies/random"))
-        control = policies.at_random([len(sub) for sub in found], generator=generator)
+        control = files.at_random([len(sub) for sub in found], generator=generator)
         written = {"faa": (found, told), "random": (control, drawn)}
         for name, (chosen, about) in written.items():
-            with shards.atomic(getattr(snakemake.output, name)) as temporary:
-                temporary.write_text(policies.text(chosen, about), "utf-8")
+            with image_tables.atomic(getattr(snakemake.output, name)) as temporary:
+                temporary.write_text(files.text(chosen, about), "utf-8")
         made(len(found), "sub-policies")
 
 

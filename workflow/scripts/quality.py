@@ -2,36 +2,38 @@
 
 import json
 
-from mvc import judge, quality, shards
-from mvc.classes import class_names
-from mvc.clip_model import load_clip
-from mvc.stage import device, stage_log
+from mvc.quality import oracle
+from mvc.quality import measures
+from mvc.core import image_tables
+from mvc.core.classes import class_names
+from mvc.models.clip import load_clip
+from mvc.job import device, stage_log
 
 
 def main(snakemake) -> None:
     cfg, files = snakemake.params.cfg, snakemake.input
     with stage_log(snakemake) as made:
-        referee, about = judge.load(files.judge)
+        referee, about = oracle.load(files.judge)
         referee, clip = referee.to(device()), load_clip(cfg["clip"], device=device())[0]
-        train, validation, extra = map(shards.read, (files.train, files.validation, files.extra))
-        reference, held_out, real_split = quality.roles(train, validation, extra)
+        train, validation, extra = map(image_tables.read, (files.train, files.validation, files.extra))
+        reference, held_out, real_split = measures.roles(train, validation, extra)
 
         def opened(table, count):
-            rows = quality.sample(table["label"].to_numpy(), count, seed=cfg["seed"])
+            rows = measures.sample(table["label"].to_numpy(), count, seed=cfg["seed"])
             table, batch_size = table.take(rows), cfg["batch_size"]
-            return quality.open_images(table, clip, size=about["size"], batch_size=batch_size)
+            return measures.open_images(table, clip, size=about["size"], batch_size=batch_size)
 
-        sets = {"synthetic": shards.read(files.synthetic), "real": held_out}
+        sets = {"synthetic": image_tables.read(files.synthetic), "real": held_out}
         sets = {k: opened(t, cfg["images"]) for k, t in sets.items() if k != "real" or t.num_rows}
         known = {"reference": opened(reference, cfg["images"]), "training": opened(train, None)}
         n = min(len(images.labels) for images in (*sets.values(), known["reference"]))
-        result = {**dict(snakemake.wildcards.items()), "judge": about, "method": quality.METHOD}
+        result = {**dict(snakemake.wildcards.items()), "judge": about, "method": measures.METHOD}
         result |= {"real_split": real_split, "real": None}
         for name, images in sets.items():
-            result[name] = quality.measure(images, **known, n=n, k=cfg["k"])
-            seen = judge.predict(referee, images.pixels)
-            result[name] |= judge.agreement(seen, images.labels, class_names(train))
-        with shards.atomic(snakemake.output[0]) as temporary:
+            result[name] = measures.measure(images, **known, n=n, k=cfg["k"])
+            seen = oracle.predict(referee, images.pixels)
+            result[name] |= oracle.agreement(seen, images.labels, class_names(train))
+        with image_tables.atomic(snakemake.output[0]) as temporary:
             temporary.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
         made(sum(len(images.labels) for images in sets.values()), "images measured")
 

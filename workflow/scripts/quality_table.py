@@ -3,18 +3,19 @@
 import json
 from pathlib import Path
 
-from mvc import quality_table, shards
-from mvc.stage import stage_log
+from mvc.quality import table
+from mvc.core import image_tables
+from mvc.job import stage_log
 
 
 def main(snakemake) -> None:
     with stage_log(snakemake):
         results = [json.loads(Path(f).read_text(encoding="utf-8")) for f in snakemake.input]
-        table = quality_table.rows(results).round(6)
-        with shards.atomic(snakemake.output.csv) as temporary:
+        table = table.rows(results).round(6)
+        with image_tables.atomic(snakemake.output.csv) as temporary:
             table.to_csv(temporary, index=False)
-        with shards.atomic(snakemake.output.md) as temporary:
-            temporary.write_text(quality_table.quality_markdown(results), encoding="utf-8")
+        with image_tables.atomic(snakemake.output.md) as temporary:
+            temporary.write_text(table.quality_markdown(results), encoding="utf-8")
 
 
 if __name__ == "__main__":

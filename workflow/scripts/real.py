@@ -1,27 +1,29 @@
 """real: real images in a synthetic set's place, as they are or through the VAE."""
 
 import pyarrow as pa
-from mvc import generate, plans, shards
-from mvc.stage import device, stage_log
-from mvc.synthetic import native_side
+from mvc.synthetic import sampler
+from mvc.synthetic import plan
+from mvc.core import image_tables
+from mvc.job import device, stage_log
+from mvc.synthetic.sampling import native_side
 
 
 def main(snakemake) -> None:
     cfg, names = snakemake.params.cfg, snakemake.wildcards
     with stage_log(snakemake) as made:
-        labels = shards.read(snakemake.input.bank, ["label"])["label"].to_pylist()
-        extra, train = shards.read(snakemake.input.extra), shards.read(snakemake.input.train)
+        labels = image_tables.read(snakemake.input.bank, ["label"])["label"].to_pylist()
+        extra, train = image_tables.read(snakemake.input.extra), image_tables.read(snakemake.input.train)
         part = {"shard": int(names.shard), "shards": int(names.shards)}
         if cfg["generator"] == "reconstructed":
-            table = plans.repeated_table(train, labels, **part)
+            table = plan.repeated_table(train, labels, **part)
         else:
-            table = plans.real_table(extra, train, labels, **part)
+            table = plan.real_table(extra, train, labels, **part)
         sources = table["image_id"]
         if cfg["generator"] != "real":
             how = {key: cfg[key] for key in ("diffusion", "resolution", "batch_size")}
-            how["side"] = native_side(shards.image_bytes(train), resolution=cfg["resolution"])
-            files = generate.through_vae(shards.image_bytes(table), **how, device=device())
-            table = shards.image_table(
+            how["side"] = native_side(image_tables.image_bytes(train), resolution=cfg["resolution"])
+            files = sampler.through_vae(image_tables.image_bytes(table), **how, device=device())
+            table = image_tables.image_table(
                 data=files,
                 labels=table["label"].to_pylist(),
                 class_names=table["class_name"].to_pylist(),
@@ -30,7 +32,7 @@ def main(snakemake) -> None:
             )
         table = table.append_column("source_image_id", sources)
         generator = pa.array([cfg["generator"]] * len(table), pa.string())
-        shards.write(table.append_column("generator", generator), snakemake.output[0])
+        image_tables.write(table.append_column("generator", generator), snakemake.output[0])
         made(len(table), "images")
 
 

@@ -4,7 +4,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from mvc.markdown import fit
+from mvc.core.markdown import fit
 
 
 def main(paths: list[str]) -> None:

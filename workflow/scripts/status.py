@@ -9,7 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from mvc.status import Job, marked, page, planned, rows, state, total
+from mvc.console.status import Job, marked, page, planned, rows, state, total
 from rich.console import Console
 
 

@@ -1,7 +1,12 @@
 """tables: a table of the paper from the record of every run, for a program and for a person."""
 
-from mvc import latex, layouts, reports, runs, shards, tables
-from mvc.stage import stage_log
+from mvc.tables import latex
+from mvc.config import layouts
+from mvc.tables import report
+from mvc.tables import runs
+from mvc.core import image_tables
+from mvc.tables import statistics
+from mvc.job import stage_log
 
 
 def main(snakemake) -> None:
@@ -10,16 +15,16 @@ def main(snakemake) -> None:
     test = {"confidence": cfg["confidence"]}
     with stage_log(snakemake) as made:
         records = runs.read(snakemake.input)
-        table = tables.table(records, layouts.TABLES[name], rows, **test).round(6)
+        table = statistics.table(records, layouts.TABLES[name], rows, **test).round(6)
         texts = {
-            out.md: reports.table_markdown(records, name, rows, digits=digits, **test),
+            out.md: report.table_markdown(records, name, rows, digits=digits, **test),
             out.tex: latex.table_latex(records, name, rows, digits=digits),
         }
         for path, data in {out.csv: table, out.runs: runs.long(records)}.items():
-            with shards.atomic(path) as temporary:
+            with image_tables.atomic(path) as temporary:
                 data.to_csv(temporary, index=False)
         for path, text in texts.items():
-            with shards.atomic(path) as temporary:
+            with image_tables.atomic(path) as temporary:
                 temporary.write_text(text, encoding="utf-8")
         made(len(records), "runs")
 

@@ -1,9 +1,9 @@
 """unet: Stable Diffusion's U-Net fine-tuned on same-class pairs; loss curve and samples."""
 
-from mvc.finetune import tune
-from mvc.processes import launch
-from mvc.stage import stage_log
-from mvc.unet_state import state_file
+from mvc.unet.finetune import tune
+from mvc.unet.launch import launch
+from mvc.job import stage_log
+from mvc.unet.checkpoint import state_file
 
 READ = ("images", "held_out", "embeddings", "bank")
 WRITTEN = ("config", "weights", "losses", "curve", "samples")

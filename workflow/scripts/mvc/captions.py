@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from mvc.weights import opening, refuse_missing, require
+from mvc.models.opening import opening, refuse_missing, require
 
 
 def load_captioner(name: str, *, device: str | torch.device = "cpu"):

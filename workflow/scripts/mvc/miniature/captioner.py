@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
 from mvc.captions import caption
 from mvc.miniature import training
-from mvc.miniature.captions import CLASSES, group_of, named_class
+from mvc.miniature.templates import CLASSES, group_of, named_class
 from PIL import Image
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch import Tensor, nn

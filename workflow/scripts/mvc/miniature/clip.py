@@ -13,9 +13,9 @@ import open_clip
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
-from mvc.clip_model import tokenize
+from mvc.models.clip import tokenize
 from mvc.miniature import training
-from mvc.miniature.captions import SYNONYMS, with_article
+from mvc.miniature.templates import SYNONYMS, with_article
 from mvc.miniature.corpus import Corpus
 from mvc.miniature.render import STYLES
 from open_clip.tokenizer import SimpleTokenizer

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 from mvc.miniature import render
-from mvc.miniature.captions import caption, describe, measure
+from mvc.miniature.templates import caption, describe, measure
 
 CHUNK = 2000  # images rendered at once; bounds the memory
 

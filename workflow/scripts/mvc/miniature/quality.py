@@ -10,10 +10,14 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 from mvc.captions import load_captioner
-from mvc.clip_model import load_clip, text_states, tokenize
-from mvc.diffusion import load_unet, load_vae
-from mvc.miniature import captioner, clip, render, unet, vae
-from mvc.miniature.captions import SYNONYMS, with_article
+from mvc.models.clip import load_clip, text_states, tokenize
+from mvc.models.stable_diffusion import load_unet, load_vae
+from mvc.miniature import captioner
+from mvc.miniature import clip
+from mvc.miniature import render
+from mvc.miniature import unet
+from mvc.miniature import vae
+from mvc.miniature.templates import SYNONYMS, with_article
 from mvc.miniature.corpus import Corpus
 from PIL import Image
 from torch import Tensor

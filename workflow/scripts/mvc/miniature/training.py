@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import torch
-from mvc.stage import Meter
+from mvc.job import Meter
 from torch import nn
 
 

@@ -1,0 +1,1 @@
+"""Stage augmented: real and synthetic images as one folder to train on."""

@@ -1,0 +1,121 @@
+"""README.md of an augmented data set: its data set card, which Hugging Face `datasets` reads."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+
+import pyarrow as pa
+
+from mvc.augmented.collect import Rows, summary
+
+FRONT = """---
+configs:
+- config_name: default
+  data_files:
+  - split: train
+    path: data/train-*.parquet
+task_categories:
+- image-classification
+tags:
+- synthetic
+---
+"""
+TEXT = """# {name}, augmented
+
+{real:,} real training images of `{name}` and {synthetic:,} synthetic ones, made by mixing visual
+concepts (MVC): Stable Diffusion's, conditioned on mixed text embeddings of their class's captions;
+where `bank_id` is empty, on a caption that was not mixed. Validation and test images are not in it,
+and no synthetic image was made from one.
+
+{counts}
+
+## Load it
+```python
+import os, datasets, torchvision
+folder = os.path.abspath(".")  # this folder
+images = torchvision.datasets.ImageFolder(os.path.join(folder, "train"))
+table = datasets.load_dataset(folder, split="train")  # pictures, labels, provenance
+real = table.filter(lambda synthetic: not synthetic, input_columns="synthetic")
+```
+`ImageFolder` numbers classes by the names of their folders, the Parquet files as the data set does:
+`classes.csv` has both. A file's name says whether its image is real or synthetic, and its number is
+its row in the Parquet files and in `provenance.csv`. A folder's name is its class's; characters
+that some system forbids are written as %XX. Files hold the original bytes; GIF and AVIF pictures,
+which `ImageFolder` does not list, are PNG files in `train/`. Real images with 16 bits, transparency
+or an orientation tag are as they were: not every reader shows them as this project does.
+
+## How the synthetic images were made
+{generators}
+
+| setting | value |
+|---|---|
+{settings}
+
+## Columns
+`image`, `label`, `class_name`, `image_id`, `sha256` (of the image's bytes), `synthetic`, and for
+synthetic images, null for real ones:
+
+| column | meaning |
+|---|---|
+| `source_image_id` | the real image that conditioned it, or whose caption it shows |
+| `bank_id` | its mixed embedding, a row of the bank; none where the caption was not mixed |
+| `base_image_id`, `donor_image_ids` | the images whose captions were mixed, and into which one |
+| `caption` | the text of the base |
+| `generator`, `generator_digest` | `finetuned` or `pretrained`, and a digest of its weights |
+| `seed`, `guidance`, `steps` | of the noise; guidance mode and scale; DPM-Solver++ steps |
+| `consistency` | probability of the class, as CLIP sees the image |
+
+## Licence
+The real images stay under the terms of their source. The synthetic ones are subject to the terms of
+the models named above and may carry over what the real images show: check both before you pass
+this data set on.
+"""
+
+
+def card(rows: Rows, *, name: str, captioners: Collection[str], settings: Mapping) -> str:
+    """The card.
+
+    Args:
+        name: of the data set.
+        captioners: what captions are from: a model's name, or a person's own file.
+        settings: `coarse`, `fine` (edits of a mixture), `seed`, `clip`, `diffusion`.
+    """
+    synthetic = rows.table["synthetic"].to_pylist()
+    used = {
+        "captions": ", ".join(sorted(captioners)),
+        "text encoder": settings["clip"],
+        "diffusion model": settings["diffusion"],
+        "edits of a mixture": f"{settings['coarse']} coarse, {settings['fine']} fine",
+        "root seed": settings["seed"],
+    }
+    return FRONT + TEXT.format(
+        name=name,
+        real=synthetic.count(False),
+        synthetic=synthetic.count(True),
+        counts=_counts(rows),
+        generators=_generators(rows.table),
+        settings="\n".join(f"| {key} | {_plain(str(value))} |" for key, value in used.items()),
+    )
+
+
+def _counts(rows: Rows) -> str:
+    lines = ["| class | folder | real | synthetic |", "|---|---|---|---|"]
+    for row in summary(rows):
+        cells = (row["class_name"], row["folder"], f"{row['real']:,}", f"{row['synthetic']:,}")
+        lines.append(f"| {' | '.join(map(_plain, cells))} |")
+    return "\n".join(lines)
+
+
+def _generators(table: pa.Table) -> str:
+    columns = ("generator", "guidance", "steps", "generator_digest")
+    lines = ["| images | generator | guidance | steps | weights |", "|---|---|---|---|---|"]
+    made = table.select(columns).filter(table["synthetic"]).to_pylist()
+    for kind, count in sorted(Counter(tuple(row[c] for c in columns) for row in made).items()):
+        lines.append(f"| {count:,} | {' | '.join(_plain(str(value)) for value in kind)} |")
+    return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """Text inside a cell: nothing in it ends the cell or becomes markup."""
+    for character in "\\`*_[]<>|#":
+        text = text.replace(character, f"\\{character}")
+    return " ".join(text.split())

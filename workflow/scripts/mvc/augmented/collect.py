@@ -1,0 +1,100 @@
+"""What goes into the augmented data set: real and synthetic images, each with its provenance.
+
+No held-out image may be among them or behind one of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mvc.augmented import filenames
+from mvc.core import image_tables
+from mvc.core.classes import class_names
+from mvc.core.leakage import refuse_held_out
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All rows of the folder without their images: `table`, the real ones first."""
+
+    table: pa.Table  # columns of image tables, `synthetic`, provenance (null for real images)
+    classes: dict[int, str]
+    folders: dict[str, str]  # class to the name of its folder
+
+
+def collect(
+    train: str, synthetic: Sequence[str], *, held_out: pa.Table, captions: pa.Table, bank: pa.Table
+) -> Rows:
+    """Read everything but the images, and check that no held-out image is among or behind them.
+
+    Args:
+        train, synthetic: Parquet files of the real images, and the shards of the synthetic ones.
+        held_out: the images that are evaluated on.
+        captions, bank: captions of the real images, and recipes, which give the donors' names.
+
+    Raises:
+        ValueError: a held-out image, a source that is no training image, an id that occurs twice,
+            a class that the real images do not have.
+    """
+    real = image_tables.read(train, [c for c in image_tables.IMAGE_COLUMNS if c != "image"])
+    columns = [c for c in pq.read_schema(synthetic[0]).names if c != "image"]
+    made = image_tables.read(synthetic, columns)
+    for table in (real, made, made.select(["source_image_id"]).rename_columns(["image_id"])):
+        refuse_held_out(table, held_out)
+    _check(real, made)
+    made = _with_donors(made, captions["image_id"].to_pylist(), bank)
+    real = real.append_column("synthetic", pa.array([False] * len(real)))
+    made = made.add_column(len(real.column_names) - 1, "synthetic", pa.array([True] * len(made)))
+    table = pa.concat_tables([real, made], promote_options="default")
+    classes = class_names(real)
+    return Rows(table, classes, filenames.distinct(list(classes.values())))
+
+
+def summary(rows: Rows) -> list[dict]:
+    """A row a class: its folder, ImageFolder's number of it, its real and synthetic images."""
+    labels, synthetic = rows.table["label"].to_numpy(), rows.table["synthetic"].to_numpy()
+    order = sorted(rows.folders.values())
+    return [
+        {
+            "label": label,
+            "class_name": name,
+            "folder": rows.folders[name],
+            "imagefolder_label": order.index(rows.folders[name]),
+            "real": int(((labels == label) & ~synthetic).sum()),
+            "synthetic": int(((labels == label) & synthetic).sum()),
+        }
+        for label, name in rows.classes.items()
+    ]
+
+
+def _check(real: pa.Table, made: pa.Table) -> None:
+    known = pc.is_in(made["source_image_id"], value_set=real["image_id"].combine_chunks())
+    if strangers := made.filter(pc.invert(known))["source_image_id"].to_pylist():
+        raise ValueError(
+            f"{len(strangers)} sources of synthetic images are not training images, the first "
+            f"{strangers[0]!r}; delete the shards and run again"
+        )
+    ids = pa.concat_arrays([*real["image_id"].chunks, *made["image_id"].chunks])
+    if len(ids) != len(ids.unique()):
+        raise ValueError("an image_id occurs twice; delete the shards and run again")
+    own, other = class_names(real), class_names(made)
+    if foreign := {label: name for label, name in other.items() if own.get(label) != name}:
+        raise ValueError(f"synthetic images of classes without real images: {foreign}")
+
+
+def _with_donors(made: pa.Table, image_ids: Sequence[str], bank: pa.Table) -> pa.Table:
+    """Add the images whose captions an embedding was mixed from: its base and its donors."""
+    recipes = {row["bank_id"]: row for row in bank.to_pylist()}
+    used = [recipes.get(i) for i in made["bank_id"].to_pylist()]
+    base = [None if row is None else image_ids[row["base"]] for row in used]
+    donors = [
+        None
+        if row is None
+        else sorted({image_ids[edit["donor"]] for edit in [*row["coarse"], *row["fine"]]})
+        for row in used
+    ]
+    made = made.append_column("base_image_id", pa.array(base, pa.string()))
+    return made.append_column("donor_image_ids", pa.array(donors, pa.list_(pa.string())))

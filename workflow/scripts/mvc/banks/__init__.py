@@ -1,0 +1,1 @@
+"""Stage banks: mixing visual concepts (Algorithm 1) and its recipes."""

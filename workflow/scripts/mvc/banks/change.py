@@ -1,0 +1,65 @@
+"""How much mixing changes: the distance of mixed embeddings from their bases, edits of nothing.
+
+And noise of the same size in the edits' place: the control that tells whether it is *mixing* that
+does something, or any change of that size.
+
+Axes: k captions, n recipes, m context tokens, d text width.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mvc.banks.mixing import materialise
+from mvc.banks.recipes import Recipes, from_rows
+from mvc.job import progress
+
+
+def relative_change(
+    tokens: Float[Tensor, "k m d"], recipes: Recipes, mixed: Float[Tensor, "n m d"]
+) -> Float[Tensor, " n"]:
+    """L2 distance of each mixed embedding from its base, as a share of the base's norm."""
+    base = tokens[recipes.base].float().flatten(1)
+    return (mixed.float().flatten(1) - base).norm(dim=1) / base.norm(dim=1)
+
+
+def measure(
+    tokens: Float[Tensor, "k m d"], recipes: Recipes, *, batch_size: int = 256
+) -> Float[Tensor, " n"]:
+    """The relative change of every recipe, a batch at a time."""
+    batches = (recipes[i : i + batch_size] for i in range(0, len(recipes), batch_size))
+    batches = progress(batches, total=len(recipes), unit="recipes measured", count=len)
+    parts = [relative_change(tokens, batch, materialise(tokens, batch)) for batch in batches]
+    return torch.cat(parts)
+
+
+def as_noise(tokens: Float[Tensor, "k m d"], rows: Sequence[Mapping]) -> Iterator[dict]:
+    """Recipes with Gaussian noise in the place of their edits, each as far from its base."""
+    recipes = from_rows(rows)
+    norms = torch.stack([caption.float().norm() for caption in tokens])[recipes.base]
+    sds = measure(tokens, recipes) * norms / tokens[0].numel() ** 0.5
+    for row, sd in zip(rows, sds.tolist(), strict=True):
+        yield {**row, "coarse": [], "fine": [], "noise": sd}
+
+
+def share_of_no_ops(tokens: Float[Tensor, "k m d"], recipes: Recipes) -> float:
+    """Share of edits whose donor has, in the rows or elements copied, what the base has.
+
+    Captions of one class share the start token and the prefix, and a causal text tower gives
+    these rows the same state in all of them: edits there change nothing.
+    """
+    no_ops, edits = 0, 0
+    for i in progress(range(len(recipes)), total=len(recipes), unit="recipes checked"):
+        base = tokens[recipes.base[i]]
+        for donor, first, last in recipes.coarse[i].tolist():
+            if last >= first:
+                no_ops += torch.equal(base[first : last + 1], tokens[donor, first : last + 1])
+                edits += 1
+        for donor, row, first, last in recipes.fine[i].tolist():
+            if last >= first:
+                part = slice(first, last + 1)
+                no_ops += torch.equal(base[row, part], tokens[donor, row, part])
+                edits += 1
+    return no_ops / edits if edits else 0.0

@@ -1,0 +1,1 @@
+"""Stage classifiers: one run of one arm."""

@@ -1,0 +1,1 @@
+"""Stage comparisons: gains over labelled subsets."""

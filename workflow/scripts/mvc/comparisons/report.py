@@ -1,0 +1,126 @@
+"""Comparisons for a person: a table in Markdown, intervals and curves as pictures."""
+
+import json
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+
+from mvc.core import markdown
+from mvc.core.markdown import interval, number, p_value
+from mvc.core.image_tables import atomic
+
+matplotlib.use("Agg")
+COLOURS = {"holds": "#1a7f37", "does not hold": "#b3261e", "undecided": "#5f6368"}
+
+
+def markdown_page(table: pd.DataFrame, *, split: str, digits: int, confidence: float) -> str:
+    """One row a comparison, with what its figures mean below."""
+    rows = [
+        [
+            row.says,
+            f"{number(row.treated, digits)} ± {number(row.treated_sd, digits)}",
+            f"{number(row.control, digits)} ± {number(row.control_sd, digits)}",
+            number(row.gain, digits, sign=True),
+            interval(row, digits),
+            p_value(row.p),
+            f"{row.subsets} × {row.runs / row.subsets:.3g}",
+            row.verdict,
+        ]
+        for row in table.itertuples()
+    ]
+    headings = ["comparison", "treated", "control", "gain", f"{confidence:.0%} interval", "p"]
+    headings += ["subsets × seeds", "verdict"]
+    parts = [
+        f"# Comparisons: accuracy in % on the {split} images",
+        markdown.table(headings, rows),
+        "Mean ± standard deviation over all runs. Gains in points, paired by labelled subset and "
+        "seed; the interval is that of the mean over subsets (Student's t), with one subset that "
+        "of its seeds. *Holds*: the interval lies above 0; *does not hold*: below; *undecided*: 0 "
+        "is in it.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def write_intervals(table: pd.DataFrame, path: str | Path) -> None:
+    """Gains with their intervals, a dot for each labelled subset."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(9, 1.2 + 0.36 * len(table)), layout="constrained")
+    for place, row in enumerate(table.itertuples()):
+        colour = COLOURS[row.verdict]
+        axes.plot(row.gains, [place] * row.subsets, "o", color=colour, alpha=0.35, markersize=5)
+        axes.plot([row.low, row.high], [place, place], color=colour, linewidth=2.2)
+        axes.plot(row.gain, place, "D", color=colour, markersize=6)
+    axes.axvline(0, color="#202124", linewidth=0.8)
+    axes.set_yticks(range(len(table)), table["says"])
+    axes.set_ylim(len(table) - 0.5, -0.5)
+    axes.set_xlabel("gain in points: mean, interval and each subset")
+    axes.grid(axis="x", alpha=0.3)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+    plt.close(figure)
+
+
+def family(values: dict, extra: str | float | None) -> str:
+    """What the data sets of a curve share: the settings that an arm's training reads but `images`.
+
+    Args:
+        values: what is a data set's own.
+        extra: where the arm's further images come from; "real", or None or NaN, reads no generator.
+    """
+    shared = {key: value for key, value in values.items() if key not in ("images", "seed")}
+    if pd.isna(extra) or extra == "real":
+        shared = {key: shared.get(key) for key in ("loader", "path", "classifiers")}
+    return json.dumps(shared, sort_keys=True)
+
+
+def curves(runs: pd.DataFrame) -> pd.DataFrame:
+    """Mean and standard deviation of the accuracy by labelled images a class.
+
+    A curve is of one classifier, arm and family; one number of labels makes none.
+
+    Args:
+        runs: runs with the columns `labels` (runs without a number are left out) and `family`.
+
+    Returns:
+        A row a point: model, arm, family, labels, mean, std.
+    """
+    keys = ["model", "arm", "family"]
+    points = runs.groupby([*keys, "labels"])["accuracy"].agg(["mean", "std"]).reset_index()
+    return points[points.groupby(keys)["labels"].transform("size") > 1]
+
+
+def write_curves(runs: pd.DataFrame, path: str | Path) -> None:
+    """`curves` as a picture: a line an arm, a panel a classifier."""
+    import matplotlib.pyplot as plt
+
+    points, models = curves(runs), sorted(set(runs["model"]))
+    figure, panels = plt.subplots(
+        1,
+        len(models),
+        figsize=(5 * len(models), 4),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for axes, model in zip(panels[0], models, strict=True):
+        own = points[points["model"] == model]
+        for (arm, _), line in own.groupby(["arm", "family"]):
+            axes.errorbar(
+                line["labels"], line["mean"], line["std"], label=arm, marker="o", capsize=3
+            )
+        axes.set(xlabel="labelled images a class", title=model, xscale="log")
+        ticks = sorted(own["labels"].unique())
+        axes.set_xticks(ticks, [f"{tick:.0f}" for tick in ticks])
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+        if len(own):
+            axes.legend(frameon=False)
+    panels[0][0].set_ylabel("accuracy, %")
+    if points.empty:
+        figure.suptitle("No curve: all data sets have the same number of labelled images.")
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+    plt.close(figure)

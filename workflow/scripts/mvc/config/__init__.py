@@ -1,0 +1,1 @@
+"""The configuration: read while Snakemake parses it. Standard library, yaml and jsonschema alone."""

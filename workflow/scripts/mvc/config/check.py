@@ -1,0 +1,200 @@
+"""Faults of a configuration, each with its key, its value and what is allowed there."""
+
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from jsonschema import Draft202012Validator, ValidationError
+
+from mvc.config.expand import unlike
+
+# The split that each study compares on: settings are never chosen on test images.
+STUDIES = {"sweep": "validation", "headroom": "test", "evidence": "test"}
+# Folders in results/ that are no data set's.
+TAKEN = (*STUDIES, "benchmarks", "figures", "miniature", "tables")
+WIDE_RESNET = re.compile(r"wrn-(\d+)-[1-9]\d*")
+# Loaders of a person's own data, and what their path is to name.
+PERSONAL = {
+    "imagefolder": "the folder that holds a folder of images for each class, or an archive of it",
+    "csv": "the file with the columns path and label",
+    "brain_tumor": "the folder or archive of its files",
+    "huggingface": "a folder saved by datasets, or Parquet with a column of images",
+}
+
+
+def faults(config: Mapping, schema: Mapping) -> list[str]:
+    """All that is wrong with a configuration, one line each, in the order of its keys."""
+    if lines := unlike(config.get("datasets")):
+        return lines
+    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: str(e.path))
+    lines = [line for error in errors for line in _lines(error, schema)]
+    if not lines and "datasets" in config:
+        lines = _across(config)
+    return list(dict.fromkeys(lines))
+
+
+def missing_files(config: Mapping) -> list[str]:
+    """Folders and files that the configuration names and that are not there, one line each.
+
+    Found before anything runs, since a stage that fails takes its finished results with it.
+    """
+    lines = []
+    for name, value in config["models"].items():
+        hub = value.count("/") == 1 and not value.startswith((".", "/", "~"))
+        file = name == "clip" and Path(value.partition("/")[2]).is_file()  # architecture/file
+        if not hub and not file and not Path(value).is_dir():
+            lines.append(f"models.{name} = {value!r}: no such folder, and no owner/name of a hub")
+    for name, own in config["datasets"].items():
+        loader, path = own["loader"], own["path"]
+        wanted = path or (loader in PERSONAL and loader != "brain_tumor")  # a plan needs no data
+        if wanted and not Path(path or "nothing named").exists():
+            lines.append(
+                f"datasets.{name}.path = {path!r}: no such file or folder; name "
+                f"{PERSONAL.get(loader, 'a folder or an archive that holds it, or null')}"
+            )
+        training = {**config["classifiers"], **own.get("classifiers", {})}
+        for part in (training, *training["models"].values(), *training["arms"].values()):
+            weights = part.get("weights")
+            if weights not in (None, "pretrained") and not Path(weights).exists():
+                lines.append(
+                    f"classifiers.weights = {weights!r} ({name}): no such file or folder, and not "
+                    "pretrained or null"
+                )
+        for section in ("captions", "policies"):
+            file = {**config[section], **own.get(section, {})}["file"]
+            if file and not Path(file).is_file():
+                lines.append(f"{section}.file = {file!r} ({name}): no such file")
+    return lines
+
+
+def _lines(error: ValidationError, schema: Mapping) -> Iterator[str]:
+    key = ".".join(str(part) for part in error.absolute_path)
+    if error.validator in ("additionalProperties", "unevaluatedProperties"):
+        allowed = _allowed_keys(error.schema, schema)
+        for name in sorted(set(error.instance) - allowed, key=str):
+            close = get_close_matches(str(name), sorted(allowed), n=1)
+            hint = (
+                f"did you mean {close[0]}?" if close else f"allowed: {', '.join(sorted(allowed))}"
+            )
+            yield f"{_join(key, name)}: no such key; {hint}"
+    elif error.validator == "required":
+        for name in error.validator_value:
+            if name not in error.instance:
+                yield f"{_join(key, name)}: missing"
+    elif "propertyNames" in error.absolute_schema_path:
+        yield f"{_join(key, error.instance)}: not a name; must match {error.validator_value}"
+    else:
+        yield f"{key} = {error.instance!r}; {_rule(error)}"
+
+
+def _rule(error: ValidationError) -> str:
+    value = error.validator_value
+    if error.validator == "type":
+        kinds = value if isinstance(value, list) else [value]
+        numeric = isinstance(error.instance, str) and {"number", "integer"} & set(kinds)
+        hint = "; YAML reads 1e-4 as text: write 1.0e-4" if numeric and _number(error) else ""
+        return f"must be {' or '.join(kinds)}{hint}"
+    words = {
+        "enum": "must be one of",
+        "minimum": "must be >=",
+        "maximum": "must be <=",
+        "exclusiveMinimum": "must be >",
+        "exclusiveMaximum": "must be <",
+        "multipleOf": "must be a multiple of",
+        "minLength": "must not be empty; characters at least",
+        "minItems": "must not be empty; entries at least",
+        "minProperties": "must not be empty; entries at least",
+    }
+    if isinstance(value, list):
+        value = ", ".join("null" if v is None else str(v) for v in value)
+    return f"{words[error.validator]} {value}" if error.validator in words else error.message
+
+
+def _number(error: ValidationError) -> bool:
+    try:
+        float(error.instance)
+    except ValueError:
+        return False
+    return True
+
+
+def _allowed_keys(part: Mapping, schema: Mapping) -> set[str]:
+    """Keys that a part of the schema names, those of what it refers to included."""
+    keys = set(part.get("properties", ()))
+    if "$ref" in part:
+        keys |= _allowed_keys(schema["$defs"][part["$ref"].rsplit("/", 1)[1]], schema)
+    return keys
+
+
+def _across(config: Mapping) -> list[str]:
+    """Rules that join several keys."""
+    lines = []
+    names = ", ".join(config["datasets"])
+    for figure, shown in config["figures"]["datasets"].items():
+        if shown is not None and shown not in config["datasets"]:
+            lines.append(f"figures.datasets.{figure} = {shown!r}; must be one of {names}")
+    for name, own in config["datasets"].items():
+        training = {**config["classifiers"], **own.get("classifiers", {})}
+        for table, models in {**config["tables"], **own.get("tables", {})}["rows"].items():
+            for model in models:
+                if model not in training["models"]:
+                    lines.append(
+                        f"tables.rows.{table} ({name}): {model!r} is none of classifiers.models: "
+                        f"{', '.join(training['models'])}"
+                    )
+        lines += _runs(name, training)
+        if name in TAKEN:
+            lines.append(f"datasets.{name}: must not be one of {', '.join(TAKEN)}: folders of ours")
+        prefix = {**config["captions"], **own.get("captions", {})}["prefix"]
+        try:
+            prefix.format(**{"class": name})
+        except (KeyError, IndexError, ValueError):
+            lines.append(
+                f"captions.prefix = {prefix!r} ({name}); {{class}} is all that it may hold"
+            )
+        search = {**config["policies"], **own.get("policies", {})}
+        if (search["updates"] is None) == (search["epochs"] is None):
+            lines.append(f"policies.updates, policies.epochs ({name}): give one, null the other")
+        if search["kept"] > search["trials"]:
+            lines.append(
+                f"policies.kept = {search['kept']} ({name}); must be <= policies.trials, "
+                f"{search['trials']}"
+            )
+        tuning = {**config["unet"], **own.get("unet", {})}
+        dropout, pairs, shares = (tuning[key] for key in ("dropout", "batch_size", "processes"))
+        if sum(dropout.values()) > 1:
+            lines.append(f"unet.dropout = {dropout} ({name}); its shares must sum to <= 1")
+        if pairs % shares:
+            lines.append(f"unet.processes = {shares} ({name}); must divide batch_size, {pairs}")
+    return lines
+
+
+def _runs(name: str, training: Mapping) -> Iterator[str]:
+    """What a run would refuse: each model with each arm, as they are laid over the section."""
+    alone = (training["updates"] is None) == (training["epochs"] is None)
+    if alone:
+        yield f"classifiers.updates, classifiers.epochs ({name}): give one, null the other"
+    for model, own in training["models"].items():
+        network = own.get("network", model)
+        wide = WIDE_RESNET.fullmatch(network)
+        if network.startswith("wrn-") and not (wide and int(wide[1]) in range(10, 1000, 6)):
+            yield f"classifiers.models: {network!r}; must be wrn-<depth>-<width>, depth 6n + 4"
+        for arm, special in training["arms"].items():
+            run = {**training, **own, **special}
+            if not alone and (run["updates"] is None) == (run["epochs"] is None):
+                yield (
+                    f"classifiers.updates, classifiers.epochs ({name}, {model}, {arm}): "
+                    "give one, null the other"
+                )
+            if run["weights"] and network.startswith("wrn-"):
+                yield f"classifiers.weights = {run['weights']} ({model}); must be null: none exist"
+    for arm, special in training["arms"].items():
+        if special.get("updates_as_with") is not None and special["extra"]:
+            yield f"classifiers.arms.{arm}.updates_as_with: only for an arm without extra images"
+        if special.get("per_real") is not None and not special["extra"]:
+            yield f"classifiers.arms.{arm}.per_real: only for an arm with extra images"
+
+
+def _join(key: str, name: object) -> str:
+    return f"{key}.{name}" if key else str(name)

@@ -1,0 +1,1 @@
+"""What every stage shares: image tables, pixels, leakage checks, atomic writing, seeds, digests."""

@@ -1,0 +1,119 @@
+"""Image tables as labelled tensors in memory, and the checks that keep splits apart."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+import torch
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+
+from mvc.core import pixels
+from mvc.core import image_tables
+from mvc.job import Meter
+
+# Generators whose sources are training images.
+FROM_TRAINING = {"finetuned", "pretrained", "mixed", "reconstructed"}
+COLUMNS = ["image", "label", "class_name", "image_id"]
+EXTRA_COLUMNS = [*COLUMNS, "source_image_id"]
+PART = 1024  # images turned to grey at once
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Images with labels 0..k-1, the classes' names, and the ids of the images or their sources."""
+
+    images: UInt8[Tensor, "n 3 h w"]
+    labels: Int64[Tensor, " n"]
+    class_names: dict[int, str]
+    ids: frozenset[str] = field(default_factory=frozenset)
+
+
+def labelled(table: pa.Table, *, size: int | None) -> Labelled:
+    """Decode an image table; `size` is the side in pixels, None the native one.
+
+    Raises:
+        ValueError: a label has two names, an image no source, or images differ in size and `size`
+            is None.
+    """
+    pairs = set(zip(table["label"].to_pylist(), table["class_name"].to_pylist(), strict=True))
+    names = dict(pairs)
+    for label, name in pairs:
+        if names[label] != name:
+            raise ValueError(f"label {label} is both {names[label]!r} and {name!r}")
+    origin = "source_image_id" if "source_image_id" in table.column_names else "image_id"
+    ids = table[origin].to_pylist()
+    if None in ids:
+        raise ValueError(f"row {ids.index(None)} has no {origin}; delete the file and run again")
+    show = Meter(len(table), "images decoded").show
+    return Labelled(
+        pixels.load(image_tables.image_bytes(table), size=size, show=show),
+        torch.tensor(table["label"].to_pylist(), dtype=torch.int64),
+        dict(sorted(names.items())),
+        frozenset(ids),
+    )
+
+
+def coloured_like(train: Labelled, extra: Labelled) -> Labelled:
+    """Extra images as the training images are: greyscale (ITU-R 601) where all of those are.
+
+    A generator may give a grey garment a tint, or a pre-trained one draw in colour; a person whose
+    data set is greyscale would read any image as greyscale.
+    """
+    if not bool((train.images == train.images[:, :1]).all()):
+        return extra
+    weights = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+    luma = [
+        (part * weights).sum(dim=1, keepdim=True).round().to(torch.uint8)
+        for part in extra.images.split(PART)
+    ]
+    return replace(extra, images=torch.cat(luma).expand_as(extra.images).contiguous())
+
+
+def check_classes(train: Labelled, other: Labelled, name: str) -> None:
+    """Refuse classes, or images of a size, that the training images do not have.
+
+    Raises:
+        ValueError: naming them.
+    """
+    if sorted(train.class_names) != list(range(len(train.class_names))):
+        raise ValueError(f"training labels {sorted(train.class_names)}; must be 0, 1, 2, ...")
+    unknown = [
+        f"{n!r} ({k})" for k, n in other.class_names.items() if train.class_names.get(k) != n
+    ]
+    if unknown:
+        raise ValueError(
+            f"{name} images have classes without training images: {', '.join(unknown)}; "
+            "give the class training images or take it out of the data set"
+        )
+    (h, w), (i, j) = train.images.shape[2:], other.images.shape[2:]
+    if (h, w) != (i, j):
+        raise ValueError(
+            f"{name} images are {j} x {i} pixels, training images {w} x {h}; "
+            "set classifiers.image_size"
+        )
+
+
+def check_sources(train: Labelled, extra: Labelled, generator: str) -> None:
+    """Images of a generator must come from training images alone (generators of FROM_TRAINING).
+
+    Raises:
+        ValueError: naming a source that is no training image.
+    """
+    strangers = sorted(extra.ids - train.ids)
+    if generator in FROM_TRAINING and strangers:
+        raise ValueError(
+            f"{len(strangers)} sources of {generator} images are not training images, "
+            f"the first {strangers[0]!r}; delete the shards and run again"
+        )
+
+
+def check_apart(evaluation: Labelled, used: Iterable[Labelled]) -> None:
+    """No image of the evaluation may be a training image or the source of one.
+
+    Raises:
+        ValueError: naming one that is.
+    """
+    shared = sorted(evaluation.ids & frozenset().union(*(part.ids for part in used)))
+    if shared:
+        raise ValueError(f"{len(shared)} evaluation images are trained on, the first {shared[0]!r}")

@@ -1,0 +1,74 @@
+"""Image files to uint8 tensors and back. Axes: n images, 3 channels (RGB), h rows, w columns."""
+
+import io
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image
+from torch import Tensor
+
+from mvc.core.decoding import decode
+
+__all__ = ["decode", "encode", "load"]
+
+
+def load(
+    images: Sequence[bytes], *, size: int | None, show: Callable[[int], None] = lambda done: None
+) -> UInt8[Tensor, "n 3 h w"]:
+    """Decode files into one batch.
+
+    Args:
+        images: contents of image files, in any format that `decode` reads.
+        size: side in pixels. The largest centred square of each image is resized to it (bicubic,
+            antialiased on the way down): the centre crop after a resize of the shortest side,
+            without the huge intermediate that a 1 x 60,000 image would make.
+            None keeps the native size, which all must share.
+        show: called with the number of images decoded.
+
+    Raises:
+        ValueError: a file cannot be decoded, or sizes differ and `size` is None; names which.
+    """
+    if size is not None and size < 1:
+        raise ValueError(f"size = {size}; must be >= 1")
+    batch = None
+    for position, data in enumerate(images):
+        try:
+            image = decode(data)
+        except ValueError as error:
+            raise ValueError(f"image {position} of the batch: {error}") from error
+        image = image if size is None else _square(image, size)
+        if batch is None:
+            batch = np.empty((len(images), image.height, image.width, 3), np.uint8)
+        if (image.height, image.width) != batch.shape[1:3]:
+            raise ValueError(
+                f"image {position} of the batch is {image.width} x {image.height} pixels, "
+                f"the first {batch.shape[2]} x {batch.shape[1]}; give a size to resize them to"
+            )
+        batch[position] = np.asarray(image)
+        show(position + 1)
+    if batch is None:
+        return torch.empty(0, 3, size or 0, size or 0, dtype=torch.uint8)
+    return torch.from_numpy(batch).permute(0, 3, 1, 2).contiguous()
+
+
+def encode(pixels: UInt8[Tensor, "n 3 h w"], *, grayscale: bool) -> list[bytes]:
+    """One lossless PNG an image; `grayscale` stores the luma (ITU-R 601) in one channel.
+
+    Equal channels survive `grayscale` exactly; equal pixels give equal bytes.
+    """
+    files = []
+    for array in pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy():
+        image = Image.fromarray(array)
+        buffer = io.BytesIO()
+        (image.convert("L") if grayscale else image).save(buffer, format="PNG")
+        files.append(buffer.getvalue())
+    return files
+
+
+def _square(image: Image.Image, size: int) -> Image.Image:
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    box = (left, top, left + side, top + side)
+    return image.resize((size, size), Image.Resampling.BICUBIC, box=box)

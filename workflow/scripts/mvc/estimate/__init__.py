@@ -1,0 +1,1 @@
+"""Stage estimate: what a configuration would cost."""

@@ -1,0 +1,176 @@
+"""What a run would cost before anything is spent: images, jobs, operations, hours, disk.
+
+Operations are counted on the models' architectures (`mvc.flops`), hours are operations by the
+throughput of one device. Left out, being small: tables, figures, quality, the judge.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil
+
+from mvc.estimate import architectures
+from mvc.estimate import flops
+
+PNG = 2.0  # bytes a pixel of a stored colour photograph, about
+TOKENS, HALF = 77, 2  # context tokens of a caption; bytes of a number of its embedding
+WEIGHT = 4  # bytes of a weight of the fine-tuned U-Net
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a data set is once it is split."""
+
+    train: int  # labelled training images, all that is captioned and learnt from
+    test: int
+    classes: int
+    side: int  # pixels of a stored synthetic image
+
+
+@dataclass(frozen=True)
+class Line:
+    """One stage of one data set."""
+
+    dataset: str
+    stage: str
+    jobs: int
+    items: int
+    unit: str
+    operations: float | int
+    disk: float | int = 0  # bytes
+
+
+@lru_cache
+def caption_cost(captioner: str, new_tokens: int, num_beams: int) -> int:
+    """Operations of one caption."""
+    model = architectures.captioner(captioner)
+    return flops.caption(model, new_tokens=new_tokens, num_beams=num_beams)
+
+
+@lru_cache
+def text_cost(clip: str) -> int:
+    """Operations of one caption's embedding."""
+    return flops.text_tower(architectures.clip(clip))
+
+
+@lru_cache
+def look_cost(clip: str) -> int:
+    """Operations of CLIP's look at one image."""
+    return flops.image_tower(architectures.clip(clip))
+
+
+@lru_cache
+def unet_cost(diffusion: str, resolution: int) -> tuple[int, int, int]:
+    """Operations of one evaluation of the U-Net, the number of its weights, its text width."""
+    model = architectures.unet(diffusion)
+    factor = flops.latent_factor(architectures.vae(diffusion))
+    forward = flops.unet_forward(model, resolution=resolution, factor=factor)
+    return forward, sum(p.numel() for p in model.parameters()), model.config.cross_attention_dim
+
+
+@lru_cache
+def vae_cost(diffusion: str, resolution: int) -> tuple[int, int]:
+    """Operations of encoding and of decoding an image."""
+    vae = architectures.vae(diffusion)
+    encode = flops.vae_encode(vae, resolution=resolution)
+    return encode, flops.vae_decode(vae, resolution=resolution)
+
+
+@lru_cache
+def classifier_cost(network: str, classes: int, side: int) -> int:
+    """Operations of a classifier's forward pass."""
+    model = architectures.classifier(network, classes, size=side)
+    return flops.classifier_forward(model, size=side)
+
+
+def lines(name: str, own: Mapping, size: Size, models: Mapping[str, str]) -> list[Line]:
+    """All stages of one data set.
+
+    Args:
+        name, own: of the data set: its sections, and `runs`, one mapping of settings a run.
+        size: its images.
+        models: folder or hub name of `captioner`, `clip` and `diffusion`.
+    """
+    k, res = size.train, own["unet"]["resolution"]
+    how = own["captions"]
+    caption = (models["captioner"], how["max_new_tokens"], how["num_beams"])
+    one = 0 if how["file"] else caption_cost(*caption)
+    images = synthetic_images(own, size)
+    forward, weights, width = unet_cost(models["diffusion"], res)
+    text = text_cost(models["clip"])
+    encode = vae_cost(models["diffusion"], res)[0] * k * (2 if own["unet"]["flip"] else 1)
+    pairs = own["unet"]["steps"] * own["unet"]["batch_size"]
+    tune = Line(name, "unet", 1, pairs, "image pairs",
+                flops.training_step(forward) * pairs + encode, weights * WEIGHT)  # fmt: skip
+    return [
+        Line(name, "captions", 1, k, "images", one * k),
+        Line(name, "embeddings", 1, k, "captions", text * k, TOKENS * width * HALF * k),
+        *([tune] if {"finetuned", "mixed"} & generators(own) else []),
+        *(_generation(name, g, own, size, models) for g in sorted(generators(own))),
+        *([_policies(name, own["policies"], size)] if own["policies"] else []),
+        _classifiers(name, own["runs"], size, images / k),
+    ]
+
+
+def synthetic_images(own: Mapping, size: Size) -> int:
+    """Images of one synthetic set: the bank's entries, with classes of one size."""
+    return size.classes * ceil(own["banks"]["per_real"] * size.train / size.classes)
+
+
+def generators(own: Mapping) -> set[str]:
+    """The sets of extra images that any run is trained on."""
+    return {run["extra"] for run in own["runs"] if run["extra"]}
+
+
+def images_seen(run: Mapping, size: Size, per_real: float | int) -> float | int:
+    """Images that a run is trained on, repetitions included (see `mvc.batches`)."""
+    if run["epochs"] is None:
+        return run["updates"] * run["batch_size"]
+    strategy = run.get("strategy")
+    extra = (run.get("per_real") or per_real) if run["extra"] else run.get("updates_as_with") or 0
+    if strategy == "rsp":
+        return run["epochs"] * size.train
+    last = run["phase2"]["share"] if strategy == "two_phase" else 0
+    return run["epochs"] * size.train * (1 + extra + last)
+
+
+def _generation(name: str, generator: str, own: Mapping, size: Size, models: Mapping) -> Line:
+    section, res, diffusion = own["synthetic"], own["unet"]["resolution"], models["diffusion"]
+    (encode, decode), share = vae_cost(diffusion, res), {"finetuned": 0, "pretrained": 1}
+    images = synthetic_images(own, size)
+    if generator in ("real", "round_trip", "reconstructed"):
+        each = 0 if generator == "real" else encode + decode
+    else:
+        conditioned = 1 - share.get(generator, section["pretrained_share"])
+        each = flops.sampling(
+            unet_cost(diffusion, res)[0], decode, steps=section["steps"], mode=section["guidance"],
+            encode=round(conditioned * encode),
+        )  # fmt: skip
+        each += look_cost(models["clip"])
+    disk = images * size.side**2 * PNG
+    stage = f"synthetic, {generator}"
+    return Line(name, stage, section["shards"], images, "images", each * images, disk)
+
+
+def _policies(name: str, cfg: Mapping, size: Size) -> Line:
+    run = {**cfg["training"], "extra": None}
+    forward = _forward(run, size)
+    seen = images_seen(run, size, 0)
+    if run["epochs"] is not None:
+        seen *= (cfg["folds"] - 1) / cfg["folds"]
+    tried = cfg["rounds"] * cfg["trials"] * cfg["draws"] * size.train
+    total = flops.training_step(forward) * seen * cfg["folds"] + forward * tried
+    return Line(name, "policies", 1, cfg["folds"] * cfg["rounds"] * cfg["trials"], "trials", total)
+
+
+def _classifiers(name: str, runs: Iterable[Mapping], size: Size, per_real: float | int) -> Line:
+    runs, total = list(runs), 0.0
+    for run in runs:
+        forward = _forward(run, size)
+        seen = images_seen(run, size, per_real)
+        total += flops.training_step(forward) * seen + forward * (size.test + size.train)
+    return Line(name, "classifiers", len(runs), len(runs), "trainings", total)
+
+
+def _forward(run: Mapping, size: Size) -> int:
+    return classifier_cost(run["network"], size.classes, run["image_size"] or size.side)

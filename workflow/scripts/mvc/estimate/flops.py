@@ -1,0 +1,166 @@
+"""What the stages cost: floating-point operations an image, and how many a device does a second.
+
+A multiplication and its addition are two operations, as PyTorch's counter has it: the U-Net of
+Stable Diffusion 1.5 takes 180 GFLOP at 256 pixels. Convolutions, matrix products and attention
+count, the rest is below 1 %. Models may be on device `meta` (`mvc.architectures`).
+"""
+
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+BACKWARD = 2  # gradients of the inputs and of the weights: one forward's operations each
+
+
+def count(run: Callable[[], object]) -> int:
+    """The operations of a call."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops()
+
+
+def unet_forward(unet: nn.Module, *, resolution: int, factor: int = 8, tokens: int = 77) -> int:
+    """One evaluation of the U-Net for one image.
+
+    Args:
+        resolution: side of the image in pixels.
+        factor: pixels of a side to one latent position, see `latent_factor`.
+        tokens: context tokens.
+    """
+    side = resolution // factor
+    latents = _zeros(unet, 1, unet.config.in_channels, side, side)
+    text = _zeros(unet, 1, tokens, unet.config.cross_attention_dim)
+    step = torch.zeros((), dtype=torch.int64, device=latents.device)
+    return count(lambda: unet(latents, step, encoder_hidden_states=text))
+
+
+def vae_encode(vae: nn.Module, *, resolution: int) -> int:
+    """The VAE's encoder on one image of this side in pixels."""
+    return count(lambda: vae.encode(_zeros(vae, 1, vae.config.in_channels, *[resolution] * 2)))
+
+
+def vae_decode(vae: nn.Module, *, resolution: int) -> int:
+    """The VAE's decoder to one image of this side in pixels."""
+    side = resolution // latent_factor(vae)
+    return count(lambda: vae.decode(_zeros(vae, 1, vae.config.latent_channels, side, side)))
+
+
+def latent_factor(vae: nn.Module) -> int:
+    """Pixels of a side to one latent position: 8 for Stable Diffusion."""
+    return 2 ** (len(vae.config.block_out_channels) - 1)
+
+
+def text_tower(clip: nn.Module) -> int:
+    """The text tower on one prompt."""
+    from mvc.models.clip import text_states
+    from mvc.models.clip import text_tower as tower
+
+    m = tower(clip).positional_embedding.shape[0]
+    ids = _zeros(clip, 1, m).long()
+    return count(lambda: text_states(clip, ids))
+
+
+def image_tower(clip: nn.Module) -> int:
+    """The image tower on one image."""
+    from mvc.models.clip import feature_size
+
+    size = feature_size(clip)
+    return count(lambda: clip.encode_image(_zeros(clip, 1, 3, size, size)))
+
+
+def caption(captioner: nn.Module, *, new_tokens: int, num_beams: int) -> int:
+    """BLIP-2 on one image: vision tower, Q-Former, and the language model on every token.
+
+    The language model takes two operations a weight and token; each beam reads the image's query
+    tokens and the start token anew. Its attention over at most some hundred tokens is left out.
+    """
+    config = captioner.config
+    side = config.vision_config.image_size
+    pixels = _zeros(captioner, 1, 3, side, side)
+    queries = captioner.query_tokens
+    seen = (side // config.vision_config.patch_size) ** 2 + 1  # patches and the class token
+    states = _zeros(captioner, 1, seen, config.vision_config.hidden_size)
+    look = count(lambda: captioner.vision_model(pixels))
+    ask = count(lambda: captioner.qformer(query_embeds=queries, encoder_hidden_states=states))
+    layers = (m for m in captioner.language_model.modules() if isinstance(m, nn.Linear))
+    weights = sum(layer.weight.numel() for layer in layers)
+    return look + ask + 2 * weights * num_beams * (config.num_query_tokens + 1 + new_tokens)
+
+
+def classifier_forward(model: nn.Module, *, size: int) -> int:
+    """A classifier on one image of this side in pixels."""
+    return count(lambda: model(_zeros(model, 1, 3, size, size)))
+
+
+def training_step(forward: int) -> int:
+    """Forward and backward of one image, from the forward's operations."""
+    return (1 + BACKWARD) * forward
+
+
+def sampling(unet: int, decode: int, *, steps: int, mode: str, encode: int = 0) -> int:
+    """One synthetic image: the branches of every step, the conditioning image, the decoding.
+
+    Args:
+        unet, encode, decode: operations of `unet_forward`, `vae_encode`, `vae_decode`.
+        mode: guidance `text` or `both` (two branches), or `ip2p` (three).
+
+    Raises:
+        ValueError: no such guidance.
+    """
+    branches = {"text": 2, "both": 2, "ip2p": 3}
+    if mode not in branches:
+        raise ValueError(f"synthetic.guidance = {mode}; must be one of {', '.join(branches)}")
+    return steps * branches[mode] * unet + encode + decode
+
+
+def throughput(device: str | torch.device, *, seconds: float | int = 3) -> float:
+    """Operations a second that a device does on a U-Net's usual layers: a short measurement.
+
+    A 3x3 convolution and a self-attention of 320 channels at 32 x 32 positions (256 pixels), in
+    bfloat16 on a GPU and float32 on a CPU, with the threads that PyTorch has.
+    """
+    device = torch.device(device)
+    gpu = device.type == "cuda"
+    block, state = _block(device, torch.bfloat16 if gpu else torch.float32, 32 if gpu else 1)
+    wait = torch.cuda.synchronize if gpu else lambda: None
+    with torch.inference_mode():
+        each = count(lambda: block(state))
+        for _ in range(3):  # the first calls choose kernels
+            block(state)
+        wait()
+        calls, start = 0, time.perf_counter()
+        while (spent := time.perf_counter() - start) < seconds or not calls:
+            for _ in range(20 if gpu else 1):
+                block(state)
+                calls += 1
+            wait()
+    return each * calls / max(spent, 1e-9)
+
+
+def _block(
+    device: torch.device, dtype: torch.dtype, images: int
+) -> tuple[Callable[[Tensor], Tensor], Tensor]:
+    """The layers that `throughput` times, and an input of theirs."""
+    c, side, heads = 320, 32, 8
+    options = {"device": device, "dtype": dtype}
+    convolution = nn.Conv2d(c, c, 3, padding=1, **options).to(memory_format=torch.channels_last)
+    project, out = nn.Linear(c, 3 * c, **options), nn.Linear(c, c, **options)
+
+    def run(x: Tensor) -> Tensor:
+        tokens = convolution(x).flatten(2).transpose(1, 2)
+        parts = project(tokens).view(len(x), side**2, 3, heads, c // heads)
+        q, k, v = parts.permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        return out(mixed.transpose(1, 2).reshape(len(x), side**2, c))
+
+    x = torch.randn(images, c, side, side, **options)
+    return run, x.to(memory_format=torch.channels_last)
+
+
+def _zeros(model: nn.Module, *shape: int) -> Tensor:
+    like = next(model.parameters())
+    return torch.zeros(*shape, device=like.device, dtype=like.dtype)

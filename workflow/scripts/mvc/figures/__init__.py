@@ -1,0 +1,1 @@
+"""Stage figures: image grids and the paper's figures."""

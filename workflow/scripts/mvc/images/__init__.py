@@ -1,0 +1,1 @@
+"""Stage images: raw data to labelled splits."""

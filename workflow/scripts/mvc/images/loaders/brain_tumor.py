@@ -1,0 +1,112 @@
+"""Cheng's brain tumours (figshare 1512427): 3,064 MRI slices of 233 patients in three classes.
+
+Each slice is a MATLAB 7.3 file, which is HDF5: `cjdata/image` (16 bits), `cjdata/label` (1 to 3)
+and `cjdata/PID`, the patient, as character codes. MATLAB stores columns first, so that HDF5 shows
+its arrays transposed.
+"""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Num, UInt8
+
+from mvc.images import archives
+from mvc.images import folders
+from mvc.core.decoding import png
+from mvc.images.records import Item, Loaded, checked, listed
+
+CLASSES = ("meningioma", "glioma", "pituitary tumor")  # labels 1, 2, 3
+FOLDS = "cvind.mat"  # the authors' cross-validation folds; no image
+PAGE = "https://figshare.com/articles/dataset/brain_tumor_dataset/1512427"
+
+
+def brain_tumor(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
+    """The records of all slices, each with its patient as its group.
+
+    Raises:
+        FileNotFoundError: no such folder or archive.
+        ValueError: no slice is in it, or files cannot be used and are not to be skipped.
+    """
+    path = Path(cfg["path"] or "")
+    if not cfg["path"] or not path.exists():
+        raise FileNotFoundError(
+            f"{key}.path = {cfg['path']}: no such folder or archive; download the zip files of "
+            f"{PAGE} and name the folder that holds them, or the one archive of all"
+        )
+    files, unused = _files(archives.folder_of(path, data), data)
+    if not files:
+        raise ValueError(f"{key}.path = {path}: no .mat file, and no zip file that holds one")
+    items = [_item(file, name) for name, file in files.items()]
+    records, report = checked(items, unreadable=cfg["unreadable"], key=key, threads=threads)
+    report |= {"loader": "brain_tumor", "source": str(path), "not_used": listed(unused)}
+    return CLASSES, records, report | {"patients": len({r.group for r in records})}
+
+
+def header(path: Path) -> tuple[int, str]:
+    """Label (0 to 2) and patient of one slice.
+
+    Raises:
+        ValueError: no such file, or what is in it is no slice.
+    """
+    value = _read(path, "label").ravel()
+    patient = "".join(chr(int(code)) for code in _read(path, "PID").ravel()).strip()
+    if value.size != 1 or value[0] not in (1, 2, 3):
+        raise ValueError(f"cjdata/label = {value.tolist()}; must be 1, 2 or 3")
+    if not patient:
+        raise ValueError("cjdata/PID is empty; it must name the patient")
+    return int(value[0]) - 1, patient
+
+
+def slice_png(path: Path) -> bytes:
+    """The slice as an 8-bit grey PNG, its darkest value 0 and its brightest 255.
+
+    Raises:
+        ValueError: no such file, or what is in it is no picture.
+    """
+    values = _read(path, "image")
+    if values.ndim != 2 or not values.size or not np.isfinite(values).all():
+        raise ValueError(f"cjdata/image of shape {values.shape} is no picture")
+    return png(eight_bits(values.T))
+
+
+def eight_bits(values: Num[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+    """Stretch a picture's own range to 0..255, rounded; one value alone becomes 0."""
+    values = values.astype(np.float64)
+    values -= values.min()
+    return np.round(values * (255 / (values.max() or 1))).astype(np.uint8)
+
+
+def _item(file: Path, name: str) -> Item:
+    read = functools.partial(slice_png, file)
+    try:
+        label, patient = header(file)
+    except ValueError as error:
+        return Item(name, 0, "all", read, problem=str(error))
+    return Item(name, label, "all", read, group=patient)
+
+
+def _files(root: Path, data: Path, depth: int = 2) -> tuple[dict[str, Path], list[str]]:
+    """The .mat files in a folder and in the zip files in it, by name; and the other files."""
+    found, unused = {}, []
+    for path in folders.files(root):
+        name = folders.text(path.relative_to(root))
+        if path.suffix.lower() == ".zip" and depth:
+            inside, others = _files(archives.folder_of(path, data), data, depth - 1)
+            found |= {f"{name}/{member}": file for member, file in inside.items()}
+            unused += [f"{name}/{member}" for member in others]
+        elif path.suffix.lower() != ".mat" or path.name == FOLDS or path.name.startswith("."):
+            unused.append(name)
+        else:
+            found[name] = path
+    return found, unused
+
+
+def _read(path: Path, name: str) -> np.ndarray:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return np.asarray(file[f"cjdata/{name}"][()])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"no slice in MATLAB 7.3 form: {error}") from error

@@ -1,0 +1,172 @@
+"""CIFAR-10 and CIFAR-100 (fine labels), in their Python or their binary form.
+
+Each image is 3,072 bytes: 32 x 32 red, then green, then blue, row by row. The Python form is a
+pickle, which can name any function to be called; here only three names are known, and what they
+stand for is replaced by code of ours.
+"""
+
+import pickle
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+
+from mvc.images import archives
+from mvc.images import downloads
+from mvc.images import folders
+from mvc.images.records import Loaded, array_records
+
+SIDE = 32  # pixels
+
+
+class Layout(NamedTuple):
+    """The files of one data set in one form."""
+
+    train: tuple[str, ...]
+    test: str
+    names: str
+    key: str  # of the labels in a batch, and after it that of the names
+    label_bytes: int = 0  # before each image of the binary form; the last is the label
+
+
+BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
+LAYOUTS = {
+    "cifar10": (
+        Layout(BATCHES, "test_batch", "batches.meta", "labels label_names"),
+        Layout(tuple(f"{b}.bin" for b in BATCHES), "test_batch.bin", "batches.meta.txt", "", 1),
+    ),
+    "cifar100": (
+        Layout(("train",), "test", "meta", "fine_labels fine_label_names"),
+        Layout(("train.bin",), "test.bin", "fine_label_names.txt", "", 2),
+    ),
+}
+
+
+def cifar10(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
+    """CIFAR-10's records: its training batches and its test batch."""
+    return _load("cifar10", cfg, key, data)
+
+
+def cifar100(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
+    """CIFAR-100's records, under its hundred fine classes."""
+    return _load("cifar100", cfg, key, data)
+
+
+def unpickled(path: Path) -> dict:
+    """The dict in a batch of the Python form: lists, numbers, text, and arrays of bytes.
+
+    Raises:
+        ValueError: the pickle is damaged, or names what is no part of these batches.
+    """
+    try:
+        with open(path, "rb") as file:
+            value = _Batch(file, encoding="bytes").load()
+    except Exception as error:  # damaged pickles raise nearly anything
+        raise ValueError(f"{path} is no batch of CIFAR: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} is no batch of CIFAR: it holds no dict")
+    return {_text(key): item for key, item in value.items()}
+
+
+def _load(loader: str, cfg: dict, key: str, data: Path) -> Loaded:
+    path = downloads.located(cfg["path"], loader, data=data, key=f"{key}.path")
+    root = archives.folder_of(path, data)
+    for layout in LAYOUTS[loader]:
+        folder = folders.home(root, *layout.train, layout.test, layout.names)
+        if folder is not None:
+            break
+    else:
+        wanted = " or ".join(", ".join((*x.train, x.test, x.names)) for x in LAYOUTS[loader])
+        raise ValueError(f"{key}.path = {path}: not all of the files {wanted} are there")
+    read = _read_binary if layout.label_bytes else _read_python
+    classes = _names(folder / layout.names, layout)
+    records = []
+    for part, files in (("train", layout.train), ("test", (layout.test,))):
+        batches = [read(folder / name, layout) for name in files]
+        pixels = np.concatenate([p for p, _ in batches])
+        labels = np.concatenate([v for _, v in batches])
+        if len(labels) and labels.max() >= len(classes):
+            raise ValueError(f"{folder}: {part} label {labels.max()}; must be < {len(classes)}")
+        records += array_records(_images(pixels), labels, name=part, part=part)
+    report = {"loader": loader, "source": str(path), "found": len(records), "warnings": []}
+    return classes, records, report
+
+
+def _read_python(path: Path, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    batch = unpickled(path)
+    key = layout.key.split()[0]
+    pixels, labels = batch.get("data"), batch.get(key)
+    pixels = pixels.values if isinstance(pixels, _Array) else None
+    if pixels is None or not isinstance(labels, list):
+        raise ValueError(f"{path} has no data or no {key}; it has {', '.join(map(str, batch))}")
+    whole = all(isinstance(label, int) and 0 <= label < 256 for label in labels)
+    if not whole or pixels.shape != (len(labels), 3 * SIDE**2):
+        raise ValueError(f"{path}: pixels {pixels.shape} and {len(labels)} labels do not fit")
+    return pixels, np.array(labels, np.uint8)
+
+
+def _read_binary(path: Path, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    values = np.fromfile(path, np.uint8)
+    row = layout.label_bytes + 3 * SIDE**2
+    if len(values) % row:
+        raise ValueError(f"{path} has {len(values):,} bytes; must be a multiple of {row:,}")
+    values = values.reshape(-1, row)
+    return values[:, layout.label_bytes :], values[:, layout.label_bytes - 1]
+
+
+def _names(path: Path, layout: Layout) -> tuple[str, ...]:
+    """The classes in words: `maple_tree` is a maple tree."""
+    if layout.label_bytes:
+        names = path.read_text(encoding="utf-8").split()
+    else:
+        names = unpickled(path).get(layout.key.split()[1], [])
+    return tuple(_text(name).replace("_", " ") for name in names)
+
+
+def _images(rows: UInt8[np.ndarray, "n bytes"]) -> UInt8[np.ndarray, "n 32 32 3"]:
+    planes = rows.reshape(-1, 3, SIDE, SIDE)
+    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+class _Dtype:
+    """Stands for numpy's dtype in a pickle."""
+
+    def __init__(self, kind: bytes | str, *_: object):
+        if _text(kind) != "u1":
+            raise pickle.UnpicklingError(f"an array of {_text(kind)}; only bytes (u1) are read")
+
+    def __setstate__(self, state: tuple) -> None:
+        pass  # byte order and the like: nothing that bytes have
+
+
+class _Array:
+    """Stands for numpy's array in a pickle: what its state holds, checked by numpy's own rules."""
+
+    values: np.ndarray | None = None
+
+    def __setstate__(self, state: tuple) -> None:
+        _, shape, _, fortran, raw = state
+        raw = raw.encode("latin1") if isinstance(raw, str) else raw
+        order = "F" if fortran else "C"
+        self.values = np.frombuffer(raw, np.uint8).reshape(shape, order=order)
+
+
+class _Batch(pickle.Unpickler):
+    """Reads what a batch of CIFAR holds and refuses every other name."""
+
+    KNOWN = {
+        ("numpy.core.multiarray", "_reconstruct"): lambda *_: _Array(),
+        ("numpy._core.multiarray", "_reconstruct"): lambda *_: _Array(),
+        ("numpy", "ndarray"): _Array,
+        ("numpy", "dtype"): _Dtype,
+    }
+
+    def find_class(self, module: str, name: str) -> object:
+        if (module, name) not in self.KNOWN:
+            raise pickle.UnpicklingError(f"it calls {module}.{name}, which no batch does; refused")
+        return self.KNOWN[module, name]

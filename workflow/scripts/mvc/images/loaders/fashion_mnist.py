@@ -1,0 +1,194 @@
+"""Fashion-MNIST: four ways to get its files, each tried for real, and the reader of their format.
+
+The files are of the IDX format: a big-endian header (two zero bytes, the element type, the number
+of axes, the axes), then the elements. Plain or gzipped.
+"""
+
+import gzip
+import math
+import os
+import shutil
+import subprocess
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+
+from mvc.images.downloads import PATIENCE, beside, patient
+
+CLASSES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+PACKAGE = "dataset-fashion-mnist"
+FILES = {
+    "train_images": "train-images-idx3-ubyte",
+    "train_labels": "train-labels-idx1-ubyte",
+    "test_images": "t10k-images-idx3-ubyte",
+    "test_labels": "t10k-labels-idx1-ubyte",
+}
+ERRORS = (OSError, ValueError, RuntimeError, subprocess.SubprocessError)
+
+
+class Fashion(NamedTuple):
+    """The four arrays: n training and k test images, h x w grey pixels, labels 0..9."""
+
+    train_images: UInt8[np.ndarray, "n h w"]
+    train_labels: UInt8[np.ndarray, "n"]
+    test_images: UInt8[np.ndarray, "k h w"]
+    test_labels: UInt8[np.ndarray, "k"]
+
+
+def read_idx(path: str | Path) -> UInt8[np.ndarray, "..."]:
+    """Read an IDX file of unsigned bytes, gzipped or not.
+
+    Raises:
+        ValueError: not such a file, or fewer or more elements than its header says.
+    """
+    data = Path(path).read_bytes()
+    if data[:2] == b"\x1f\x8b":
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(f"{path} is a damaged gzip file ({error})") from error
+    if len(data) < 4 or data[:3] != b"\0\0\x08" or len(data) < 4 + 4 * data[3]:
+        raise ValueError(f"{path} is not an IDX file of unsigned bytes")
+    shape = tuple(np.frombuffer(data, ">u4", count=data[3], offset=4).tolist())
+    values = np.frombuffer(data, np.uint8, offset=4 + 4 * data[3])
+    if len(values) != math.prod(shape):
+        raise ValueError(f"{path} has {len(values):,} elements; its header says {shape}")
+    return values.reshape(shape)
+
+
+def read_folder(folder: str | Path) -> Fashion:
+    """Read the four files of one folder, each plain or `.gz`, and check that they fit together.
+
+    Raises:
+        FileNotFoundError: no such folder or one of the files is missing; names it.
+        ValueError: a file is damaged, or images and labels differ in number.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}")
+    arrays = Fashion(*(read_idx(_plain_or_gz(folder, name)) for name in FILES.values()))
+    for part in ("train", "test"):
+        images, labels = getattr(arrays, f"{part}_images"), getattr(arrays, f"{part}_labels")
+        if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
+            raise ValueError(f"{folder}: {part} images {images.shape} and labels {labels.shape}")
+        if len(labels) and labels.max() >= len(CLASSES):
+            raise ValueError(f"{folder}: {part} label {labels.max()}; must be < {len(CLASSES)}")
+    return arrays
+
+
+def find(
+    path: str | None, *, data: Path, key: str, sources: dict[str, Callable] | None = None
+) -> tuple[Fashion, str, list[str]]:
+    """Get Fashion-MNIST from the first source that has it.
+
+    Args:
+        path: a folder that a person named; then no other source is tried.
+        data: the project's data folder; what is downloaded goes to its `fashion-mnist`.
+        key: the config key that names `path`, for messages.
+        sources: what to try, in order: name to a function that returns the folder of the files.
+
+    Returns:
+        The arrays, the name of the source, and one line for each source that failed before it.
+
+    Raises:
+        FileNotFoundError: `path` does not hold the data, or no source has it; lists why.
+    """
+    if path:
+        try:
+            return read_folder(path), f"{key} = {path}", []
+        except ERRORS as error:
+            raise FileNotFoundError(
+                f"{key} = {path}: {error}; name a folder with {', '.join(FILES.values())} "
+                "(plain or .gz), or null to have them found or downloaded"
+            ) from error
+    failures = []
+    for name, folder in (sources or automatic(data / "fashion-mnist")).items():
+        try:
+            return read_folder(folder()), name, failures
+        except ERRORS as error:
+            failures.append(f"{name}: {_one_line(error)}")
+            print(f"Fashion-MNIST not found: {failures[-1]}")
+    listed = "".join(f"\n  {number}. {line}" for number, line in enumerate(failures, 1))
+    raise FileNotFoundError(
+        f"Fashion-MNIST was not found. Tried:{listed}\n"
+        f"Mend one of these: install the Debian package ({PACKAGE}), or connect this machine to "
+        f"the network, or put {', '.join(FILES.values())} (plain or .gz) into a folder and name "
+        f"it in the config as {key}"
+    )
+
+
+def automatic(kept: Path) -> dict[str, Callable[[], Path]]:
+    """Where Fashion-MNIST may come from by itself, in order; `kept` is where downloads go."""
+    return {
+        f"Debian package {PACKAGE} ({DEBIAN})": lambda: DEBIAN,
+        f"downloaded before ({kept})": lambda: kept,
+        "download by torchvision": lambda: download(kept),
+        f"apt-get download {PACKAGE}": lambda: unpack_package(kept),
+    }
+
+
+def download(target: Path) -> Path:
+    """Have torchvision download the files, checksums compared; whole or not at all."""
+    from torchvision.datasets import FashionMNIST
+
+    with beside(target) as folder, patient():
+        FashionMNIST(folder, download=True)
+        _keep(Path(folder) / "FashionMNIST" / "raw", target)
+    return target
+
+
+def unpack_package(target: Path) -> Path:
+    """Download Debian's package and unpack its data, without root and without installing it."""
+    patience = ["-o", f"Acquire::http::Timeout={PATIENCE}", "-o", "Acquire::Retries=0"]
+    with beside(target) as folder:
+        _call(["apt-get", "download", *patience, PACKAGE], folder)
+        packages = [file.name for file in Path(folder).glob("*.deb")]
+        _call(["dpkg", "-x", *packages, "unpacked"], folder)
+        _keep(Path(folder, "unpacked", *DEBIAN.parts[1:]), target)
+    return target
+
+
+def _keep(folder: Path, target: Path) -> None:
+    """Give complete files their name, unless another job has done so; damaged ones make room."""
+    read_folder(folder)
+    try:
+        os.replace(folder, target)
+    except OSError:  # there is such a folder
+        try:
+            read_folder(target)
+        except ERRORS:
+            shutil.rmtree(target)
+            os.replace(folder, target)
+
+
+def _call(command: list[str], folder: str) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def _plain_or_gz(folder: Path, name: str) -> Path:
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return path
+    raise FileNotFoundError(f"no file {name} or {name}.gz in {folder}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,1 @@
+"""The miniature foundation models that ship with the project."""

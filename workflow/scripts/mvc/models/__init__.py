@@ -1,0 +1,1 @@
+"""Opening the foundation models: BLIP-2, CLIP, Stable Diffusion."""

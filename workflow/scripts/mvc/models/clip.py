@@ -1,0 +1,144 @@
+"""CLIP through open_clip: the text tower's token states, which Stable Diffusion reads, and the
+space in which images and prompts are compared.
+
+Axes: n captions or images, m context tokens (77), d text width (768 for Stable Diffusion 1.x),
+e width of the space that text and images share.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import open_clip
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor, nn
+
+from mvc.core.batching import batch_size_on, padded_batches
+from mvc.job import Meter
+from mvc.models.opening import FILES, opening, require
+
+
+def load_clip(name: str, *, device: str | torch.device = "cpu"):
+    """Open a CLIP model for inference.
+
+    Args:
+        name: `architecture/pretrained` as open_clip lists them (`ViT-L-14-quickgelu/openai`),
+            `architecture/<path>.safetensors`, or a folder with `open_clip_config.json`,
+            `open_clip_model.safetensors` and, where the vocabulary is not CLIP's own, `bpe.txt.gz`.
+
+    Returns:
+        The model (float32, frozen), its image transform and its tokenizer.
+
+    Raises:
+        FileNotFoundError: the folder or file does not exist, is not whole, or cannot be downloaded.
+        ValueError: a name that open_clip does not know.
+    """
+    folder, hub = Path(name), ""
+    spec, _, pretrained = name.partition("/")
+    if folder.is_dir():
+        spec, pretrained = f"local-dir:{folder}", None
+    elif not _is_weights(spec, pretrained):
+        hub = open_clip.pretrained.get_pretrained_cfg(spec, pretrained).get("hf_hub", "")
+        if not hub:
+            raise ValueError(
+                f"models.clip = {name}: neither a folder nor `architecture/pretrained` known to "
+                "open_clip; for instance ViT-L-14-quickgelu/openai"
+            )
+    with opening("clip", name, hub=hub.strip("/")):
+        require(folder, FILES["clip"])
+        model, preprocess = open_clip.create_model_from_pretrained(
+            spec, pretrained=pretrained, precision="fp32", return_transform=True
+        )
+        merges = folder / "bpe.txt.gz"
+        own = {"bpe_path": str(merges)} if merges.is_file() else {}
+        tokenizer = open_clip.get_tokenizer(spec, **own)
+    return model.to(device).eval().requires_grad_(False), preprocess, tokenizer
+
+
+def _is_weights(architecture: str, file: str) -> bool:
+    """Whether a name is an architecture of open_clip and a file of weights for it."""
+    known = open_clip.get_model_config(architecture) is not None
+    return known and file.endswith(".safetensors") and Path(file).is_file()
+
+
+def text_tower(model: nn.Module) -> nn.Module:
+    """The module that holds the text tower: `model.text` (CustomTextCLIP) or the model itself."""
+    tower = getattr(model, "text", model)
+    if not hasattr(tower, "token_embedding"):
+        raise ValueError(
+            f"models.clip: text tower {type(tower).__name__} has no token embedding of its own; "
+            "choose an open_clip model with CLIP's text transformer"
+        )
+    return tower
+
+
+def text_width(model: nn.Module) -> int:
+    """The width d of the text tower."""
+    return text_tower(model).token_embedding.embedding_dim
+
+
+def tokenize(tokenizer, prompts: Sequence[str]) -> tuple[Int[Tensor, "n m"], list[int]]:
+    """Token ids as Stable Diffusion's own tokenizer gives them, and each prompt's full length.
+
+    open_clip pads with 0, Stable Diffusion with the end token, and the U-Net reads the padding
+    rows too: so the padding is the end token here.
+
+    Returns:
+        Ids (n, m), cut at m tokens; the number of tokens that each prompt has before any cut,
+        start and end token included.
+    """
+    start, end = tokenizer.all_special_ids[:2]
+    m = tokenizer.context_length
+    encoded = [[start, *tokenizer.encode(prompt), end] for prompt in prompts]
+    ids = torch.full((len(encoded), m), end, dtype=torch.int64)
+    for row, tokens in zip(ids, encoded, strict=True):
+        kept = tokens if len(tokens) <= m else [*tokens[: m - 1], end]
+        row[: len(kept)] = torch.tensor(kept)
+    return ids, [len(tokens) for tokens in encoded]
+
+
+@torch.inference_mode()
+def text_states(model: nn.Module, ids: Int[Tensor, "n m"]) -> Float[Tensor, "n m d"]:
+    """The text tower's states of every token after the final layer norm (Section 3.2).
+
+    These are what the U-Net's cross-attention reads, not the pooled vector.
+    """
+    tower = text_tower(model)
+    x = tower.token_embedding(ids) + tower.positional_embedding[: ids.shape[1]]
+    return tower.ln_final(tower.transformer(x, attn_mask=tower.attn_mask))
+
+
+@torch.inference_mode()
+def image_features(
+    pixels: UInt8[Tensor, "n 3 h w"], model: nn.Module, *, batch_size: int
+) -> Float[Tensor, "n e"]:
+    """Image embeddings in the space that both towers share, each of length 1, on the CPU.
+
+    Args:
+        pixels: at the size that the model takes, see `feature_size`.
+        model: an open_clip model.
+    """
+    device = next(model.parameters()).device
+    mean, std = (
+        torch.tensor(values, device=device).view(3, 1, 1)
+        for values in (model.visual.image_mean, model.visual.image_std)
+    )
+    show, found = Meter(len(pixels), "images seen by CLIP").show, []
+    for rows, real in padded_batches(len(pixels), batch_size_on(device, batch_size)):
+        inputs = (pixels[rows].to(device).float() / 255 - mean) / std
+        found.append(model.encode_image(inputs, normalize=True).cpu()[:real])
+        show(rows[real - 1] + 1)
+    return torch.cat(found)
+
+
+@torch.inference_mode()
+def text_features(prompts: Sequence[str], model: nn.Module, tokenizer) -> Float[Tensor, "k e"]:
+    """Prompts in the space that both towers share, each of length 1, on the CPU."""
+    ids = tokenize(tokenizer, prompts)[0].to(next(model.parameters()).device)
+    return model.encode_text(ids, normalize=True).cpu()
+
+
+def feature_size(model: nn.Module) -> int:
+    """The side in pixels of the images that a CLIP model takes."""
+    size = model.visual.image_size
+    return int(size if isinstance(size, int) else size[0])

@@ -1,0 +1,136 @@
+"""Stable Diffusion's parts: opening them, widening the U-Net's input, images to latents and back.
+
+Axes: n images, h and w pixels; c latent channels, y and x latent positions.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
+from diffusers.utils import logging
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from mvc.core.pixels import load as load_pixels
+from mvc.job import Meter
+from mvc.models.opening import opening, refuse_missing
+
+# The fine-tuned U-Net's config has a key that diffusers does not know, and warns of at each load.
+logging.set_verbosity_error()
+
+# How e_I enters the U-Net, kept in the checkpoint's config: the mode of the VAE's posterior, not
+# multiplied by its scaling factor, as InstructPix2Pix does.
+CONDITIONING = "posterior mode, unscaled"
+
+
+def load(part: type, name: str | Path, subfolder: str | None, *, device="cpu"):
+    """Open the VAE or the U-Net of a Stable Diffusion folder or hub name in float32.
+
+    Raises:
+        FileNotFoundError: nothing of that kind is there, or not all of it.
+    """
+    with opening("diffusion", name, part=subfolder or ""):
+        model, report = part.from_pretrained(
+            str(name),
+            subfolder=subfolder,
+            torch_dtype=torch.float32,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    refuse_missing("diffusion", name, report)
+    return model.to(device).eval().requires_grad_(False)
+
+
+def load_vae(name: str | Path, *, device="cpu") -> AutoencoderKL:
+    """The VAE, E and D of the paper, frozen."""
+    return load(AutoencoderKL, name, "vae", device=device)
+
+
+def load_unet(name: str | Path, *, text_width: int, device="cpu") -> UNet2DConditionModel:
+    """The U-Net of a Stable Diffusion folder, or of a fine-tuned one that holds it directly.
+
+    Raises:
+        ValueError: it reads text of another width than `text_width`.
+    """
+    direct = (Path(name) / "diffusion_pytorch_model.safetensors").is_file()
+    unet = load(UNet2DConditionModel, name, None if direct else "unet", device=device)
+    if (reads := unet.config.cross_attention_dim) != text_width:
+        raise ValueError(
+            f"the U-Net of {name} reads text states of width {reads}, models.clip gives "
+            f"{text_width}; set models.clip to the text encoder that the U-Net was trained with"
+        )
+    if direct and unet.config.get("conditioning_latent") != CONDITIONING:
+        raise ValueError(
+            f"{name}: its conditioning latent is {unet.config.get('conditioning_latent')!r}, this "
+            f"version gives {CONDITIONING!r}; fine-tune it again"
+        )
+    return unet
+
+
+def load_solver(name: str | Path) -> DPMSolverMultistepScheduler:
+    """DPM-Solver++ (2M) on the noise schedule of a Stable Diffusion folder."""
+    with opening("diffusion", name, part="scheduler"):
+        return DPMSolverMultistepScheduler.from_pretrained(
+            str(name), subfolder="scheduler", algorithm_type="dpmsolver++", solver_order=2
+        )
+
+
+@torch.no_grad()
+def widen(unet: UNet2DConditionModel, extra: int) -> UNet2DConditionModel:
+    """Give the first convolution `extra` more input channels, of zero weight (Section 4).
+
+    Trained weights and bias are kept, so that the widened U-Net equals the old one for every
+    conditioning image until it is trained.
+    """
+    old = unet.conv_in
+    new = nn.Conv2d(
+        old.in_channels + extra, old.out_channels, old.kernel_size, old.stride, old.padding
+    ).to(old.weight)
+    new.weight.zero_()
+    new.weight[:, : old.in_channels] = old.weight
+    new.bias.copy_(old.bias)
+    unet.conv_in = new
+    unet.register_to_config(in_channels=old.in_channels + extra, conditioning_latent=CONDITIONING)
+    return unet
+
+
+@torch.inference_mode()
+def encode(
+    vae: AutoencoderKL, pixels: UInt8[Tensor, "n 3 h w"], *, batch_size: int
+) -> tuple[Float[Tensor, "n c y x"], Float[Tensor, "n c y x"]]:
+    """Mean and standard deviation of the posterior of each image, unscaled, on the CPU."""
+    means, stds = [], []
+    for batch in pixels.split(batch_size):
+        posterior = vae.encode(batch.to(vae.device).float() / 127.5 - 1).latent_dist
+        means.append(posterior.mean.cpu())
+        stds.append(posterior.std.cpu())
+    return torch.cat(means), torch.cat(stds)
+
+
+def cache_latents(
+    vae: AutoencoderKL, files: Sequence[bytes], *, size: int, flip: bool, batch_size: int = 16
+) -> tuple[Float[Tensor, "n f c y x"], Float[Tensor, "n f c y x"]]:
+    """Posterior mean and standard deviation of every image, and of its mirror image if `flip`.
+
+    Args:
+        files: contents of image files; decoded a batch at a time.
+        size: resolution in pixels.
+    """
+    means, stds = [], []
+    meter = Meter(len(files), "images encoded")
+    for first in range(0, len(files), batch_size):
+        pixels = load_pixels(files[first : first + batch_size], size=size)
+        entries = [pixels, pixels.flip(-1)] if flip else [pixels]
+        encoded = [encode(vae, entry, batch_size=batch_size) for entry in entries]
+        means.append(torch.stack([mean for mean, _ in encoded], dim=1))
+        stds.append(torch.stack([std for _, std in encoded], dim=1))
+        meter.show(min(first + batch_size, len(files)))
+    return torch.cat(means), torch.cat(stds)
+
+
+@torch.inference_mode()
+def decode(vae: AutoencoderKL, latents: Float[Tensor, "n c y x"]) -> UInt8[Tensor, "n 3 h w"]:
+    """Images of scaled latents z_0, on the CPU."""
+    images = vae.decode(latents / vae.config.scaling_factor).sample
+    return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()

@@ -1,0 +1,1 @@
+"""Stage policies: Fast AutoAugment."""

@@ -1,0 +1,104 @@
+"""Augmentation policies as readable JSON, and random ones as a control of a search.
+
+A file holds `sub_policies`, one a line; each is a list of [operation, probability 0..1, level], on
+the scale of `augment_policies`, where level 10 is AutoAugment's strongest and 30 the most. An image
+draws one sub-policy and goes through its operations in order.
+
+Policies published elsewhere need their levels converted. Fast AutoAugment's own run from l = 0 to 1
+over other ranges, signed ones for geometry, whose sign is drawn anew: 10 |2 l - 1| for ShearX,
+ShearY and Rotate; 14.4 |2 l - 1| for TranslateX and TranslateY (to 0.45 of the side); 10 l for
+Contrast, Color, Brightness and Sharpness; 3.2 l for Cutout (to 0.2 of the side); 10 (1 - l) for
+Solarize. Its Posterize keeps 4 + 4 l bits, more than any level here but 0, which keeps 4.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from mvc.training.operations import OPERATIONS
+from mvc.training.autoaugment import NAMES, SubPolicy
+
+FORMAT = "mvc policies 1"
+SPACE = (*OPERATIONS, "Cutout")  # the 15 operations that a search draws from
+STRONGEST = 10  # level of a search
+
+
+def read(path: str | Path) -> tuple[SubPolicy, ...]:
+    """The sub-policies of a file.
+
+    Raises:
+        ValueError: the file is no JSON of policies, or an entry is not as it must be; names it.
+    """
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"policies.file: {path} is no JSON ({error})") from error
+    given = found.get("sub_policies") if isinstance(found, dict) else None
+    if not isinstance(given, list) or not given:
+        raise ValueError(
+            f'policies.file: {path} has no list "sub_policies"; must be like '
+            '{"sub_policies": [[["Rotate", 0.7, 2.0], ["Cutout", 0.2, 5.0]]]}'
+        )
+    return tuple(
+        _checked(sub, f"policies.file: {path}: sub-policy {number}")
+        for number, sub in enumerate(given, start=1)
+    )
+
+
+def text(sub_policies: Iterable[SubPolicy], about: Mapping) -> str:
+    """The contents of a file: what is said about the policies, then one sub-policy a line."""
+    head = json.dumps({"format": FORMAT, **about}, indent=1, ensure_ascii=False)
+    lines = (f"  {json.dumps([list(step) for step in sub])}" for sub in sub_policies)
+    return head[:-2] + ',\n "sub_policies": [\n' + ",\n".join(lines) + "\n ]\n}\n"
+
+
+def digest(path: str | Path) -> str:
+    """SHA-256 of a file, so that policies say which file they are from."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def unique(sub_policies: Iterable[SubPolicy]) -> tuple[SubPolicy, ...]:
+    """The sub-policies without repetitions, in their order."""
+    return tuple(dict.fromkeys(tuple(map(tuple, sub)) for sub in sub_policies))
+
+
+def at_random(lengths: Sequence[int], *, generator: torch.Generator) -> tuple[SubPolicy, ...]:
+    """Different sub-policies of so many operations, drawn uniformly from the space of a search."""
+    found: dict[SubPolicy, None] = {}
+    for length in lengths:
+        sub = _drawn(length, generator)
+        while sub in found:
+            sub = _drawn(length, generator)
+        found[sub] = None
+    return tuple(found)
+
+
+def step(operation: str, probability: float, level: float) -> tuple[str, float, float]:
+    """One operation of a sub-policy, its numbers as a file shows them."""
+    return operation, round(probability, 3), round(level, 3)
+
+
+def _drawn(length: int, generator: torch.Generator) -> SubPolicy:
+    kinds = torch.randint(len(SPACE), (length,), generator=generator).tolist()
+    numbers = torch.rand(length, 2, generator=generator, dtype=torch.float64).tolist()
+    drawn = zip(kinds, numbers, strict=True)
+    return tuple(step(SPACE[kind], p, STRONGEST * share) for kind, (p, share) in drawn)
+
+
+def _checked(sub: object, where: str) -> SubPolicy:
+    if not isinstance(sub, list) or not sub:
+        raise ValueError(f"{where} = {sub}; must be a list of [operation, probability, level]")
+    for number, entry in enumerate(sub, start=1):
+        told = f"{where}, operation {number} = {entry}"
+        if not isinstance(entry, list) or len(entry) != 3:
+            raise ValueError(f"{told}; must be [operation, probability, level]")
+        name, probability, level = entry
+        if name not in NAMES:
+            raise ValueError(f"{told}: {name!r}; must be one of {', '.join(NAMES)}")
+        numbers = all(type(value) in (int, float) for value in (probability, level))
+        if not numbers or not (0 <= probability <= 1 and 0 <= level <= 30):
+            raise ValueError(f"{told}; must have a probability of 0..1 and a level of 0..30")
+    return tuple(map(tuple, sub))

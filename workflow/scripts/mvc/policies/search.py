@@ -1,0 +1,164 @@
+"""Fast AutoAugment (Lim et al., 2019): policies whose images look to a classifier like real ones.
+
+The training images are split into stratified folds. For each fold a classifier learns from the
+others with the default augmentation; a search then looks for policies under which that classifier
+makes the smallest error on the fold, by a tree-structured Parzen estimator (TPE). The policies
+that do best in each search are put together.
+
+Departures: each policy of a search is judged with the same random draws, so that trials differ by
+their policies alone; and by the policy without the crop and flip that training adds.
+Axes: n images, 3 channels, h and w pixels.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+import optuna
+import torch
+import torch.nn.functional as F
+from sklearn.model_selection import StratifiedKFold
+from torch import Tensor
+
+from mvc.training.augment import apply_policy, normalise
+from mvc.training.autoaugment import Policy, SubPolicy, policy
+from mvc.classifiers.run import Fitted, fit
+from mvc.core.image_set import Labelled
+from mvc.policies.files import SPACE, STRONGEST, step, unique
+from mvc.config.code import stream_seed
+from mvc.job import Meter
+from mvc.training.loop import PIXELS
+from mvc.training.hyperparameters import Recipe, fill_colour
+
+
+@dataclass(frozen=True)
+class Search:
+    """The size of a search: the config section `policies`."""
+
+    folds: int
+    rounds: int  # searches of each fold
+    trials: int  # policies tried in a search
+    kept: int  # the best of them
+    sub_policies: int  # of a policy
+    operations: int  # of a sub-policy
+    draws: int  # augmented copies of each image that a trial is judged by
+
+    def __post_init__(self) -> None:
+        if self.kept > self.trials:
+            raise ValueError(f"policies.kept = {self.kept}; must be <= trials = {self.trials}")
+
+
+def search(
+    part: Labelled, *, size: Search, model: str, recipe: Recipe, root: int, device: torch.device
+) -> tuple[tuple[SubPolicy, ...], list[dict]]:
+    """Search for policies on training images; equal on any run on one CPU thread.
+
+    Args:
+        model, recipe: the classifier of each fold.
+        root: the workflow's seed.
+
+    Returns:
+        the sub-policies of the best policies, without repetitions; and of each search the mean
+        cross-entropy on its fold without a policy and under the best one and the mean of the kept.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    found: list[SubPolicy] = []
+    scores = []
+    for fold, (learnt, held_out) in enumerate(folds(part, size.folds, root)):
+        fitted = fit(
+            subset(part, learnt), None, model=model, recipe=recipe,
+            root=stream_seed(root, "policies/classifiers"), seed=fold, device=device,
+        )  # fmt: skip
+        loss_under = HeldOutLoss(
+            fitted, subset(part, held_out), recipe=recipe, draws=size.draws,
+            seed=stream_seed(root, "policies/draws", fold),
+        )  # fmt: skip
+        without = loss_under(None)
+        for number in range(size.rounds):
+            index = fold * size.rounds + number
+            best = tried(loss_under, size, seed=stream_seed(root, "policies/search", index) % 2**32)
+            found += [sub for _, subs in best for sub in subs]
+            losses = [loss for loss, _ in best]
+            told = {"without": without, "best": losses[0], "kept": float(np.mean(losses))}
+            scores.append({"fold": fold, "round": number} | {k: round(told[k], 4) for k in told})
+            print("held-out loss without a policy, under the best, under the kept:", scores[-1])
+    return unique(found), scores
+
+
+def folds(part: Labelled, n: int, root: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows to learn from and rows held out, of `n` stratified folds.
+
+    Raises:
+        ValueError: n < 2, or no class has so many images.
+    """
+    most = int(torch.bincount(part.labels).max())
+    if not 2 <= n <= most:
+        raise ValueError(f"policies.folds = {n}; must be 2..{most}, the images of a class")
+    seed = stream_seed(root, "policies/folds") % 2**32
+    splits = StratifiedKFold(n, shuffle=True, random_state=seed)
+    return splits.split(np.zeros(len(part.labels)), part.labels.numpy())
+
+
+def subset(part: Labelled, rows: np.ndarray) -> Labelled:
+    """Some of the images, with all classes' names."""
+    chosen = torch.from_numpy(rows)
+    return Labelled(part.images[chosen], part.labels[chosen], part.class_names)
+
+
+class HeldOutLoss:
+    """The mean cross-entropy of a fold's held-out images under a policy."""
+
+    def __init__(self, fitted: Fitted, part: Labelled, *, recipe: Recipe, draws: int, seed: int):
+        """`draws` augmented copies of each image; the same random numbers at each call."""
+        self.fitted, self.part, self.seed = fitted, part, seed
+        self.fill = fill_colour(recipe, fitted.mean)
+        self.size = tuple(part.images.shape[2:])
+        at_once = max(1, PIXELS // (self.size[0] * self.size[1]))
+        self.blocks = torch.arange(len(part.labels)).repeat(draws).split(at_once)
+
+    @torch.inference_mode()
+    def __call__(self, sub_policies: tuple[SubPolicy, ...] | None) -> float:
+        chosen = policy(sub_policies, size=self.size) if sub_policies else None
+        generator = torch.Generator().manual_seed(self.seed)
+        self.fitted.net.eval()
+        losses = [self._losses(rows, chosen, generator) for rows in self.blocks]
+        found = float(torch.cat(losses).mean())
+        if not isfinite(found):
+            raise ValueError(f"loss {found} on held-out images; lower classifiers.lr")
+        return found
+
+    def _losses(self, rows: Tensor, chosen: Policy | None, generator: torch.Generator) -> Tensor:
+        mean, std, device = self.fitted.mean, self.fitted.std, self.fitted.mean.device
+        images = self.part.images[rows].to(device)
+        if chosen is not None:
+            images = apply_policy(images, chosen, fill=self.fill, generator=generator)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            logits = self.fitted.net(normalise(images, mean=mean, std=std))
+        targets = self.part.labels[rows].to(device)
+        return F.cross_entropy(logits.float(), targets, reduction="none").double().cpu()
+
+
+def tried(
+    loss_under: Callable[..., float], size: Search, *, seed: int
+) -> list[tuple[float, tuple[SubPolicy, ...]]]:
+    """The policies of one search with the smallest losses, and these, the smallest first."""
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
+    meter, results = Meter(size.trials, "trials"), []
+    for number in range(size.trials):
+        trial = study.ask()
+        proposed = tuple(
+            tuple(_step(trial, f"{sub}.{place}") for place in range(size.operations))
+            for sub in range(size.sub_policies)
+        )
+        loss = loss_under(proposed)
+        study.tell(trial, loss)
+        results.append((loss, number, proposed))
+        meter.show(number + 1, f"best loss {min(results)[0]:.4f}")
+    return [(loss, proposed) for loss, _, proposed in sorted(results)[: size.kept]]
+
+
+def _step(trial: optuna.Trial, name: str) -> tuple[str, float, float]:
+    operation = trial.suggest_categorical(f"{name} operation", SPACE)
+    probability = trial.suggest_float(f"{name} probability", 0, 1)
+    return step(operation, probability, trial.suggest_float(f"{name} level", 0, STRONGEST))

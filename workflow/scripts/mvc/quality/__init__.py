@@ -1,0 +1,1 @@
+"""Stage quality: label agreement, likeness, diversity and copies."""

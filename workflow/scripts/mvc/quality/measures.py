@@ -1,0 +1,139 @@
+"""How good a set of synthetic images is: its labels, its likeness to real images, its copies.
+
+Every measure is taken of real images that were not used for training too: that is the yardstick,
+since none of them reaches its ideal value on a finite set of real images.
+Axes: n images, 3 channels, h and w pixels, d features.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor, nn
+
+from mvc.models.clip import feature_size, image_features
+from mvc.quality.metrics import diversity, frechet, near_share, nearest, precision_recall
+from mvc.core.pixels import load
+from mvc.core.image_tables import IMAGE_COLUMNS, image_bytes
+
+METHOD = {
+    "features": "CLIP image tower, rows of unit length",
+    "frechet": "squared Fréchet distance to the reference images, in features",
+    "precision, recall": "Kynkäänniemi et al. 2019, against the reference images, in features",
+    "vendi, spread": "Vendi score and mean pairwise distance within a class, in features; "
+    "relative to as many reference images",
+    "nearest_*": "median distance to the nearest training image of the class; 1 = the training "
+    "images' own median distance to each other",
+    "near_*": "percent nearer to a training image than all but 1 % of the training images are",
+    "exact_copies": "images equal to a training image, pixel by pixel",
+    "repeats": "images equal to an earlier image of the set, pixel by pixel",
+}
+
+
+class Images(NamedTuple):
+    """A set of images in the three forms that are measured."""
+
+    pixels: UInt8[Tensor, "n 3 h w"]
+    features: Float[np.ndarray, "n d"]
+    labels: Int[np.ndarray, " n"]
+
+
+def open_images(table: pa.Table, clip: nn.Module, *, size: int, batch_size: int) -> Images:
+    """Decode an image table: at `size` pixels for judge and copies, at CLIP's own size for CLIP.
+
+    Raises:
+        ValueError: the table is empty.
+    """
+    if not table.num_rows:
+        raise ValueError("no images to measure")
+    data, wanted = image_bytes(table), feature_size(clip)
+    pixels = load(data, size=size)
+    for_clip = pixels if wanted == size else load(data, size=wanted)
+    features = image_features(for_clip, clip, batch_size=batch_size).numpy()
+    return Images(pixels, features, table["label"].to_numpy())
+
+
+def roles(train: pa.Table, validation: pa.Table, extra: pa.Table) -> tuple[pa.Table, pa.Table, str]:
+    """Which real images are compared with, and which are measured as the yardstick. Never test.
+
+    The yardstick is the `extra` split, or `validation` where that is empty; the reference is
+    training images and `validation` where it is free.
+
+    Returns:
+        Reference, yardstick, and the name of the yardstick's split; the yardstick is empty where
+        there are no real images beside the training images.
+    """
+    train, validation, extra = (t.select(IMAGE_COLUMNS) for t in (train, validation, extra))
+    if extra.num_rows:
+        return pa.concat_tables([train, validation]), extra, "extra"
+    return train, validation, "validation"
+
+
+def sample(labels: Int[np.ndarray, " n"], count: int | None, *, seed: int) -> Int[np.ndarray, " q"]:
+    """Rows of a random sample in which classes keep their shares, in random order.
+
+    Any first part of it is such a sample too. All rows where `count` is None or above their number.
+    """
+    order = np.random.default_rng(seed).permutation(len(labels))
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        rows = order[labels[order] == label]
+        place[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+    return order[np.argsort(place[order], kind="stable")][:count]
+
+
+def measure(
+    images: Images, *, reference: Images, training: Images, n: int, k: int
+) -> dict[str, float | int | str]:
+    """Likeness to the reference images, diversity, and nearness to the training images.
+
+    Args:
+        images, reference: in random order, as `sample` gives them.
+        training: the real images that the generator was trained on.
+        n: how many of the images, and of the reference, are compared; Fréchet distance, precision
+            and recall depend on it, so it has to be the same for all sets that a person compares.
+        k: neighbours that make an image's ball in precision and recall.
+
+    Returns:
+        Numbers as `METHOD` says, None where the images are too few; `note` says when they are too
+        few for a covariance of full rank.
+    """
+    d = images.features.shape[1]
+    ours, real = images.features[:n], reference.features[:n]
+    precision, recall = precision_recall(real, ours, k=k) if n > k else (math.nan, math.nan)
+    result = {
+        "n": len(images.labels),
+        "n_compared": n,
+        "frechet": frechet(ours, real) if n > 1 else math.nan,
+        "precision": precision,
+        "recall": recall,
+        **diversity(images.features, images.labels, reference.features, reference.labels),
+        **_nearness(images, training),
+        "note": "" if n > d else f"{n} images for {d} features: the Fréchet distance is biased",
+    }
+    return {key: None if value != value else value for key, value in result.items()}
+
+
+def copies(pixels: UInt8[Tensor, "n 3 h w"], training: UInt8[Tensor, "m 3 h w"]) -> tuple[int, int]:
+    """How many images equal a training image, and how many an earlier image of their own set."""
+    known = {image.numpy().tobytes() for image in training}
+    own = [image.numpy().tobytes() for image in pixels]
+    return sum(image in known for image in own), len(own) - len(set(own))
+
+
+def _nearness(images: Images, training: Images) -> dict[str, float]:
+    result = {}
+    views = {"features": lambda x: x.features, "pixels": lambda x: _flat(x.pixels)}
+    for name, view in views.items():
+        relative, own = nearest(view(images), images.labels, view(training), training.labels)
+        known = relative[~np.isnan(relative)]
+        result[f"nearest_{name}"] = float(np.median(known)) if len(known) else math.nan
+        result[f"near_{name}"] = 100 * near_share(relative, own)
+    exact, repeats = copies(images.pixels, training.pixels)
+    return {**result, "exact_copies": exact, "repeats": repeats}
+
+
+def _flat(pixels: UInt8[Tensor, "n 3 h w"]) -> Float[np.ndarray, "n p"]:
+    return pixels.flatten(1).numpy().astype(np.float32) / 255

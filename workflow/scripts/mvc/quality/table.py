@@ -1,0 +1,130 @@
+"""The quality of every synthetic set as one table, real images as the yardstick next to it."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from mvc.core import markdown
+from mvc.core.markdown import count, number
+
+SETS = {
+    "real": "real images",
+    "finetuned": "fine-tuned (MVC)",
+    "pretrained": "pre-trained",
+    "round_trip": "real through the VAE",
+}
+LIKENESS = {  # column: heading, decimals
+    "agreement": ("label agreement %", 1),
+    "frechet": ("Fréchet distance", 3),
+    "precision": ("precision", 2),
+    "recall": ("recall", 2),
+    "vendi_relative": ("diversity (Vendi)", 2),
+    "spread_relative": ("diversity (distance)", 2),
+}
+NEARNESS = {
+    "nearest_features": ("distance, CLIP", 2),
+    "nearest_pixels": ("distance, pixels", 2),
+    "near_features": ("near copies %, CLIP", 1),
+    "near_pixels": ("near copies %, pixels", 1),
+    "exact_copies": ("exact copies", 0),
+    "repeats": ("repeats", 0),
+}
+LEGEND = """\
+- Real images: {yardstick}; none of them was used for training. They are the yardstick.
+- Label agreement: images in which a judge sees the class they were made for. {judge}
+- Fréchet distance, precision and recall: in CLIP's image features, {compared} images of each set
+  against as many real images that are neither test nor yardstick images. Diversity: within a class,
+  as a multiple of that of as many of those real images; far above 1 it is another domain's.
+- Distance: the median, over images, of the distance to the nearest training image of the class;
+  1 is the training images' own distance to each other. Near copies: nearer than all but 1 % of
+  the training images are to each other. Exact copies: equal to a training image pixel by pixel;
+  repeats: equal to another image of the set.
+"""
+
+
+def rows(results: Sequence[dict]) -> pd.DataFrame:
+    """One row a data set and set of images: the yardstick first, then the generators' as given.
+
+    Args:
+        results: what the quality stage wrote for each data set and generator.
+
+    Raises:
+        ValueError: no results.
+    """
+    if not results:
+        raise ValueError("no measured sets to put in a table")
+    lines = []
+    for result in results:
+        known = {(line["dataset"], line["set"]) for line in lines}
+        for name, key in (("real", "real"), (result["generator"], "synthetic")):
+            if result[key] and (result["dataset"], name) not in known:
+                lines.append(_line(result, name, key))
+    order = list(dict.fromkeys(result["dataset"] for result in results))
+    lines.sort(key=lambda line: (order.index(line["dataset"]), line["set"] != "real"))
+    return pd.DataFrame(lines)
+
+
+def quality_markdown(results: Sequence[dict]) -> str:
+    """Likeness and copies of every set, then the judge's agreement class by class."""
+    table = rows(results)
+    parts = ["# Quality of the synthetic images"]
+    for dataset, own in table.groupby("dataset", sort=False):
+        mine = [result for result in results if result["dataset"] == dataset]
+        parts += [f"## {dataset}", _table(own, LIKENESS), _table(own, NEARNESS)]
+        parts += [_legend(mine), *_notes(mine), "Label agreement in %, class by class:"]
+        parts.append(_per_class(mine))
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _line(result: dict, name: str, key: str) -> dict:
+    measured = {k: v for k, v in result[key].items() if k not in ("per_class", "note")}
+    classes = {f"class: {k}": v for k, v in result[key]["per_class"].items()}
+    judge = {"judge_split": result["judge"]["split"], "judge_n_train": result["judge"]["n_train"]}
+    return {"dataset": result["dataset"], "set": name, **measured, **judge, **classes}
+
+
+def _table(own: pd.DataFrame, wanted: dict[str, tuple[str, int]]) -> str:
+    headings = ["images", "n", *(heading for heading, _ in wanted.values())]
+    lines = []
+    for line in own.to_dict("records"):
+        values = [number(_known(line[k]), digits) for k, (_, digits) in wanted.items()]
+        lines.append([SETS.get(line["set"], line["set"]), count(line["n"]), *values])
+    return markdown.table(headings, lines)
+
+
+def _known(value: float | int | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _legend(results: Sequence[dict]) -> str:
+    result = results[0]
+    judge, real = result["judge"], result["real"]
+    trained = (
+        f"It was trained on {count(judge['n_train'])} real images of the {judge['split']} split"
+    )
+    if judge["split"] == "train":
+        trained += ", since there is no judge split: the images that the generator saw too"
+    if real:
+        trained += f"; it is right on {number(real['agreement'], 1)} % of the yardstick"
+    yardstick = f"{count(real['n'])} of the {result['real_split']} split" if real else "none left"
+    sizes = {r["synthetic"]["n_compared"] for r in results}
+    compared = " or ".join(count(n) for n in sorted(sizes))
+    return LEGEND.format(yardstick=yardstick, judge=trained + ".", compared=compared)
+
+
+def _notes(results: Sequence[dict]) -> list[str]:
+    notes = dict.fromkeys(
+        r[key]["note"] for r in results for key in ("synthetic", "real") if r[key]
+    )
+    return [f"Note: {note}." for note in notes if note]
+
+
+def _per_class(results: Sequence[dict]) -> str:
+    sets = {"real": results[0]["real"]} if results[0]["real"] else {}
+    sets |= {result["generator"]: result["synthetic"] for result in results}
+    names = dict.fromkeys(name for measured in sets.values() for name in measured["per_class"])
+    lines = [
+        [name, *(number(m["per_class"].get(name, float("nan")), 1) for m in sets.values())]
+        for name in names
+    ]
+    return markdown.table(["class", *(SETS.get(name, name) for name in sets)], lines)

@@ -1,0 +1,196 @@
+"""What each synthetic image is made from, and its row in the shard: its full provenance."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+
+from mvc.core import image_tables
+from mvc.config.code import files_digest
+from mvc.banks.recipes import Recipes, from_table, unmixed
+from mvc.synthetic.sampling import bounds, choose_sources, noise_seed
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The images of one shard.
+
+    `sources` are rows of the training images: the conditioning image x' of the fine-tuned
+    generator, the image whose caption the pre-trained one draws.
+    """
+
+    generator: str
+    indices: Sequence[int]
+    labels: list[int]
+    recipes: Recipes
+    bank_ids: list[int | None]
+    sources: list[int]
+    seeds: list[int]
+
+
+def parts(generator: str, bank: pa.Table, share: float | int) -> dict[str, np.ndarray]:
+    """Which entries of the bank each generator draws: all of them, or of `mixed` its part.
+
+    Of a class's entries a share is pre-trained, spread evenly; image i of the mixed set is image i
+    of the one or the other pure set.
+
+    Args:
+        generator: finetuned, pretrained or mixed.
+        bank: recipes of all classes.
+        share: of pre-trained images in `mixed`.
+
+    Returns:
+        For each generator one truth value an entry.
+    """
+    every = np.ones(len(bank), bool)
+    if generator != "mixed":
+        return {generator: every}
+    step, counts, pretrained = Fraction(str(share)), Counter(), ~every
+    for i, label in enumerate(bank["label"].to_pylist()):
+        counts[label] += 1
+        pretrained[i] = counts[label] * step // 1 > (counts[label] - 1) * step // 1
+    return {"finetuned": ~pretrained, "pretrained": pretrained}
+
+
+def make(
+    generator: str,
+    bank: pa.Table,
+    train_labels: Sequence[int],
+    *,
+    shard: int,
+    shards: int,
+    seed: int,
+    wanted: np.ndarray | None = None,
+) -> Plan:
+    """Plan one shard of a set that has one image for each entry of the bank.
+
+    Args:
+        generator: `finetuned`: entry i of the bank and a random image of its class;
+            `pretrained`: the unmixed caption of a random image of that class.
+        bank: recipes of all classes.
+        train_labels: class of each training image.
+        wanted: one truth value an entry; None for all.
+    """
+    indices = bounds(len(bank), shard, shards)
+    if wanted is not None:
+        indices = [i for i in indices if wanted[i]]
+    rows = bank.take(pa.array(indices, pa.int64()))
+    labels = rows["label"].to_pylist()
+    stream = f"synthetic/{generator}/source"
+    sources = choose_sources(indices, labels, train_labels, seed=seed, stream=stream)
+    if generator == "finetuned":
+        recipes, bank_ids = from_table(rows), rows["bank_id"].to_pylist()
+    else:
+        recipes, bank_ids = unmixed(sources), [None] * len(rows)
+    seeds = [noise_seed(seed, generator, i) for i in indices]
+    return Plan(generator, indices, labels, recipes, bank_ids, sources, seeds)
+
+
+def to_table(
+    plan: Plan,
+    files: Sequence[bytes],
+    *,
+    train: pa.Table,
+    captions: pa.Table,
+    digest: str,
+    guidance: str,
+    steps: int,
+    consistency: Sequence[float],
+) -> pa.Table:
+    """A shard's table: the images and where each comes from.
+
+    Args:
+        files: the images, PNG.
+        train, captions: the training images and their captions, row by row the same.
+        digest: of the generator's weights.
+        guidance: mode and scale, for instance `text 7.5`.
+        consistency: CLIP's probability of each image's class.
+    """
+    n = len(files)
+    names = dict(zip(train["label"].to_pylist(), train["class_name"].to_pylist(), strict=True))
+    prompts = captions["prompt"].to_pylist()
+    source_ids = train["image_id"].to_pylist()
+    return image_tables.image_table(
+        data=files,
+        labels=plan.labels,
+        class_names=[names[label] for label in plan.labels],
+        image_ids=[f"{plan.generator}/{i:07d}" for i in plan.indices],
+        suffix=".png",
+        source_image_id=pa.array([source_ids[row] for row in plan.sources], pa.string()),
+        bank_id=pa.array(plan.bank_ids, pa.int64()),
+        caption=pa.array([prompts[row] for row in plan.recipes.base.tolist()], pa.string()),
+        generator=pa.array([plan.generator] * n, pa.string()),
+        generator_digest=pa.array([digest] * n, pa.string()),
+        seed=pa.array(plan.seeds, pa.int64()),
+        guidance=pa.array([guidance] * n, pa.string()),
+        steps=pa.array([steps] * n, pa.int32()),
+        consistency=pa.array(consistency, pa.float32()),
+    )
+
+
+def provenance(cfg: Mapping, weights: Sequence[str]) -> dict:
+    """What all images of a set share: the generator's weights, the guidance, the solver's steps.
+
+    Args:
+        cfg: the section `synthetic`, with `diffusion`.
+        weights: files of the weights; none where they are on a hub, whose name then stands.
+    """
+    scales = [cfg["scale"], cfg["image_scale"]] if cfg["guidance"] == "ip2p" else [cfg["scale"]]
+    return {
+        "digest": files_digest(*weights) if weights else cfg["diffusion"],
+        "guidance": " ".join(map(str, [cfg["guidance"], *scales])),
+        "steps": cfg["steps"],
+    }
+
+
+def in_order(tables: Sequence[pa.Table]) -> pa.Table:
+    """The parts of a shard as one table, by the number at the end of the images' ids."""
+    table = pa.concat_tables(tables)
+    numbers = [int(name.rsplit("/", 1)[1]) for name in table["image_id"].to_pylist()]
+    return table.take(np.argsort(numbers, kind="stable"))
+
+
+def repeated_table(
+    train: pa.Table, bank_labels: Sequence[int], *, shard: int, shards: int
+) -> pa.Table:
+    """The training images of one shard: as many a class as the bank has entries, in turn."""
+    members: dict[int, list[int]] = {}
+    for row, label in enumerate(train["label"].to_pylist()):
+        members.setdefault(label, []).append(row)
+    counts: Counter = Counter()
+    rows = []
+    for label in bank_labels:
+        own = members[label]
+        rows.append(own[counts[label] % len(own)])
+        counts[label] += 1
+    indices = bounds(len(rows), shard, shards)
+    return train.take([rows[i] for i in indices])
+
+
+def real_table(
+    extra: pa.Table, train: pa.Table, bank_labels: Sequence[int], *, shard: int, shards: int
+) -> pa.Table:
+    """The further real images of one shard: as many a class as the bank has entries.
+
+    Raises:
+        ValueError: a class has fewer further real images than that.
+    """
+    wanted: Mapping[int, int] = {y: list(bank_labels).count(y) for y in sorted(set(bank_labels))}
+    labels = extra["label"].to_pylist()
+    names = dict(zip(train["label"].to_pylist(), train["class_name"].to_pylist(), strict=True))
+    rows: list[int] = []
+    for label, count in wanted.items():
+        members = [row for row, other in enumerate(labels) if other == label]
+        if len(members) < count:
+            raise ValueError(
+                f"class {names[label]!r} has {len(members)} further real images, the arms with "
+                f"real ones need {count}; raise images.extra_per_class (imagefolder: lower "
+                "images.labels_per_class), lower banks.per_real, or take the arms ra+real and "
+                "ra+roundtrip out of classifiers.arms"
+            )
+        rows += members[:count]
+    indices = bounds(len(rows), shard, shards)
+    return extra.take([rows[i] for i in indices])

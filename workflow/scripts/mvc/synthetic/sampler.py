@@ -1,0 +1,181 @@
+"""From rows of a plan to finished images: conditions in, pixels out, a batch at a time.
+
+Axes: n images, c latent channels, y and x latent positions; s pixels a side.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from mvc.banks.mixing import materialise
+from mvc.models.stable_diffusion import decode, encode, load_solver, load_unet, load_vae
+from mvc.core.batching import batch_size_on, padded_batches
+from mvc.core.pixels import encode as encode_png
+from mvc.core.pixels import load
+from mvc.synthetic.plan import Plan
+from mvc.banks.recipes import Recipes
+from mvc.core.image_tables import image_bytes
+from mvc.job import progress
+from mvc.synthetic.sampling import initial_noise, resize, sample
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How images are sampled; the config's section `synthetic` explains each."""
+
+    steps: int
+    mode: str
+    scale: float | int
+    image_scale: float | int
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Painter:
+    """The models and the embeddings that all batches share."""
+
+    unet: torch.nn.Module
+    vae: torch.nn.Module
+    solver: object
+    tokens: Float[Tensor, "k m d"]
+    null: Float[Tensor, "m d"]
+    sampling: Sampling
+
+    @property
+    def device(self) -> torch.device:
+        return self.unet.device
+
+    @property
+    def batch_size(self) -> int:
+        """Images sampled at once on this device."""
+        return batch_size_on(self.device, self.sampling.batch_size)
+
+    @property
+    def conditioned(self) -> bool:
+        """Whether the U-Net takes a conditioning image: it has been widened."""
+        return self.unet.config.in_channels > self.vae.config.latent_channels
+
+    def paint(
+        self,
+        recipes: Recipes,
+        seeds: Sequence[int],
+        sources: Sequence[bytes] | None,
+        *,
+        side: int,
+    ) -> Iterator[UInt8[Tensor, "b 3 s s"]]:
+        """Make one image for each recipe.
+
+        Args:
+            recipes: what e_T is made from; without edits it is the caption's own embedding.
+            seeds: one an image, for z_T.
+            sources: files of the conditioning images x', or None for text only.
+            side: resolution in pixels.
+
+        Yields:
+            Batches of images, in order.
+        """
+        factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
+        shape = (self.vae.config.latent_channels, side // factor, side // factor)
+        for rows, real in padded_batches(len(seeds), self.batch_size):
+            image = None
+            if sources is not None:
+                pixels = load([sources[row] for row in rows], size=side)
+                image = encode(self.vae, pixels, batch_size=len(rows))[0].to(self.device)
+            text = materialise(self.tokens, recipes[rows]).float().to(self.device)
+            latents = sample(
+                self.unet,
+                self.solver,
+                initial_noise([seeds[row] for row in rows], shape).to(self.device),
+                text=text,
+                null=self.null.float().to(self.device),
+                image=image,
+                steps=self.sampling.steps,
+                mode=self.sampling.mode,
+                scale=self.sampling.scale,
+                image_scale=self.sampling.image_scale,
+            )
+            yield decode(self.vae, latents)[:real]
+
+
+def round_trip(
+    vae: torch.nn.Module, files: Sequence[bytes], *, side: int, batch_size: int
+) -> Iterator[UInt8[Tensor, "b 3 s s"]]:
+    """Images through the VAE and back, without diffusion: what resizing and the VAE cost."""
+    for rows, real in padded_batches(len(files), batch_size_on(vae.device, batch_size)):
+        pixels = load([files[row] for row in rows], size=side)
+        latents = encode(vae, pixels, batch_size=len(rows))[0] * vae.config.scaling_factor
+        yield decode(vae, latents.to(vae.device))[:real]
+
+
+def through_vae(
+    contents: Sequence[bytes],
+    *,
+    diffusion: str,
+    resolution: int,
+    side: int,
+    batch_size: int,
+    device: torch.device,
+) -> list[bytes]:
+    """Image files through the VAE at `resolution`, stored as PNG files of `side` pixels."""
+    vae = load_vae(diffusion, device=device)
+    batches = round_trip(vae, contents, side=resolution, batch_size=batch_size)
+    batches = progress(batches, total=len(contents), unit="images", count=len)
+    return [png for b in batches for png in encode_png(resize(b, side), grayscale=False)]
+
+
+def open_painter(
+    unet: str | Path,
+    embeddings: Mapping[str, Tensor],
+    *,
+    diffusion: str,
+    sampling: Sampling,
+    device: torch.device,
+) -> Painter:
+    """Open the models: a U-Net, fine-tuned or not, and the rest of its Stable Diffusion.
+
+    Args:
+        unet: folder or hub name of the U-Net.
+        embeddings: `tokens` (k, m, d) and `null` (m, d).
+        diffusion: Stable Diffusion's folder or hub name, for the VAE and the noise schedule.
+    """
+    return Painter(
+        unet=load_unet(unet, text_width=embeddings["tokens"].shape[2], device=device),
+        vae=load_vae(diffusion, device=device),
+        solver=load_solver(diffusion),
+        tokens=embeddings["tokens"],
+        null=embeddings["null"],
+        sampling=sampling,
+    )
+
+
+def sampling(cfg: Mapping) -> Sampling:
+    """How to sample, by the config's section `synthetic`."""
+    return Sampling(
+        steps=cfg["steps"],
+        mode=cfg["guidance"],
+        scale=cfg["scale"],
+        image_scale=cfg["image_scale"],
+        batch_size=cfg["batch_size"],
+    )
+
+
+def files(
+    painter: Painter, plan: Plan, train: pa.Table, *, resolution: int, side: int
+) -> Iterator[bytes]:
+    """The images of a plan as PNG files.
+
+    Args:
+        resolution: side of the generator's images.
+        side: side at which they are stored.
+    """
+    sources = None
+    if painter.conditioned:
+        contents = image_bytes(train)
+        sources = [contents[row] for row in plan.sources]
+    for pixels in painter.paint(plan.recipes, plan.seeds, sources, side=resolution):
+        yield from encode_png(resize(pixels, side), grayscale=False)

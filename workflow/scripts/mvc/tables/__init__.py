@@ -1,0 +1,1 @@
+"""Stage tables: the paper's tables from the runs."""

@@ -1,0 +1,79 @@
+"""The tables of accuracy as LaTeX, to be put into a paper; they need the package booktabs alone."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from mvc.tables import report
+from mvc.tables import statistics
+from mvc.config.layouts import TABLES
+
+SPECIAL = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        **{sign: "\\" + sign for sign in "&%$#_{}"},
+    }
+)
+
+
+def table_latex(
+    runs: pd.DataFrame, table: str, rows: Sequence[Sequence[str]] = (), *, digits: int
+) -> str:
+    """A table of the paper, one row a data set and model, as `reports.table_markdown` has it.
+
+    Args:
+        runs: as `runs.read` gives them.
+        table: `table1` to `table5`, also its label.
+        rows: pairs (data set, model) that come first, in this order, run or not.
+        digits: decimals of accuracy.
+    """
+    layout = TABLES[table]
+    accuracy = statistics.cells(statistics.shown(runs, layout))
+    split, seeds = runs["split"].iloc[0], sorted(set(accuracy["n"]))
+    body = report.body(accuracy, table, rows, digits, _mean_sd)
+    lines = [[*map(escape, key), *cells] for key, cells in body.items()]
+    heads = [*map(escape, ["data set", "model", *layout.columns.values()])]
+    number = f"{seeds[0]} seeds" if seeds[0] == seeds[-1] else f"{seeds[0]} to {seeds[-1]} seeds"
+    caption = (
+        f"{escape(layout.about)} Accuracy in \\% on the {escape(split)} split: "
+        f"mean $\\pm$ standard deviation over {number.replace('1 seeds', '1 seed')}."
+    )
+    return _float(heads, lines, caption=caption, label=f"tab:{table}")
+
+
+def escape(text: str) -> str:
+    """Text as LaTeX prints it."""
+    return text.translate(SPECIAL)
+
+
+def _mean_sd(cell: dict, digits: int) -> str:
+    sd = "" if cell["n"] < 2 else f" \\pm {cell['sd']:.{digits}f}"
+    return f"${cell['mean']:.{digits}f}{sd}$"
+
+
+def _float(heads: Sequence[str], rows: Sequence[Sequence[str]], *, caption, label: str) -> str:
+    lines = [r" & ".join(row) + r" \\" for row in (heads, *rows)]
+    return "\n".join(
+        [
+            r"% \usepackage{booktabs}",
+            r"\begin{table}[t]",
+            r"  \centering",
+            r"  \footnotesize",
+            r"  \setlength{\tabcolsep}{3pt}",
+            rf"  \caption{{{caption}}}",
+            rf"  \label{{{label}}}",
+            rf"  \begin{{tabular}}{{ll{'c' * (len(heads) - 2)}}}",
+            r"    \toprule",
+            "    " + lines[0],
+            r"    \midrule",
+            *("    " + line for line in lines[1:]),
+            r"    \bottomrule",
+            r"  \end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )

@@ -1,0 +1,195 @@
+"""The tables of accuracy as Markdown, for a person: what was measured stands next to it."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
+
+from mvc.core import markdown
+from mvc.tables import published
+from mvc.tables import statistics
+from mvc.config.layouts import TABLES, heading
+from mvc.core.markdown import count, interval, number, p_value
+from mvc.tables.runs import KEYS
+
+NOT_RUN = "not run"
+# What the arms of the diagnostics are there for.
+MEANING = {
+    "random": "as many random policies as FAA has searched ones, what its search must beat",
+    "ra+long": "real images alone, for as many updates as with synthetic ones: what training "
+    "longer does",
+    "ra+append": "synthetic images added to each batch, where RSP puts them in place of real ones",
+    "ra+pretrained": "the synthetic images of the generator before it was fine-tuned",
+    "ra+reconstructed": "the training images as the VAE reconstructs them, in place of synthetic "
+    "ones: nothing new, but the VAE's blur",
+    "ra+real": "as many further labelled real images as there are synthetic ones: the ceiling of "
+    "any generator",
+    "ra+roundtrip": "those same images through the VAE: what the generator's resolution alone "
+    "costs",
+}
+
+
+def table_markdown(
+    runs: pd.DataFrame,
+    table: str,
+    rows: Sequence[Sequence[str]] = (),
+    *,
+    digits: int,
+    confidence: float = 0.95,
+) -> str:
+    """A table of the paper: its rows, the gains, what was measured, and the paper's own figures.
+
+    Args:
+        runs: as `runs.read` gives them.
+        table: `table1` to `table5`.
+        rows: pairs (data set, model) that come first, in this order, run or not.
+        digits: decimals of accuracy.
+        confidence: level of the gains' interval.
+    """
+    layout = TABLES[table]
+    own = statistics.shown(runs, layout)
+    accuracy, names = statistics.cells(own), layout.columns
+    gain = statistics.gains(own, layout.gains, confidence=confidence)
+    parts = [
+        f"# Table {table[-1]}: accuracy in % on the {_split(runs)}",
+        layout.about,
+        markdown.table(
+            ["data set", "model", *names.values()],
+            [[*key, *cells] for key, cells in body(accuracy, table, rows, digits).items()],
+            left=2,
+        ),
+        "Mean ± standard deviation over seeds (number of seeds).",
+        "## Gains",
+        gain_table(gain, digits, confidence, names.__getitem__)
+        if len(gain)
+        else "No two arms to compare were run.",
+        _legend(confidence),
+        _mean_gains(gain, names),
+        "## What was measured",
+        _conditions(accuracy, names.__getitem__) + _stand_ins(own, names),
+        published.section(table, accuracy, gain, digits=digits),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def body(
+    accuracy: pd.DataFrame,
+    table: str,
+    rows: Sequence[Sequence[str]],
+    digits: int,
+    text: Callable[[dict, int], str] | None = None,
+) -> dict[tuple[str, str], list[str]]:
+    """The cells of a table as text by (data set, model): `rows` first, then what else was run."""
+    found = {tuple(c[key] for key in (*KEYS, "arm")): c for c in accuracy.to_dict("records")}
+    order = dict.fromkeys([*map(tuple, rows), *(key[:2] for key in found)])
+    text = text or mean_sd
+    return {
+        key: [
+            text(found[*key, arm], digits) if (*key, arm) in found else NOT_RUN
+            for arm in TABLES[table].columns
+        ]
+        for key in order
+    }
+
+
+def diagnostics_markdown(runs: pd.DataFrame, *, digits: int, confidence: float = 0.95) -> str:
+    """Where a gain comes from or stays away: extra real images, the VAE alone, the pre-trained."""
+    accuracy = statistics.cells(runs)
+    ran = set(accuracy["arm"])
+    order = dict.fromkeys([*statistics.DIAGNOSTICS, *accuracy["arm"]])
+    rank = {arm: i for i, arm in enumerate(order)}
+    rows = [
+        [*key, heading(cell["arm"]), count(cell["n_extra"]), mean_sd(cell, digits)]
+        for key, own in accuracy.groupby(KEYS, sort=False)
+        for cell in sorted(own.to_dict("records"), key=lambda cell: rank[cell["arm"]])
+    ]
+    gain = statistics.diagnostics(runs, confidence=confidence)
+    parts = [
+        f"# Diagnostics: accuracy in % on the {_split(runs)}",
+        markdown.table(["data set", "model", "arm", "extra images", "accuracy"], rows, left=3),
+        "Mean ± standard deviation over seeds (number of seeds).",
+        "\n".join(f"- {heading(arm)}: {says}." for arm, says in MEANING.items() if arm in ran),
+        "## Gains",
+        gain_table(gain, digits, confidence) if len(gain) else "No two arms to compare.",
+        _legend(confidence),
+        "## What was measured",
+        _conditions(accuracy),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def mean_sd(cell: dict, digits: int) -> str:
+    """A cell's mean, sd and n as `72.9 ± 0.9 (3)`; no deviation where there is one seed."""
+    sd = "" if cell["n"] < 2 else f" ± {number(cell['sd'], digits)}"
+    return f"{number(cell['mean'], digits)}{sd} ({cell['n']})"
+
+
+def gain_table(
+    gain: pd.DataFrame, digits: int, confidence: float, name: Callable[[str], str] = heading
+) -> str:
+    """One row a comparison: points gained, their interval, p and the number of seed pairs."""
+    rows = [
+        [
+            *(row.dataset, row.model, name(row.arm), name(row.over)),
+            *(number(row.gain, digits, sign=True), interval(row, digits)),
+            *(p_value(row.p), str(row.pairs)),
+        ]
+        for row in gain.itertuples()
+    ]
+    level = f"{100 * confidence:g} % interval"
+    headings = ["data set", "model", "arm", "over", "gain", level, "p", "seeds"]
+    return markdown.table(headings, rows, left=4)
+
+
+def _mean_gains(gain: pd.DataFrame, names: Mapping[str, str]) -> str:
+    mean = gain.groupby(["arm", "over"], sort=False)["gain"].agg(["mean", "count"])
+    says = [
+        f"{names[arm]} over {names[over]} {number(row.mean, 2, sign=True)} ({row.count} rows)"
+        for (arm, over), row in zip(mean.index, mean.itertuples(index=False), strict=True)
+        if row.count > 1
+    ]
+    return f"Mean gain over data sets and models: {', '.join(says)}." if says else ""
+
+
+def _split(runs: pd.DataFrame) -> str:
+    split = runs["split"].iloc[0]
+    return "test split" if split == "test" else f"{split} split (not a test result)"
+
+
+def _legend(confidence: float) -> str:
+    return (
+        "Gain in percentage points: the mean of the differences between runs of the same seed. "
+        f"Its {100 * confidence:g} % interval and p are those of the two-sided paired t-test over "
+        "seeds, not corrected for the number of comparisons; a dash where there are too few seeds. "
+        "Seeds vary the classifier alone: labelled subset and synthetic images stay the same."
+    )
+
+
+def _conditions(accuracy: pd.DataFrame, name: Callable[[str], str] = heading) -> str:
+    lines = []
+    for (dataset, model), own in accuracy.groupby(KEYS, sort=False):
+        first = own.iloc[0]
+        says = [f"{count(first.n_test)} images evaluated"]
+        says.append(f"trained on {_by_arm(own, 'n_train', name)} labelled images")
+        if own["n_extra"].max() > 0:
+            extra = own[own["n_extra"] > 0]
+            says.append(f"extra images: {_by_arm(extra, 'n_extra', name)}")
+        says.append(f"updates: {_by_arm(own, 'updates', name)}")
+        lines.append(f"- {dataset}, {model}: {'; '.join(says)}.")
+    return "\n".join(lines)
+
+
+def _stand_ins(runs: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """Which data sets show another arm in a column than the one of its name."""
+    other = runs[runs["arm"] != runs["ran"]].drop_duplicates(["dataset", "arm"])
+    says = [f"{row.dataset}: {names[row.arm]} is the arm `{row.ran}`" for row in other.itertuples()]
+    return "".join(
+        f"\n- {line}, whose synthetic images are all of that generator." for line in says
+    )
+
+
+def _by_arm(own: pd.DataFrame, field: str, name: Callable[[str], str]) -> str:
+    """`1,500`, or where arms differ `1,500 (Baseline, RA), 1,800 (Ours(Syn))`."""
+    groups = own.groupby(field, sort=False)["arm"].apply(list)
+    if len(groups) == 1:
+        return count(groups.index[0])
+    return ", ".join(f"{count(v)} ({', '.join(map(name, arms))})" for v, arms in groups.items())

@@ -1,0 +1,157 @@
+"""Accuracy of every arm over its seeds, and the gain over the right baseline (Section 7).
+
+Gains are paired by seed, so that what a seed does to both arms cancels.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pandas as pd
+from scipy import stats
+
+from mvc.config.layouts import Layout, arms
+from mvc.tables.runs import CELL, KEYS
+
+DIAGNOSTICS = (
+    "random",
+    "faa",
+    "aa",
+    "ra",
+    "ra+syn",
+    "ra+long",
+    "ra+append",
+    "ra+pretrained",
+    "ra+reconstructed",
+    "ra+roundtrip",
+    "ra+real",
+)
+DIAGNOSTIC_GAINS = (
+    ("faa", "random"),  # what the search finds that chance does not
+    ("ra+syn", "ra"),
+    ("ra+long", "ra"),
+    ("ra+append", "ra"),
+    ("ra+pretrained", "ra"),
+    ("ra+reconstructed", "ra"),
+    ("ra+roundtrip", "ra"),
+    ("ra+real", "ra"),
+    ("ra+syn", "ra+long"),  # is it the images or the longer training
+    ("ra+syn", "ra+pretrained"),  # fine-tuned against pre-trained generator, as in Table 4
+    ("ra+roundtrip", "ra+real"),  # what the VAE alone costs
+    ("ra+syn", "ra+real"),  # what is left to the ceiling
+)
+NO_SPREAD = 1e-9  # points; below this the differences are equal but for rounding
+
+
+class Gain(NamedTuple):
+    """A paired comparison, in percentage points; NaN where the seeds are too few to say."""
+
+    pairs: int
+    gain: float
+    low: float
+    high: float
+    p: float
+
+
+def compare(ours: dict[int, float], theirs: dict[int, float], *, confidence: float = 0.95) -> Gain:
+    """The mean gain over the seeds that both have, its interval, and a two-sided paired t-test.
+
+    Args:
+        ours, theirs: accuracy in percent by seed.
+        confidence: level of the interval, in (0, 1).
+
+    Returns:
+        NaN gain without a common seed; NaN interval and p with one, or with equal differences.
+    """
+    seeds = sorted(ours.keys() & theirs.keys())
+    difference = pd.Series([ours[s] - theirs[s] for s in seeds], dtype=float)
+    spread = difference.std(ddof=1)
+    if not spread > NO_SPREAD:
+        return Gain(len(seeds), difference.mean(), math.nan, math.nan, math.nan)
+    test = stats.ttest_rel([ours[s] for s in seeds], [theirs[s] for s in seeds])
+    low, high = test.confidence_interval(confidence)
+    return Gain(len(seeds), difference.mean(), float(low), float(high), float(test.pvalue))
+
+
+def cells(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row a cell, in the order in which the runs came: mean, sd (ddof 1) and n over seeds."""
+    grouped = runs.groupby(CELL, sort=False)
+    result = grouped["accuracy"].agg(mean="mean", sd="std", n="count")
+    shared = grouped[["split", "n_train", "n_extra", "n_test", "updates"]].first()
+    return result.join(shared).reset_index()
+
+
+def gains(
+    runs: pd.DataFrame, pairs: Sequence[tuple[str, str]], *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """One row a data set, model and pair (arm, over) of which both arms were run."""
+    rows = []
+    for (dataset, model), own in runs.groupby(["dataset", "model"], sort=False):
+        by_seed = {
+            arm: dict(zip(r["seed"], r["accuracy"], strict=True)) for arm, r in own.groupby("arm")
+        }
+        for arm, over in pairs:
+            if arm in by_seed and over in by_seed:
+                gain = compare(by_seed[arm], by_seed[over], confidence=confidence)
+                rows.append(
+                    {"dataset": dataset, "model": model, "arm": arm, "over": over, **gain._asdict()}
+                )
+    return pd.DataFrame(rows, columns=["dataset", "model", "arm", "over", *Gain._fields])
+
+
+def shown(runs: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+    """The runs that a table shows; `arm` is their column and `ran` the arm that it stands for."""
+    parts = []
+    for _, own in runs.groupby("dataset", sort=False):
+        column = {arm: name for name, arm in arms(layout, set(own["arm"])).items()}
+        own = own[own["arm"].isin(column)]
+        parts.append(own.assign(ran=own["arm"], arm=own["arm"].map(column)))
+    return pd.concat(parts)
+
+
+def table(
+    runs: pd.DataFrame,
+    layout: Layout,
+    rows: Sequence[Sequence[str]] = (),
+    *,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """A table in the paper's layout: one row a data set and model; what was not run is empty.
+
+    A column has its mean, sd and n as `{arm}_mean` and so on. An arm's first gain of the layout is
+    `{arm}_gain`, with its interval, p and the number of seed pairs; a further one over `x` is
+    `{arm}_over_{x}_gain`.
+
+    Args:
+        rows: pairs (data set, model) that come first, in this order, run or not.
+    """
+    runs = shown(runs, layout)
+    accuracy, gain = cells(runs), gains(runs, layout.gains, confidence=confidence)
+    facts = accuracy.groupby(KEYS, sort=False)[["split", "n_train", "n_test"]].first()
+    order = list(dict.fromkeys([*map(tuple, rows), *facts.index]))
+    result = facts.reindex(pd.MultiIndex.from_tuples(order, names=KEYS))
+    result = result.astype({"n_train": "Int64", "n_test": "Int64"})
+    named = set()
+    for arm in layout.columns:
+        columns = accuracy[accuracy["arm"] == arm].set_index(KEYS)[["mean", "sd", "n"]]
+        result = result.join(columns.astype({"n": "Int64"}).add_prefix(f"{arm}_"))
+        for over in (over for ours, over in layout.gains if ours == arm):
+            columns = gain[(gain["arm"] == arm) & (gain["over"] == over)].set_index(KEYS)
+            columns = columns[["gain", "low", "high", "p", "pairs"]].astype({"pairs": "Int64"})
+            result = result.join(
+                columns.add_prefix(f"{arm}_over_{over}_" if arm in named else f"{arm}_")
+            )
+            named.add(arm)
+    return result.reset_index()
+
+
+def diagnostics(runs: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+    """One row a comparison: both arms' mean, sd and n, the gain. An own arm `x+y` is over `x`."""
+    accuracy = cells(runs)[[*CELL, "mean", "sd", "n", "n_extra"]]
+    known = {arm for arm, _ in DIAGNOSTIC_GAINS}
+    own = [arm for arm in runs["arm"].unique() if "+" in arm and arm not in known]
+    pairs = [*DIAGNOSTIC_GAINS, *((arm, arm.split("+")[0]) for arm in own)]
+    gain = gains(runs, pairs, confidence=confidence)
+    over = accuracy.rename(columns={"arm": "over"}).drop(columns="n_extra")
+    result = gain.merge(accuracy, on=CELL)
+    return result.merge(over, on=["dataset", "model", "over"], suffixes=("", "_over"))

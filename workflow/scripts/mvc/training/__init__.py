@@ -1,0 +1,1 @@
+"""What policies and classifiers share: networks, augmentation, strategies, the training loop."""

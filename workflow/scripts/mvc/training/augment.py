@@ -1,0 +1,136 @@
+"""Augmentation of whole batches of uint8 images in memory, each with its own random numbers.
+
+Order: policy, random crop, flip, normalise, Cutout. A batch is grouped by operation, so that one
+call treats all images that drew it. Random numbers are drawn on the generator's device, as many
+whatever is drawn, hence equal seeds give equal images on any device.
+Axes: n images, 3 channels, h and w pixels.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Float32, Float64, Int64, Num, UInt8
+from torch import Tensor
+
+from mvc.training.operations import OPERATIONS, colour
+from mvc.training.autoaugment import NAMES, Policy
+
+Images = UInt8[Tensor, "n 3 h w"]
+Fill = UInt8[Tensor, " 3"]
+CUTOUT = NAMES.index("Cutout")
+
+
+def apply_policy(
+    images: Images, policy: Policy, *, fill: Fill, generator: torch.Generator
+) -> Images:
+    """Each image through its own random sub-policies, each operation with its probability."""
+    n, device = len(images), generator.device
+    steps = policy.operations.shape[1]
+    images = images.clone()
+    for _ in range(policy.repeats):
+        drawn = torch.randint(
+            len(policy.operations), (n,), generator=generator, device=device
+        ).cpu()
+        chance, sign, row, column = torch.rand(
+            4, n, steps, generator=generator, device=device
+        ).cpu()
+        negative = policy.signed[drawn] & (sign < 0.5)
+        values = torch.where(negative, -policy.values[drawn], policy.values[drawn])
+        operations = policy.operations[drawn] * (chance < policy.probabilities[drawn])
+        centres = torch.stack((row, column), 2)
+        for step in range(steps):
+            _apply(images, operations[:, step], values[:, step], centres[:, step], fill)
+    return images
+
+
+def _apply(
+    images: Images,
+    operations: Int64[Tensor, " n"],
+    values: Float64[Tensor, " n"],
+    centres: Float32[Tensor, "n 2"],
+    fill: Fill,
+) -> None:
+    """One operation on each image, in place; `centres` in 0..1 place Cutout's squares."""
+    for number in set(operations.tolist()) - {0}:  # 0: Identity
+        rows = (operations == number).nonzero()[:, 0]
+        chosen, amounts = images[rows], values[rows].to(images.device)
+        if number == CUTOUT:
+            hole = square(chosen, centres[rows], amounts)
+            images[rows] = torch.where(hole, colour(fill, images), chosen)
+        else:
+            images[rows] = OPERATIONS[NAMES[number]](chosen, amounts, fill)
+
+
+def crop_and_flip(images: Images, *, pad: int, flip: bool, generator: torch.Generator) -> Images:
+    """Pad with `pad` black pixels, crop at random to the old size, mirror half of the images."""
+    n, _, h, w = images.shape
+    device = generator.device
+    across, down = torch.randint(2 * pad + 1, (2, n), generator=generator, device=device)
+    mirrored = torch.rand(n, generator=generator, device=device) < (0.5 if flip else 0)
+    windows = F.pad(images, (pad, pad, pad, pad)).unfold(2, h, 1).unfold(3, w, 1)
+    rows = torch.arange(n, device=images.device)
+    cropped = windows[rows, :, down.to(images.device), across.to(images.device)]
+    return torch.where(mirrored.to(images.device)[:, None, None, None], cropped.flip(3), cropped)
+
+
+def normalise(
+    images: Images, *, mean: Float[Tensor, " 3"], std: Float[Tensor, " 3"]
+) -> Float32[Tensor, "n 3 h w"]:
+    """(x - mean) / std for each channel, `mean` and `std` in 0..255; channels last in memory."""
+    scale = (1 / std)[:, None, None]
+    floats = images.to(torch.float32, memory_format=torch.channels_last)
+    return floats.mul_(scale).sub_(mean[:, None, None] * scale)
+
+
+def square(
+    images: Num[Tensor, "n 3 h w"], centres: Float32[Tensor, "n 2"], sizes: Num[Tensor, " n"]
+) -> Bool[Tensor, "n 1 h w"]:
+    """True in a square of `sizes` pixels about the pixel at `centres`, cut off at the border.
+
+    Args:
+        centres: row and column in 0..1 of the image.
+    """
+    _, _, h, w = images.shape
+    centres, half = centres.to(images.device), sizes.to(images.device)[:, None] // 2
+
+    def span(centre: Float32[Tensor, " n"], length: int) -> Bool[Tensor, "n length"]:
+        middle = (centre * length).floor()[:, None]
+        place = torch.arange(length, device=images.device)
+        return (place >= middle - half) & (place < middle + half)
+
+    return (span(centres[:, 0], h)[:, :, None] & span(centres[:, 1], w)[:, None, :])[:, None]
+
+
+def cutout(
+    images: Float32[Tensor, "n 3 h w"], size: int, *, generator: torch.Generator
+) -> Float32[Tensor, "n 3 h w"]:
+    """Zero a square of `size` pixels at a random place in each image (DeVries & Taylor, 2017)."""
+    centres = torch.rand(len(images), 2, generator=generator, device=generator.device)
+    sizes = torch.full((len(images),), size)
+    return images.masked_fill_(square(images, centres, sizes), 0)
+
+
+def augment(
+    images: Images,
+    *,
+    policy: Policy | None,
+    pad: int,
+    flip: bool,
+    cutout_size: int,
+    mean: Float[Tensor, " 3"],
+    std: Float[Tensor, " 3"],
+    fill: Fill,
+    generator: torch.Generator,
+) -> Float32[Tensor, "n 3 h w"]:
+    """Policy, crop, flip, normalise, Cutout: a training batch from raw images.
+
+    Args:
+        pad: pixels of black around the image before the random crop, 0 for none.
+        cutout_size: side of Cutout's square in pixels, 0 for none.
+        fill: colour of what the policy's geometry moves into the image.
+    """
+    if policy is not None:
+        images = apply_policy(images, policy, fill=fill, generator=generator)
+    if pad or flip:
+        images = crop_and_flip(images, pad=pad, flip=flip, generator=generator)
+    floats = normalise(images, mean=mean, std=std)
+    return cutout(floats, cutout_size, generator=generator) if cutout_size else floats

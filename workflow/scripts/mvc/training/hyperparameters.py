@@ -1,0 +1,88 @@
+"""How a classifier is trained and its images augmented: the settings of one arm.
+
+Axes: 3 channels, h and w pixels, b images of a batch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor
+
+from mvc.training.augment import augment
+from mvc.training.autoaugment import Policy, SubPolicy, autoaugment, policy, randaugment
+from mvc.training.loop import Augment
+
+AUGMENTATIONS = ("default", "aa", "ra", "faa", "random")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train and augment: the config section `classifiers` for one arm.
+
+    `ra` holds n and m (see `augment_policies`), `phase2` share and lr_scale, `rsp` p and mode (see
+    `batches`); `sub_policies` are those that faa and random draw from (see `policies`).
+    """
+
+    augmentation: str  # default: crop and flip alone; any other: a policy before them
+    batch_size: int
+    lr: int | float
+    weight_decay: int | float
+    clip: int | float  # gradient norm
+    optimiser: str = "sgd"  # or adam; their weight decay is L2
+    weights: str | None = None  # to start from: see `networks`
+    epochs: int | float | None = None
+    updates: int | None = None
+    pad: int = 4  # pixels
+    flip: bool = True
+    cutout: int = 0  # pixels; 0: none
+    fill: str = "black"  # what geometric operations move in: black, or the mean of the inputs
+    aa: str = "cifar"  # or imagenet
+    ra: dict = field(default_factory=dict)
+    sub_policies: Sequence[SubPolicy] = field(default=(), repr=False)
+    strategy: str | None = None
+    phase2: dict = field(default_factory=dict)
+    rsp: dict = field(default_factory=dict)
+    updates_as_with: int | float | None = None  # extra images for each real one: see `batches`
+
+    def policy(self, size: tuple[int, int]) -> Policy | None:
+        """The augmentation policy for images of (h, w) pixels."""
+        if self.augmentation not in AUGMENTATIONS:
+            allowed = ", ".join(AUGMENTATIONS)
+            raise ValueError(
+                f"classifiers.arms: augmentation = {self.augmentation}; must be one of {allowed}"
+            )
+        match self.augmentation:
+            case "aa":
+                return autoaugment(size, self.aa)
+            case "ra":
+                return randaugment(self.ra["n"], self.ra["m"], size)
+            case "faa" | "random":
+                if not self.sub_policies:
+                    raise ValueError(f"augmentation = {self.augmentation} without sub-policies")
+                return policy(self.sub_policies, size=size)
+
+
+def augmentation(
+    recipe: Recipe,
+    mean: Float32[Tensor, " 3"],
+    std: Float32[Tensor, " 3"],
+    size: tuple[int, int],
+    generator: torch.Generator,
+) -> Augment:
+    """The recipe's augmentation as a function of a batch."""
+    chosen, fill = recipe.policy(size), fill_colour(recipe, mean)
+
+    def prepare(images: UInt8[Tensor, "b 3 h w"]) -> Float32[Tensor, "b 3 h w"]:
+        return augment(
+            images, policy=chosen, pad=recipe.pad, flip=recipe.flip, cutout_size=recipe.cutout,
+            mean=mean, std=std, fill=fill, generator=generator,
+        )  # fmt: skip
+
+    return prepare
+
+
+def fill_colour(recipe: Recipe, mean: Float32[Tensor, " 3"]) -> UInt8[Tensor, " 3"]:
+    """What geometric operations move into an image: black, or the mean (0..255)."""
+    return (mean.round() if recipe.fill == "mean" else torch.zeros_like(mean)).byte()

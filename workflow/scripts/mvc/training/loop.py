@@ -1,0 +1,150 @@
+"""The training loop and the prediction of classes, for any network.
+
+A cosine schedule to zero in each phase, gradients clipped by norm. All images lie in memory as
+uint8, on a GPU where they leave it room; each batch is augmented as a whole on the network's
+device. float32 on CPU; bfloat16 autocast on a GPU.
+Axes: n images, 3 channels, h and w pixels, b images of a batch.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float32, Int64, UInt8
+from torch import Tensor, nn
+
+from mvc.training.augment import normalise
+from mvc.training.strategies import Phase
+from mvc.training.optimisers import optimiser as named
+from mvc.job import Meter
+
+BLOCK = 2**18  # pixels augmented at once: 334 images of 28 x 28
+PIXELS = 2**22  # pixels predicted at once: 83 images of 224 x 224
+ROOM = 4  # images may take one part in so many of a GPU's free memory
+Augment = Callable[[UInt8[Tensor, "b 3 h w"]], Float32[Tensor, "b 3 h w"]]
+
+
+def train(
+    net: nn.Module,
+    images: UInt8[Tensor, "n 3 h w"],
+    labels: Int64[Tensor, " n"],
+    phases: Sequence[Phase],
+    *,
+    prepare: Augment,
+    weight_decay: int | float,
+    clip: int | float,
+    optimiser: str = "sgd",
+) -> int:
+    """Train `net` in place through the phases; progress goes to standard output.
+
+    Args:
+        images, labels: on the device of `net` or another. optimiser: sgd or adam (`optimisers`).
+
+    Returns:
+        The number of updates.
+    """
+    net.train()
+    meter, done = Meter(sum(phase.updates for phase in phases), "updates"), 0
+    device = next(net.parameters()).device
+    bf16 = device.type == "cuda"
+    for phase in phases:
+        steps = named(optimiser, net, weight_decay=weight_decay, clip=clip)
+        batches = prepared(phase.batches, images, labels, prepare, device=device)
+        for step, (inputs, targets) in enumerate(batches):
+            lr = phase.lr * (1 + math.cos(math.pi * step / phase.updates)) / 2
+            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+                loss = F.cross_entropy(net(inputs), targets)
+            loss.backward()
+            steps.step(lr)
+            done += 1
+            if meter.due(done):
+                meter.show(done, told(loss.item(), lr, done))
+    return done
+
+
+def told(loss: float, lr: float, update: int) -> str:
+    """Loss and learning rate for the log.
+
+    Raises:
+        ValueError: the loss is not finite.
+    """
+    if not math.isfinite(loss):
+        raise ValueError(f"loss {loss} at update {update}; lower classifiers.lr")
+    return f"loss {loss:.3f}, lr {lr:.4f}"
+
+
+def prepared(
+    batches: Iterable[Int64[Tensor, " _"]],
+    images: UInt8[Tensor, "n 3 h w"],
+    labels: Int64[Tensor, " n"],
+    prepare: Augment,
+    *,
+    device: torch.device | None = None,
+) -> Iterator[tuple[Float32[Tensor, "_ 3 h w"], Int64[Tensor, " _"]]]:
+    """Augmented inputs and labels of each batch, on `device` (None: that of the images).
+
+    Batches of small images are augmented several at once: the cost of an operation on CPU is then
+    its pixels', not its call's (RandAugment, 64 images of 28 x 28: half the time).
+    """
+    waiting: list[Tensor] = []
+    pixels = images.shape[2] * images.shape[3]
+    device = images.device if device is None else device
+
+    def flush() -> Iterator[tuple[Tensor, Tensor]]:
+        rows = torch.cat(waiting)
+        sizes = [len(batch) for batch in waiting]
+        waiting.clear()
+        chosen = images[rows.to(images.device)].to(device)
+        targets = labels[rows.to(labels.device)].to(device)
+        yield from zip(prepare(chosen).split(sizes), targets.split(sizes), strict=True)
+
+    for batch in batches:
+        waiting.append(batch)
+        if sum(map(len, waiting)) * pixels >= BLOCK:
+            yield from flush()
+    if waiting:
+        yield from flush()
+
+
+def placed(images: UInt8[Tensor, "n 3 h w"], device: torch.device) -> UInt8[Tensor, "n 3 h w"]:
+    """The images on the device; in the machine's memory where a GPU has no room for them."""
+    if device.type == "cuda" and images.nbytes > torch.cuda.mem_get_info(device)[0] / ROOM:
+        print(f"{images.nbytes / 2**30:.1f} GiB of images stay in the machine's memory")
+        return images
+    return images.to(device)
+
+
+def statistics(
+    images: UInt8[Tensor, "n 3 h w"],
+) -> tuple[Float32[Tensor, " 3"], Float32[Tensor, " 3"]]:
+    """Mean and standard deviation of each channel, in 0..255; 1 for a uniform channel."""
+    counts = torch.zeros(3, 256, dtype=torch.float64)
+    for part in images.split(max(1, PIXELS // max(1, images[0, 0].numel()))):
+        for channel in range(3):
+            counts[channel] += torch.bincount(part[:, channel].flatten(), minlength=256).cpu()
+    shares = counts / counts[0].sum()
+    values = torch.arange(256, dtype=torch.float64)
+    mean = (shares * values).sum(1, keepdim=True)
+    std = (shares * (values - mean).square()).sum(1).sqrt()
+    return mean[:, 0].float(), torch.where(std > 0, std, 1.0).float()
+
+
+@torch.inference_mode()
+def predict(
+    net: nn.Module,
+    images: UInt8[Tensor, "n 3 h w"],
+    *,
+    mean: Float32[Tensor, " 3"],
+    std: Float32[Tensor, " 3"],
+    batch_size: int = 256,
+) -> Int64[Tensor, " n"]:
+    """The most likely class of each image, unaugmented; at most `batch_size` at once."""
+    net.eval()
+    batch_size = max(1, min(batch_size, PIXELS // max(1, images.shape[2] * images.shape[3])))
+    with torch.autocast(mean.device.type, torch.bfloat16, enabled=mean.is_cuda):
+        found = [
+            net(normalise(part.to(mean.device), mean=mean, std=std)).argmax(1).cpu()
+            for part in images.split(batch_size)
+        ]
+    return torch.cat(found)

@@ -1,0 +1,1 @@
+"""Stage unet: fine-tuning on same-class pairs (Eq. 4)."""

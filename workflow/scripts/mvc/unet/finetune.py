@@ -1,0 +1,178 @@
+"""From a config section and the stages before to a trainer, and from its end to files."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import torch
+from accelerate import Accelerator
+from diffusers import DDPMScheduler
+from safetensors.torch import load_file
+from torch import Tensor
+
+from mvc.core import image_tables
+from mvc.models.stable_diffusion import cache_latents, load_solver, load_unet, load_vae, widen
+from mvc.synthetic.sampler import Painter, Sampling
+from mvc.core.leakage import refuse_held_out
+from mvc.unet.pairs import Pool
+from mvc.banks.recipes import from_table
+from mvc.figures.sampled import sample_sheet
+from mvc.job import Meter
+from mvc.unet.trainer import Trainer
+from mvc.unet.checkpoint import forget_states
+
+matplotlib.use("Agg")
+
+
+def tune(
+    cfg: Mapping, inputs: Mapping[str, str], outputs: Mapping[str, str], state: str
+) -> tuple[int, str, str]:
+    """Fine-tune in this process, or in each of those that share the updates; the main one writes.
+
+    Args:
+        cfg: the config's section `unet`, the model `diffusion` and the seed.
+        inputs: files `images`, `held_out`, `embeddings`, `bank`.
+        outputs: files `config`, `weights`, `losses`, `curve`, `samples`.
+        state: the file of the resume state.
+
+    Returns:
+        What was made, for a line that sums it up: how many, of what, how good.
+    """
+    accelerator = Accelerator(mixed_precision=precision(), cpu=not torch.cuda.is_available())
+    train, bank = image_tables.read(inputs["images"]), image_tables.read(inputs["bank"])
+    refuse_held_out(train, image_tables.read(inputs["held_out"]))
+    embeddings = load_file(inputs["embeddings"])
+    vae = load_vae(cfg["diffusion"], device=accelerator.device)
+    base = load_unet(cfg["diffusion"], text_width=embeddings["tokens"].shape[2])
+    pool = make_pool(train, embeddings, bank, vae, cfg)
+    trainer = make_trainer(widen(base, vae.config.latent_channels), cfg, accelerator)
+    batches = drawing(cfg, vae, trainer.betas)
+    trainer.take_up(Path(state))
+    made = trainer.steps - trainer.step
+    losses = trainer.run(pool, Path(state), show(cfg["steps"]), **batches)
+    accelerator.end_training()  # of the processes as a group
+    if accelerator.is_main_process:
+        write_losses(losses, csv=outputs["losses"], png=outputs["curve"])
+        tuned = trainer.finish()
+        write_samples(tuned, vae, embeddings, train, bank, cfg, png=outputs["samples"])
+        write_unet(tuned, weights=outputs["weights"], config=outputs["config"])
+        forget_states(outputs["weights"])
+    return made, "updates", f"loss {losses[-100:].mean():.4f} at the end"
+
+
+def precision() -> str:
+    """Mixed precision of training: bfloat16 on a GPU that has it, none on a CPU."""
+    gpu = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    return "bf16" if gpu else "no"
+
+
+def make_pool(
+    train: pa.Table, embeddings: Mapping[str, Tensor], bank: pa.Table, vae, cfg: Mapping
+) -> Pool:
+    """Encode the training images once and put together all that batches are drawn from.
+
+    Raises:
+        ValueError: the stages before disagree about the number of images.
+    """
+    if len(train) != len(embeddings["tokens"]):
+        raise ValueError(f"embeddings {len(embeddings['tokens']):,} != images {len(train):,}")
+    size, flip = cfg["resolution"], cfg["flip"]
+    mean, std = cache_latents(vae, image_tables.image_bytes(train), size=size, flip=flip)
+    print(f"{len(train):,} training images encoded to latents of {tuple(mean.shape[2:])}")
+    return Pool(
+        mean=mean,
+        std=std,
+        labels=torch.tensor(train["label"].to_pylist()),
+        tokens=embeddings["tokens"],
+        null=embeddings["null"],
+        recipes=from_table(bank),
+        recipe_labels=torch.tensor(bank["label"].to_pylist()),
+    )
+
+
+def make_trainer(unet: torch.nn.Module, cfg: Mapping, accelerator: Accelerator) -> Trainer:
+    """A trainer by the config's section `unet`, on the noise schedule of `models.diffusion`."""
+    keys = ("steps", "learning_rate", "schedule", "warmup", "weight_decay", "clip_norm", "ema")
+    torch.manual_seed(cfg["seed"])
+    return Trainer(
+        unet,
+        betas=DDPMScheduler.from_pretrained(cfg["diffusion"], subfolder="scheduler"),
+        accelerator=accelerator,
+        **{key: cfg[key] for key in keys},
+    )
+
+
+def drawing(cfg: Mapping, vae, betas: DDPMScheduler) -> dict:
+    """How batches are drawn, as `pairs.draw` takes it."""
+    keys = ("batch_size", "pairing", "text", "dropout", "seed")
+    return {
+        **{key: cfg[key] for key in keys},
+        "scaling_factor": vae.config.scaling_factor,
+        "timesteps": betas.config.num_train_timesteps,
+    }
+
+
+def show(steps: int) -> Callable[[int, float], None]:
+    """Progress, rate, time left and the mean loss of the last 100 updates, in the log."""
+    recent: list[float] = []
+    meters: list[Meter] = []
+
+    def update(step: int, loss: float) -> None:
+        if not meters:
+            meters.append(Meter(steps, "steps", start=step - 1))
+        recent.append(loss)
+        del recent[:-100]
+        meters[0].show(step, f"loss {np.mean(recent):.4f}")
+
+    return update
+
+
+def write_losses(losses: Tensor, *, csv: str | Path, png: str | Path) -> None:
+    """The loss of every update as CSV, and its smoothed curve as a picture."""
+    import matplotlib.pyplot as plt
+
+    frame = pd.DataFrame({"step": range(1, len(losses) + 1), "loss": losses.tolist()})
+    with image_tables.atomic(csv) as temporary:
+        frame.to_csv(temporary, index=False, float_format="%.6g")
+    figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
+    axes.plot(frame["step"], frame["loss"], color="#9ecae1", linewidth=0.5, label="each update")
+    smooth = frame["loss"].rolling(max(len(frame) // 40, 1), min_periods=1).mean()
+    axes.plot(frame["step"], smooth, color="#08519c", label="moving average")
+    top = 1.6 * float(smooth.iloc[len(smooth) // 20 :].max())
+    axes.set(xlabel="update", ylabel="loss (Eq. 4)", ylim=(0, top))
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    with image_tables.atomic(png) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+    plt.close(figure)
+
+
+def write_samples(
+    unet, vae, embeddings: Mapping[str, Tensor], train, bank, cfg: Mapping, *, png: str | Path
+) -> None:
+    """A sheet of images by the fine-tuned U-Net, to look at."""
+    wanted = cfg["samples"]
+    painter = Painter(
+        unet=unet,
+        vae=vae,
+        solver=load_solver(cfg["diffusion"]),
+        tokens=embeddings["tokens"],
+        null=embeddings["null"],
+        sampling=Sampling(wanted["steps"], "text", wanted["scale"], 1.0, batch_size=32),
+    )
+    sheet = sample_sheet(
+        painter, train, bank, each=wanted["each"], side=cfg["resolution"], seed=cfg["seed"]
+    )
+    with image_tables.atomic(png) as temporary:
+        sheet.save(temporary, format="PNG")
+
+
+def write_unet(unet: torch.nn.Module, *, weights: str | Path, config: str | Path) -> None:
+    """Save the U-Net in diffusers' layout; the weights last, so that they vouch for the rest."""
+    with image_tables.atomic(weights) as part, image_tables.atomic(config) as described:
+        unet.save_pretrained(part.parent, safe_serialization=True)
+        part.chmod(0o644)
+        (part.parent / described.name).rename(described)

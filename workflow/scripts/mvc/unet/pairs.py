@@ -1,0 +1,119 @@
+"""Training batches of the U-Net: same-class image pairs and a mixed embedding (Section 4).
+
+Every random choice of a step comes from one stream seeded by the step's number, so training can
+stop and go on anywhere, and any number of processes sees the same global batch.
+
+Axes: n images, f flips (as is, mirrored), c latent channels, y and x latent positions; k captions,
+m context tokens, d text width; b pairs.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from mvc.banks.mixing import materialise
+from mvc.config.code import stream_seed
+from mvc.banks.recipes import Recipes
+
+
+@dataclass(frozen=True)
+class Pool:
+    """All that batches are drawn from: cached latents, caption embeddings and the bank."""
+
+    mean: Float[Tensor, "n f c y x"]  # of the VAE's posterior, unscaled
+    std: Float[Tensor, "n f c y x"]
+    labels: Int[Tensor, " n"]
+    tokens: Float[Tensor, "k m d"]  # caption k is image k's
+    null: Float[Tensor, "m d"]
+    recipes: Recipes
+    recipe_labels: Int[Tensor, " r"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's global batch."""
+
+    latents: Float[Tensor, "b c y x"]  # z_0 of x, scaled
+    image: Float[Tensor, "b c y x"]  # e_I of x', zero where dropped
+    text: Float[Tensor, "b m d"]  # e_T, the null embedding where dropped
+    noise: Float[Tensor, "b c y x"]
+    timestep: Int[Tensor, " b"]
+
+    def rows(self, rows: slice, device) -> "Batch":
+        """The part of one process, on its device."""
+        return Batch(*(getattr(self, f)[rows].to(device) for f in self.__dataclass_fields__))
+
+
+def draw(
+    pool: Pool,
+    *,
+    step: int,
+    batch_size: int,
+    pairing: str,
+    text: str,
+    dropout: dict[str, float],
+    scaling_factor: float,
+    timesteps: int,
+    seed: int,
+) -> Batch:
+    """Draw the batch of one step.
+
+    Args:
+        pairing: `class`: x' is another image of x's class, itself where it is the only one;
+            `own`: x' = x, the ablation of Section 4.2.2.
+        text: `bank`: a mixed embedding of the class; `none`: the caption of x, unmixed.
+        dropout: probability to drop `text` alone, `image` alone, and `both`.
+        timesteps: T.
+    """
+    rng = torch.Generator().manual_seed(stream_seed(seed, "unet", step))
+
+    def uniform(high: Tensor) -> Tensor:  # integers in [0, high)
+        return (torch.rand(batch_size, generator=rng, dtype=torch.float64) * high).long()
+
+    x = uniform(torch.tensor(len(pool.labels)))
+    labels = pool.labels[x]
+    other = _another_of_class(pool.labels, x, uniform) if pairing == "class" else x
+    flip = torch.randint(pool.mean.shape[1], (batch_size,), generator=rng)  # tied in a pair
+    mean, std = pool.mean[x, flip], pool.std[x, flip]
+    posterior = mean + std * torch.randn(mean.shape, generator=rng)
+    entry = _one_of_class(pool.recipe_labels, labels, uniform)
+    states = pool.tokens[x] if text == "none" else materialise(pool.tokens, pool.recipes[entry])
+    chance = torch.rand(batch_size, generator=rng)
+    edges = torch.tensor([dropout["text"], dropout["image"], dropout["both"]]).cumsum(0)
+    no_text = (chance < edges[0]) | ((chance >= edges[1]) & (chance < edges[2]))
+    no_image = (chance >= edges[0]) & (chance < edges[2])
+    return Batch(
+        latents=posterior * scaling_factor,
+        image=pool.mean[other, flip] * ~no_image[:, None, None, None],
+        text=torch.where(no_text[:, None, None], pool.null, states),
+        noise=torch.randn(mean.shape, generator=rng),
+        timestep=torch.randint(timesteps, (batch_size,), generator=rng),
+    )
+
+
+def _members(labels: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows sorted by label, and where each wanted label's rows start and how many they are."""
+    order = labels.argsort(stable=True)
+    start = torch.searchsorted(labels[order], wanted)
+    return order, start, torch.searchsorted(labels[order], wanted, right=True) - start
+
+
+def _another_of_class(labels: Tensor, x: Tensor, uniform) -> Tensor:
+    """For each image a different one of its class, uniformly; itself if it is alone."""
+    order, start, count = _members(labels, labels[x])
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(order))
+    shift = 1 + uniform((count - 1).clamp(min=1))
+    within = (place[x] - start + torch.where(count > 1, shift, 0)) % count
+    return order[start + within]
+
+
+def _one_of_class(labels: Tensor, wanted: Tensor, uniform) -> Tensor:
+    """For each wanted label a row of that label, uniformly."""
+    order, start, count = _members(labels, wanted)
+    if (count == 0).any():
+        missing = int(wanted[count == 0][0])
+        raise ValueError(f"the bank has no mixed embedding of class {missing}; banks.per_real > 0")
+    return order[start + uniform(count)]
