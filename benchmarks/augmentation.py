@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
 from mvc.training.augment import augment
 from mvc.training.autoaugment import autoaugment, randaugment
-from mvc.training.strategies import shuffled
 from mvc.training.loop import prepared
+from mvc.training.strategies import shuffled
 
 MEAN, STD = torch.full((3,), 73.0), torch.full((3,), 90.0)
 BATCH = 64

@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "workflow/scripts"))
 import torch
 from diffusers import StableDiffusionInstructPix2PixPipeline
 from mvc.models.stable_diffusion import encode, load_solver, load_unet, load_vae, widen
-from mvc.synthetic.sampling import initial_noise, sample
+from mvc.synthetic.sampler import initial_noise, sample
 from race import race
 
 MINIATURE = ROOT / "resources/miniature"

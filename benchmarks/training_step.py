@@ -18,10 +18,10 @@ sys.path.insert(0, str(ROOT / "workflow/scripts"))
 import torch
 from accelerate import Accelerator
 from diffusers import DDPMScheduler
+from mvc.banks.recipes import unmixed
 from mvc.models.clip import load_clip, text_states, text_width, tokenize
 from mvc.models.stable_diffusion import encode, load_unet, load_vae, widen
 from mvc.unet.pairs import Batch, Pool, draw
-from mvc.banks.recipes import unmixed
 from mvc.unet.trainer import Trainer
 from race import race
 

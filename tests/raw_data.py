@@ -6,9 +6,12 @@ import pickle
 import tarfile
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
+import images as images_script
 import numpy as np
 from mvc.images.loaders import fashion_mnist
+from mvc.images.splits import SPLITS
 from PIL import Image
 
 FASHION = {
@@ -243,3 +246,24 @@ def slices(folder: Path, patients: dict[str, tuple[int, int]]) -> Path:
             pixels = np.random.default_rng(number).integers(0, 3000, (6, 9))
             slice_file(folder / f"{number}.mat", label, patient, pixels)
     return folder
+
+
+def run_script(folder, cfg, threads=1):
+    """Run the stage into `folder`; gives the paths of its outputs by name."""
+    outputs = {name: str(folder / f"{name}.parquet") for name in (*SPLITS, "held_out")}
+    outputs["report"] = str(folder / "report.json")
+    folder.mkdir(parents=True, exist_ok=True)
+
+    class Output(dict):
+        __getattr__ = dict.__getitem__
+
+    images_script.main(
+        SimpleNamespace(
+            params=SimpleNamespace(cfg=cfg),
+            wildcards=SimpleNamespace(dataset="mine"),
+            output=Output(outputs),
+            log=[str(folder / "log")],
+            threads=threads,
+        )
+    )
+    return outputs

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mvc import captions
+from mvc.models import blip2
 from PIL import Image
 
 BLIP2 = str(Path(__file__).parents[1] / "resources/miniature/blip2")
@@ -13,7 +14,7 @@ PREFIX = "This is an image of {class}"
 
 @pytest.fixture(scope="module")
 def captioner():
-    return captions.load_captioner(BLIP2)
+    return blip2.load_captioner(BLIP2)
 
 
 def pictures(n):
@@ -48,7 +49,7 @@ def test_captions_are_as_long_as_asked_for_at_most(captioner):
 
 def test_missing_captioner_names_the_key(tmp_path):
     with pytest.raises(FileNotFoundError, match="models.captioner = .*nowhere: no BLIP-2"):
-        captions.load_captioner(str(tmp_path / "nowhere"))
+        blip2.load_captioner(str(tmp_path / "nowhere"))
 
 
 def test_prompt_names_the_class():

@@ -5,8 +5,8 @@ from pathlib import Path
 import open_clip
 import pytest
 import torch
-from mvc.models import clip
 from mvc import embeddings
+from mvc.models import clip
 
 CLIP = str(Path(__file__).parents[1] / "resources/miniature/clip")
 PROMPTS = ["This is an image of Bag, a bright bag", "a shirt", "", "a shirt"]
@@ -122,9 +122,7 @@ def test_the_batch_size_changes_no_bit(miniature, batch_size):
 def test_shared_prefix_has_equal_states(miniature):
     """A causal text tower: what the specification says about no-op edits."""
     model, tokenizer = miniature
-    ids, _ = clip.tokenize(
-        tokenizer, ["This is an image of Bag, a", "This is an image of Bag"]
-    )
+    ids, _ = clip.tokenize(tokenizer, ["This is an image of Bag, a", "This is an image of Bag"])
     one, two = clip.text_states(model, ids)
     same = (ids[0] == ids[1]).int().cumprod(0).sum()
     assert same >= 6

@@ -42,9 +42,9 @@ def inputs(folder: Path) -> None:
     import tiny
     import torch
     from mvc.banks import mixing
+    from mvc.banks.recipes import to_table
     from mvc.core import image_tables
     from mvc.core.pixels import encode
-    from mvc.banks.recipes import to_table
     from safetensors.torch import save_file
 
     tiny.stable_diffusion(folder / "stable-diffusion")

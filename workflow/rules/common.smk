@@ -10,14 +10,15 @@ from snakemake.logging import logger
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from mvc.comparisons import pairs
-from mvc.endings import Jobs
-from mvc.layouts import TABLES, arms
-from mvc.manifests import source_digest
-from mvc.provenance import code_digest, settings_digest
-from mvc.settings import STUDIES, faults, missing_files
-from mvc.variants import expanded
-from mvc.writing import check_folder
+from mvc.comparisons.compare import pairs
+from mvc.console.endings import Jobs
+from mvc.config.layouts import TABLES, arms
+from mvc.images.manifests import source_digest
+from mvc.config.code import code_digest
+from mvc.core.hashing import settings_digest
+from mvc.config.check import STUDIES, faults, missing_files
+from mvc.config.expand import expanded
+from mvc.core.atomic import check_folder
 
 # Keys of the section `images` that a loader reads, if not those of a folder of image files.
 READ_IMAGES = {

@@ -1,9 +1,8 @@
 """augmented: real and synthetic training images as one folder to train on, with its card."""
 
-from mvc.augmented import collect
-from mvc.augmented import export
-from mvc.core import image_tables
+from mvc.augmented import collect, export
 from mvc.augmented.card import card
+from mvc.core import image_tables
 from mvc.job import stage_log
 
 

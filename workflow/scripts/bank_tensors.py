@@ -2,15 +2,19 @@
 
 import torch
 from mvc.banks import export
-from mvc.core import image_tables
 from mvc.banks.recipes import from_table
-from mvc.job import Meter, stage_log
+from mvc.console.progress import Meter
+from mvc.core import image_tables
+from mvc.job import stage_log
 from safetensors.torch import load_file
 
 
 def main(snakemake) -> None:
     with stage_log(snakemake) as made:
-        embeddings, bank = load_file(snakemake.input.embeddings), image_tables.read(snakemake.input.bank)
+        embeddings, bank = (
+            load_file(snakemake.input.embeddings),
+            image_tables.read(snakemake.input.bank),
+        )
         names = {"bank_id": "bank_id", "labels": "label"}
         meter = Meter(len(bank), "embeddings")
         export.write(

@@ -1,10 +1,10 @@
 """banks: for each class, the recipes of its mixed embeddings and how much they change."""
 
-from mvc.banks import mixing
-from mvc.banks import change
-from mvc.core import image_tables
+from mvc.banks import change, mixing
 from mvc.banks.recipes import from_rows, to_table
-from mvc.job import progress, stage_log
+from mvc.console.progress import progress
+from mvc.core import counts, image_tables
+from mvc.job import stage_log
 from safetensors.torch import load_file
 
 KEYS = ("per_real", "coarse", "fine", "rows", "base", "seed")
@@ -19,7 +19,7 @@ def main(snakemake) -> None:
         if len(labels) != len(tokens):
             raise ValueError(f"captions {len(labels):,} != embeddings {len(tokens):,}")
         mixed = mixing.mix_classes(labels, tokens, n_tokens, **{k: cfg[k] for k in KEYS})
-        wanted = (mixing.wanted(labels.count(y), cfg["per_real"]) for y in set(labels))
+        wanted = (counts.wanted(labels.count(y), cfg["per_real"]) for y in set(labels))
         rows = list(progress(mixed, total=sum(wanted), unit="recipes"))
         if cfg["edits"] == "noise":
             rows = [*change.as_noise(tokens, rows)]

@@ -2,13 +2,13 @@
 
 import json
 
-from mvc.policies import files
-from mvc.core import image_tables
-from mvc.classifiers.run import Recipe, run
 from mvc.classifiers.extra_images import read_extra
+from mvc.classifiers.run import Recipe, run
+from mvc.core import image_tables
+from mvc.core.device import device
+from mvc.core.hashing import settings_digest
 from mvc.core.image_set import COLUMNS, labelled
-from mvc.config.code import settings_digest
-from mvc.job import device, stage_log
+from mvc.job import stage_log
 
 
 def main(snakemake) -> None:

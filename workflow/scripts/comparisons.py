@@ -3,11 +3,10 @@
 import json
 
 import pyarrow as pa
-from mvc.comparisons import compare
-from mvc.comparisons import report
-from mvc.tables import runs
+from mvc.comparisons import compare, report
 from mvc.core import image_tables
 from mvc.job import stage_log
+from mvc.tables import runs
 
 
 def main(snakemake) -> None:

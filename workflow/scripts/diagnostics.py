@@ -1,10 +1,8 @@
 """diagnostics: RA with extra real, reconstructed and pre-trained images, next to RA and ours."""
 
-from mvc.tables import report
-from mvc.tables import runs
 from mvc.core import image_tables
-from mvc.tables import statistics
 from mvc.job import stage_log
+from mvc.tables import report, runs, statistics
 
 
 def main(snakemake) -> None:

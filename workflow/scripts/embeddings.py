@@ -2,9 +2,11 @@
 
 import torch
 from mvc import embeddings
+from mvc.console.progress import progress
 from mvc.core import image_tables
+from mvc.core.device import device
+from mvc.job import stage_log
 from mvc.models.clip import load_clip
-from mvc.job import device, progress, stage_log
 from safetensors.torch import save_file
 
 

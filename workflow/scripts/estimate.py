@@ -1,10 +1,8 @@
 """estimate: print what the tables of this configuration would cost."""
 
-from mvc.estimate import size
-from mvc.estimate import cost
-from mvc.estimate import page
-from mvc.estimate import flops
-from mvc.job import device, stage_log
+from mvc.core.device import device
+from mvc.estimate import cost, flops, size
+from mvc.job import stage_log
 
 
 def main(snakemake) -> None:
@@ -12,15 +10,15 @@ def main(snakemake) -> None:
     with stage_log(snakemake):
         rows = []
         for name, own in cfg["datasets"].items():
-            size = size.measure(name, own)
-            print(f"{name}: {size}")
-            rows += cost.lines(name, own, size, cfg["models"])
+            found = size.measure(name, own)
+            print(f"{name}: {found}")
+            rows += cost.lines(name, own, found, cfg["models"])
         if cfg["teraflops"] is None:
             throughput = flops.throughput(device(), seconds=cfg["seconds"])
             measured = "measured on this GPU" if device().type == "cuda" else "one thread here"
         else:
             throughput, measured = cfg["teraflops"] * 1e12, "by estimate.teraflops"
-        page = page.page(rows, throughput, measured)
+        page = cost.page(rows, throughput, measured)
         print(page)
     print(page)  # on the terminal, besides the log
 

@@ -1,7 +1,7 @@
 """figure1: real images, the pre-trained generator's and ours, class by class (Figure 1)."""
 
-from mvc.figures import galleries
 from mvc.core import image_tables
+from mvc.figures import grid
 from mvc.job import stage_log
 
 TITLES = {"real": "real", "pretrained": "pre-trained", "finetuned": "MVC\n(ours)"}
@@ -14,7 +14,7 @@ def main(snakemake) -> None:
             (title, image_tables.read(given[name], ["image", "label", "class_name"]), cfg["images"])
             for name, title in TITLES.items()
         ]
-        sheet = galleries.gallery(sets, classes=cfg["classes"], cell=cfg["cell"])
+        sheet = grid.gallery(sets, classes=cfg["classes"], cell=cfg["cell"])
         print(f"{sheet.width} x {sheet.height} pixels")
         with image_tables.atomic(snakemake.output[0]) as temporary:
             sheet.save(temporary, format="PNG", optimize=True)

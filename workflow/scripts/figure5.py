@@ -1,7 +1,7 @@
 """figure5: real images, many of ours and the pre-trained generator's, by class (Figure 5)."""
 
-from mvc.figures import galleries
 from mvc.core import image_tables
+from mvc.figures import grid
 from mvc.job import stage_log
 
 
@@ -17,7 +17,7 @@ def main(snakemake) -> None:
             (title, image_tables.read(given[name], ["image", "label", "class_name"]), lines)
             for name, (title, lines) in groups.items()
         ]
-        sheet = galleries.gallery(sets, classes=cfg["classes"], cell=cfg["cell"])
+        sheet = grid.gallery(sets, classes=cfg["classes"], cell=cfg["cell"])
         print(f"{sheet.width} x {sheet.height} pixels")
         with image_tables.atomic(snakemake.output[0]) as temporary:
             sheet.save(temporary, format="PNG", optimize=True)

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pyarrow as pa
-from mvc.synthetic import sampler
 from mvc.core import image_tables
+from mvc.core.device import device
 from mvc.figures import sampled
-from mvc.job import device, stage_log
+from mvc.job import stage_log
+from mvc.synthetic import sampler
 from pyarrow import csv
 from safetensors.torch import load_file
 

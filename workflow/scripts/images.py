@@ -4,16 +4,16 @@ import itertools
 import json
 from pathlib import Path
 
-from mvc.images import build
 from mvc.core import image_tables
 from mvc.core.leakage import assert_disjoint
+from mvc.images import build
 from mvc.images.splits import SPLITS
 from mvc.job import stage_log
 
 
 def main(snakemake) -> None:
     with stage_log(snakemake) as made:
-        built = build.build(
+        built = build.build_images(
             snakemake.params.cfg,
             name=snakemake.wildcards.dataset,
             data=Path("data"),

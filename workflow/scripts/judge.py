@@ -1,16 +1,21 @@
 """judge: a classifier of real images, for the label agreement of the synthetic ones."""
 
-from mvc.quality import oracle
+from mvc.console.progress import progress
 from mvc.core import image_tables
-from mvc.core.classes import check_classes, class_names
+from mvc.core.device import device
 from mvc.core.image_set import labelled
-from mvc.job import device, progress, stage_log
+from mvc.core.image_tables import check_classes, class_names
+from mvc.job import stage_log
+from mvc.quality import oracle
 
 
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     with stage_log(snakemake) as made:
-        train, own = image_tables.read(snakemake.input.train), image_tables.read(snakemake.input.judge)
+        train, own = (
+            image_tables.read(snakemake.input.train),
+            image_tables.read(snakemake.input.judge),
+        )
         split, table = ("judge", own) if own.num_rows else ("train", train)
         data = labelled(table, size=cfg["size"])
         check_classes(data.class_names, class_names(train))

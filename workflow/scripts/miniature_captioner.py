@@ -1,10 +1,10 @@
 """miniature_captioner: corpus to the miniature BLIP-2 and its processor."""
 
 import torch
+from mvc.job import stage_log
 from mvc.miniature import captioner
 from mvc.miniature.saving import load_parts, save_captioner, saver
 from mvc.miniature.vae import draw_weights
-from mvc.job import stage_log
 
 SHAPE = ("vision", "qformer", "text")
 

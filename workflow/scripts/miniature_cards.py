@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from mvc.core import image_tables
-from mvc.miniature import cards
 from mvc.job import stage_log
+from mvc.miniature import cards
 
 
 def main(snakemake) -> None:

@@ -1,9 +1,9 @@
 """miniature_clip: corpus to the miniature CLIP and its vocabulary."""
 
 import torch
+from mvc.job import stage_log
 from mvc.miniature import clip
 from mvc.miniature.saving import load_parts, save_clip, saver
-from mvc.job import stage_log
 
 SHAPE = ("joint", "vision", "text")
 

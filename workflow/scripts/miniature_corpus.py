@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from mvc.images.loaders import fashion_mnist
+from mvc.job import stage_log
 from mvc.miniature.corpus import build
 from mvc.miniature.saving import save_corpus
-from mvc.job import stage_log
 
 
 def main(snakemake) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import torch
 from mvc.images.loaders import fashion_mnist
+from mvc.job import stage_log
 from mvc.miniature import quality
 from mvc.miniature.saving import load_parts, save_json
-from mvc.job import stage_log
 
 
 def main(snakemake) -> None:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from mvc.models.clip import load_clip
+from mvc.job import stage_log
 from mvc.miniature import unet
 from mvc.miniature.saving import load_parts, save_tensors
-from mvc.job import stage_log
+from mvc.models.clip import load_clip
 
 
 def main(snakemake) -> None:

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import torch
-from mvc.models.stable_diffusion import load_vae
+from mvc.job import stage_log
 from mvc.miniature import unet
 from mvc.miniature.saving import load_parts, save_model, save_pipeline, saver
-from mvc.job import stage_log
+from mvc.models.stable_diffusion import load_vae
 from safetensors.torch import load_file
 
 SHAPE = ("widths", "attention", "heads", "layers")

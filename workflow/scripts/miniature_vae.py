@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import torch
+from mvc.job import stage_log
 from mvc.miniature import vae
 from mvc.miniature.saving import load_parts, save_model, saver
-from mvc.job import stage_log
 
 SHAPE = ("widths", "layers", "latent_channels")
 

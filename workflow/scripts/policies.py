@@ -1,12 +1,12 @@
 """Stage policies: search for augmentation policies (Fast AutoAugment), and draw random ones."""
 
 import torch
-from mvc.policies import files
 from mvc.core import image_tables
+from mvc.core.device import device
 from mvc.core.image_set import COLUMNS, labelled
+from mvc.core.seeds import stream_seed
+from mvc.job import stage_log
 from mvc.policies.search import Search, search
-from mvc.config.code import stream_seed
-from mvc.job import device, stage_log
 from mvc.training.hyperparameters import Recipe
 
 
@@ -22,7 +22,9 @@ def main(snakemake) -> None:
             found = files.read(files.own)
             told |= {"from": {"file": file, "sha256": files.digest(files.own)}}
         else:
-            train = labelled(image_tables.read(files.train, COLUMNS), size=training.pop("image_size"))
+            train = labelled(
+                image_tables.read(files.train, COLUMNS), size=training.pop("image_size")
+            )
             recipe = Recipe(augmentation="default", **training)
             size = {"size": Search(**cfg), "model": network, "recipe": recipe}
             found, losses = search(train, **size, root=root, device=device())

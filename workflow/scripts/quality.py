@@ -2,12 +2,12 @@
 
 import json
 
-from mvc.quality import oracle
-from mvc.quality import measures
 from mvc.core import image_tables
-from mvc.core.classes import class_names
+from mvc.core.device import device
+from mvc.core.image_tables import class_names
+from mvc.job import stage_log
 from mvc.models.clip import load_clip
-from mvc.job import device, stage_log
+from mvc.quality import measures, oracle
 
 
 def main(snakemake) -> None:
@@ -15,7 +15,9 @@ def main(snakemake) -> None:
     with stage_log(snakemake) as made:
         referee, about = oracle.load(files.judge)
         referee, clip = referee.to(device()), load_clip(cfg["clip"], device=device())[0]
-        train, validation, extra = map(image_tables.read, (files.train, files.validation, files.extra))
+        train, validation, extra = map(
+            image_tables.read, (files.train, files.validation, files.extra)
+        )
         reference, held_out, real_split = measures.roles(train, validation, extra)
 
         def opened(table, count):

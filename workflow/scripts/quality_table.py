@@ -3,17 +3,17 @@
 import json
 from pathlib import Path
 
-from mvc.quality import table
 from mvc.core import image_tables
 from mvc.job import stage_log
+from mvc.quality import table
 
 
 def main(snakemake) -> None:
     with stage_log(snakemake):
         results = [json.loads(Path(f).read_text(encoding="utf-8")) for f in snakemake.input]
-        table = table.rows(results).round(6)
+        frame = table.rows(results).round(6)
         with image_tables.atomic(snakemake.output.csv) as temporary:
-            table.to_csv(temporary, index=False)
+            frame.to_csv(temporary, index=False)
         with image_tables.atomic(snakemake.output.md) as temporary:
             temporary.write_text(table.quality_markdown(results), encoding="utf-8")
 

@@ -1,28 +1,31 @@
 """real: real images in a synthetic set's place, as they are or through the VAE."""
 
 import pyarrow as pa
-from mvc.synthetic import sampler
-from mvc.synthetic import plan
 from mvc.core import image_tables
-from mvc.job import device, stage_log
-from mvc.synthetic.sampling import native_side
+from mvc.core.device import device
+from mvc.job import stage_log
+from mvc.synthetic import controls
+from mvc.synthetic.sampler import native_side
 
 
 def main(snakemake) -> None:
     cfg, names = snakemake.params.cfg, snakemake.wildcards
     with stage_log(snakemake) as made:
         labels = image_tables.read(snakemake.input.bank, ["label"])["label"].to_pylist()
-        extra, train = image_tables.read(snakemake.input.extra), image_tables.read(snakemake.input.train)
+        extra, train = (
+            image_tables.read(snakemake.input.extra),
+            image_tables.read(snakemake.input.train),
+        )
         part = {"shard": int(names.shard), "shards": int(names.shards)}
         if cfg["generator"] == "reconstructed":
-            table = plan.repeated_table(train, labels, **part)
+            table = controls.repeated_table(train, labels, **part)
         else:
-            table = plan.real_table(extra, train, labels, **part)
+            table = controls.real_table(extra, train, labels, **part)
         sources = table["image_id"]
         if cfg["generator"] != "real":
             how = {key: cfg[key] for key in ("diffusion", "resolution", "batch_size")}
             how["side"] = native_side(image_tables.image_bytes(train), resolution=cfg["resolution"])
-            files = sampler.through_vae(image_tables.image_bytes(table), **how, device=device())
+            files = controls.through_vae(image_tables.image_bytes(table), **how, device=device())
             table = image_tables.image_table(
                 data=files,
                 labels=table["label"].to_pylist(),

@@ -3,14 +3,16 @@
 from pathlib import Path
 
 import pyarrow.compute as pc
-from mvc.synthetic import sampler
-from mvc.synthetic import plan
+from mvc.console.progress import progress
 from mvc.core import image_tables
-from mvc.core.classes import class_names
-from mvc.synthetic.clip_filter import consistency
+from mvc.core.device import device
+from mvc.core.image_tables import class_names
 from mvc.core.leakage import refuse_held_out
-from mvc.job import device, progress, stage_log
-from mvc.synthetic.sampling import native_side
+from mvc.job import stage_log
+from mvc.synthetic import plan as planning
+from mvc.synthetic import sampler
+from mvc.synthetic.clip_filter import consistency
+from mvc.synthetic.sampler import native_side
 from safetensors.torch import load_file
 
 
@@ -28,18 +30,18 @@ def main(snakemake) -> None:
         part = {"shard": int(names.shard), "shards": int(names.shards), "seed": cfg["seed"]}
         judged = {key: cfg[key] for key in ("clip", "prefix", "batch_size")} | {"device": device()}
         side, tables = native_side(image_tables.image_bytes(train), resolution=size), []
-        wanted = plan.parts(cfg["generator"], bank, cfg.get("pretrained_share", 0))
+        wanted = planning.parts(cfg["generator"], bank, cfg.get("pretrained_share", 0))
         for generator, mask in wanted.items():
             unet, weights = unets[generator]
-            plan = plan.make(generator, bank, labels, wanted=mask, **part)
+            plan = planning.make(generator, bank, labels, wanted=mask, **part)
             print(f"{len(plan.seeds):,} {generator} images, stored at {side} px")
             painter = sampler.open_painter(unet, embeddings, **opening)
             images = sampler.files(painter, plan, train, resolution=size, side=side)
             files = list(progress(images, total=len(plan.seeds), unit="images"))
             sure = consistency(files, plan.labels, class_names(train), **judged).tolist()
-            record = plan.provenance(cfg, weights) | {"train": train, "captions": captions}
-            tables.append(plan.to_table(plan, files, **record, consistency=sure))
-        shard = plan.in_order(tables)
+            record = planning.provenance(cfg, weights) | {"train": train, "captions": captions}
+            tables.append(planning.to_table(plan, files, **record, consistency=sure))
+        shard = planning.in_order(tables)
         image_tables.write(shard, snakemake.output[0])
         sure, chance = pc.mean(shard["consistency"]).as_py() or 0, 1 / len(class_names(train))
         made(len(shard), "images", f"consistency {sure:.2f} by CLIP, by chance {chance:.2f}")

@@ -1,12 +1,9 @@
 """tables: a table of the paper from the record of every run, for a program and for a person."""
 
-from mvc.tables import latex
 from mvc.config import layouts
-from mvc.tables import report
-from mvc.tables import runs
 from mvc.core import image_tables
-from mvc.tables import statistics
 from mvc.job import stage_log
+from mvc.tables import latex, report, runs, statistics
 
 
 def main(snakemake) -> None:

@@ -1,9 +1,9 @@
 """unet: Stable Diffusion's U-Net fine-tuned on same-class pairs; loss curve and samples."""
 
-from mvc.unet.finetune import tune
-from mvc.unet.launch import launch
 from mvc.job import stage_log
 from mvc.unet.checkpoint import state_file
+from mvc.unet.finetune import tune
+from mvc.unet.launch import launch
 
 READ = ("images", "held_out", "embeddings", "bank")
 WRITTEN = ("config", "weights", "losses", "curve", "samples")

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mvc.models.clip import text_states, tokenize
 from mvc.core.batching import batch_size_on, padded_batches
+from mvc.models.clip import text_states, tokenize
 
 
 def embed(

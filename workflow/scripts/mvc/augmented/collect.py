@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from mvc.augmented import filenames
 from mvc.core import image_tables
-from mvc.core.classes import class_names
+from mvc.core.image_tables import class_names
 from mvc.core.leakage import refuse_held_out
 
 

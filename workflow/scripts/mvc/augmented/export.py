@@ -23,10 +23,10 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from mvc.augmented import filenames
-from mvc.core import image_tables
 from mvc.augmented.collect import Rows, summary
+from mvc.console.progress import Meter
+from mvc.core import image_tables
 from mvc.core.decoding import FORMATS, decode, png
-from mvc.job import Meter
 
 PART = 10 * image_tables.ROW_GROUP  # images a Parquet file
 # Suffixes by format that ImageFolder lists; files of other formats are written as PNG.

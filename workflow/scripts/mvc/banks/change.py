@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mvc.banks.mixing import materialise
 from mvc.banks.recipes import Recipes, from_rows
-from mvc.job import progress
+from mvc.console.progress import progress
 
 
 def relative_change(

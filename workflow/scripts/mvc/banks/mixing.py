@@ -8,21 +8,15 @@ Rows and elements count from 0, `first` and `last` both included.
 """
 
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
-from math import ceil
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mvc.config.code import stream_seed
 from mvc.banks.recipes import Recipes
-
-
-def wanted(captions: int, per_real: float | int) -> int:
-    """N_y = ceil(per_real * K_y), free of binary rounding: 1.1 of 10 is 11."""
-    return ceil(Fraction(str(per_real)) * captions)
+from mvc.core.counts import wanted
+from mvc.core.seeds import stream_seed
 
 
 def mix(

@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from mvc.core import image_tables
+from mvc.core.image_set import EXTRA_COLUMNS, Labelled, coloured_like, labelled
+from mvc.core.leakage import check_sources
 from mvc.training.strategies import wanted
-from mvc.core.image_set import EXTRA_COLUMNS, Labelled, check_sources, coloured_like, labelled
 
 CONSISTENCY = "consistency"  # column of synthetic images
 NOT_ASKED = {"real", "round_trip", "reconstructed"}  # CLIP has not seen their images
@@ -36,11 +37,13 @@ def read_extra(
     """
     if generator in NOT_ASKED or per_real is None:
         prefer = "first"
-    table = image_tables.read(paths, [*EXTRA_COLUMNS, *([CONSISTENCY] if prefer == "consistent" else ())])
+    table = image_tables.read(
+        paths, [*EXTRA_COLUMNS, *([CONSISTENCY] if prefer == "consistent" else ())]
+    )
     if per_real is not None:
         table = part_of_classes(table, train, per_real, prefer=prefer)
     extra = labelled(table, size=size)
-    check_sources(train, extra, generator)
+    check_sources(train.ids, extra.ids, generator)
     return coloured_like(train, extra)
 
 

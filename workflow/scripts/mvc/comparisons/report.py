@@ -7,8 +7,8 @@ import matplotlib
 import pandas as pd
 
 from mvc.core import markdown
-from mvc.core.markdown import interval, number, p_value
 from mvc.core.image_tables import atomic
+from mvc.core.markdown import interval, number, p_value
 
 matplotlib.use("Agg")
 COLOURS = {"holds": "#1a7f37", "does not hold": "#b3261e", "undecided": "#5f6368"}

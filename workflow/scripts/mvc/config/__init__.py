@@ -1,1 +1,1 @@
-"""The configuration: read while Snakemake parses it. Standard library, yaml and jsonschema alone."""
+"""The configuration, read while Snakemake parses: standard library, yaml, jsonschema alone."""

@@ -1,13 +1,10 @@
 """Digests of code, settings and files: what a result depends on, in a few characters."""
 
 import ast
-import hashlib
-import json
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-LENGTH = 12  # hexadecimal digits kept; 48 bits
+from mvc.core.hashing import _hash
 
 
 def code_digest(script: str | Path) -> str:
@@ -43,39 +40,6 @@ def refuse_edited(script: str | Path, digest: str) -> None:
             f"The code of stage {Path(script).stem} was edited after this run had started: "
             "stop it, and start snakemake again; what is finished is kept."
         )
-
-
-def settings_digest(settings: Mapping) -> str:
-    """Hash settings by value: the order of keys does not count."""
-    return _hash(json.dumps(settings, sort_keys=True, ensure_ascii=False).encode())
-
-
-def files_digest(*paths: str | Path) -> str:
-    """Hash the contents of files in the order given."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with open(path, "rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:LENGTH]
-
-
-def stream_seed(root: int, stage: str, index: int = 0) -> int:
-    """A seed for one item of one stage, independent of every other item's.
-
-    Args:
-        root: the workflow's seed.
-        stage: the stream's name.
-        index: the item's global index; the same whatever the shard or batch it falls in.
-
-    Returns:
-        An integer in [0, 2**63).
-    """
-    blob = hashlib.sha256(f"{root}/{stage}/{index}".encode()).digest()
-    return int.from_bytes(blob[:8], "big") >> 1
-
-
-def _hash(blob: bytes) -> str:
-    return hashlib.sha256(blob).hexdigest()[:LENGTH]
 
 
 @cache

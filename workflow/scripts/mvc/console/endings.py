@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mvc.job import name, span
+from mvc.console.progress import span
+from mvc.job import name
 
 SHOWN = 15  # lines of a failed job's log
 TOLD = 5  # failed jobs

@@ -1,6 +1,5 @@
 """Image tables as labelled tensors in memory, and the checks that keep splits apart."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
@@ -8,12 +7,9 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
-from mvc.core import pixels
-from mvc.core import image_tables
-from mvc.job import Meter
+from mvc.console.progress import Meter
+from mvc.core import image_tables, pixels
 
-# Generators whose sources are training images.
-FROM_TRAINING = {"finetuned", "pretrained", "mixed", "reconstructed"}
 COLUMNS = ["image", "label", "class_name", "image_id"]
 EXTRA_COLUMNS = [*COLUMNS, "source_image_id"]
 PART = 1024  # images turned to grey at once
@@ -92,28 +88,3 @@ def check_classes(train: Labelled, other: Labelled, name: str) -> None:
             f"{name} images are {j} x {i} pixels, training images {w} x {h}; "
             "set classifiers.image_size"
         )
-
-
-def check_sources(train: Labelled, extra: Labelled, generator: str) -> None:
-    """Images of a generator must come from training images alone (generators of FROM_TRAINING).
-
-    Raises:
-        ValueError: naming a source that is no training image.
-    """
-    strangers = sorted(extra.ids - train.ids)
-    if generator in FROM_TRAINING and strangers:
-        raise ValueError(
-            f"{len(strangers)} sources of {generator} images are not training images, "
-            f"the first {strangers[0]!r}; delete the shards and run again"
-        )
-
-
-def check_apart(evaluation: Labelled, used: Iterable[Labelled]) -> None:
-    """No image of the evaluation may be a training image or the source of one.
-
-    Raises:
-        ValueError: naming one that is.
-    """
-    shared = sorted(evaluation.ids & frozenset().union(*(part.ids for part in used)))
-    if shared:
-        raise ValueError(f"{len(shared)} evaluation images are trained on, the first {shared[0]!r}")

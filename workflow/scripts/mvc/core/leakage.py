@@ -4,10 +4,14 @@ The images stage writes the validation and test images' names and hashes to `hel
 captions, U-Net and synthesis pass it, with the table that they were given, to `refuse_held_out`.
 """
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 KEYS = ("image_id", "sha256")
+# Generators whose sources are training images.
+FROM_TRAINING = {"finetuned", "pretrained", "mixed", "reconstructed"}
 
 
 def refuse_held_out(table: pa.Table, held_out: pa.Table) -> None:
@@ -47,6 +51,31 @@ def assert_disjoint(train: pa.Table, test: pa.Table) -> None:
                 f"{len(common)} image(s) in both tables, the first with {key} = {common[0]}; "
                 "training and test images must not meet"
             )
+
+
+def check_sources(train: frozenset[str], sources: frozenset[str], generator: str) -> None:
+    """Images of a generator must come from training images alone (generators of FROM_TRAINING).
+
+    Raises:
+        ValueError: naming a source that is no training image.
+    """
+    strangers = sorted(sources - train)
+    if generator in FROM_TRAINING and strangers:
+        raise ValueError(
+            f"{len(strangers)} sources of {generator} images are not training images, "
+            f"the first {strangers[0]!r}; delete the shards and run again"
+        )
+
+
+def check_apart(evaluation: frozenset[str], used: Iterable[frozenset[str]]) -> None:
+    """No image of the evaluation may be a training image or the source of one.
+
+    Raises:
+        ValueError: naming one that is.
+    """
+    shared = sorted(evaluation & frozenset().union(*used))
+    if shared:
+        raise ValueError(f"{len(shared)} evaluation images are trained on, the first {shared[0]!r}")
 
 
 def _shared_keys(first: pa.Table, second: pa.Table) -> list[str]:

@@ -126,8 +126,7 @@ def captioner(name: str) -> nn.Module:
 
 def classifier(name: str, n_classes: int, *, size: int) -> nn.Module:
     """A model of `classifiers.models`: `wrn-<depth>-<width>`, or timm's, for `size` pixels."""
-    from mvc.training import networks
-    from mvc.training import wide_resnet
+    from mvc.training import networks, wide_resnet
 
     if wide_resnet.NAME.fullmatch(name):
         return _without_weights(lambda: wide_resnet.build(name, n_classes))

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from mvc.images import folders
-from mvc.estimate.cost import Size
 from mvc.config.catalogue import POOL, known_size
 from mvc.config.catalogue import Size as Raw
+from mvc.estimate.cost import Size
+from mvc.images import folders
 
 
 def measure(name: str, own: Mapping) -> Size:

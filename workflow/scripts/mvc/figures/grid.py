@@ -8,7 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import matplotlib
+import pyarrow as pa
 from PIL import Image, ImageDraw, ImageFont
+
+from mvc.core.decoding import decode
+from mvc.core.image_tables import class_names, image_bytes
 
 GAP, GROUP_GAP, MARGIN = 2, 10, 14  # pixels between images, between groups of rows, around all
 INK, PAPER, EMPTY = (32, 33, 36), (255, 255, 255), (238, 238, 240)
@@ -158,3 +162,22 @@ def _cut(line: str, font: ImageFont.FreeTypeFont, width: int) -> str:
 def _height(text: str, font: ImageFont.FreeTypeFont) -> int:
     draw = ImageDraw.Draw(Image.new("RGB", (1, 1)))
     return round(draw.multiline_textbbox((0, 0), text, font)[3])
+
+
+def gallery(sets: Sequence[tuple[str, pa.Table, int]], *, classes: int, cell: int) -> Image.Image:
+    """One column a class, one group of rows a set: the first images of each, so nobody chose them.
+
+    Args:
+        sets: title, image table and number of rows of each group.
+        classes: columns, the first classes of the first set.
+        cell: side in pixels of an image on the sheet, about.
+    """
+    names = dict(list(class_names(sets[0][1]).items())[:classes])
+    rows, titles = [], []
+    for title, table, lines in sets:
+        chosen = first_of_each(table["label"].to_pylist(), list(names), lines)
+        data = image_bytes(table)
+        rows += group([[decode(data[row]) for row in own] for own in chosen], lines)
+        titles += [title] + [""] * (lines - 1)
+    side = max(image.width for row in rows for image in row if image is not None)
+    return grid(rows, titles, list(names.values()), scale_to(side, cell))

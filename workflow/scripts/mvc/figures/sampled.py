@@ -1,28 +1,44 @@
 """Sheets of freshly sampled images: what fine-tuning learnt, and what each kind of mixing does."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
 from mvc.banks import mixing
-from mvc.figures import grid
-from mvc.core.classes import class_names
-from mvc.synthetic.sampler import Painter
-from mvc.figures.mixtures import LOOKED_AT, Mixture, most_mixed
-from mvc.core.pixels import decode
-from mvc.synthetic.plan import make
+from mvc.banks.mixing import materialise
 from mvc.banks.recipes import Recipes, from_rows, unmixed
-from mvc.core.image_tables import image_bytes
-from mvc.job import progress
-from mvc.synthetic.sampling import noise_seed
+from mvc.console.progress import progress
+from mvc.core.image_tables import class_names, image_bytes
+from mvc.core.pixels import decode
+from mvc.figures import grid
+from mvc.synthetic.plan import noise_seed
+from mvc.synthetic.sampler import Painter
 
 CELL = 56  # pixels of an image on a sheet, about
+LOOKED_AT = 100  # a class's first recipes: there is a good mixture among them
 MOST_CLASSES = 5  # of Figure 6, whose rows are wide
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A recipe as a mixture of two images, A and B: the base caption's and one donor's.
+
+    Shares are those of the elements in which the embeddings of A and B differ; the rest comes from
+    other donors. Without a donor, B is None.
+    """
+
+    recipe: Mapping
+    base: int
+    donor: int | None
+    base_share: float
+    donor_share: float
 
 
 def paint(painter: Painter, recipes: Recipes, seeds, sources, *, side: int) -> list[Image.Image]:
@@ -31,23 +47,6 @@ def paint(painter: Painter, recipes: Recipes, seeds, sources, *, side: int) -> l
     batches = progress(batches, total=len(seeds), unit="images", count=len)
     arrays = torch.cat(list(batches)).permute(0, 2, 3, 1).numpy()
     return [Image.fromarray(array) for array in arrays]
-
-
-def sample_sheet(
-    painter: Painter, train: pa.Table, bank: pa.Table, *, each: int, side: int, seed: int
-) -> Image.Image:
-    """For each class a real image that conditions, and `each` images from the bank's first rows."""
-    names = class_names(train)
-    rows = grid.first_of_each(bank["label"].to_pylist(), list(names), each)
-    picked = bank.take([row for own in rows for row in own])
-    plan = make("finetuned", picked, train["label"].to_pylist(), shard=0, shards=1, seed=seed)
-    contents = image_bytes(train)
-    sources = [contents[row] for row in plan.sources]
-    images = iter(paint(painter, plan.recipes, plan.seeds, sources, side=side))
-    made = [[next(images) for _ in own] for own in rows]
-    sheet = grid.group(made, each)
-    titles = ["fine-tuned"] + [""] * (each - 1)
-    return grid.grid(sheet, titles, list(names.values()), grid.scale_to(side, CELL))
 
 
 def mixing_sheet(
@@ -189,3 +188,29 @@ def _variant(labels, row, tokens, coarse, fine, seed, index) -> dict:
     m, d = tokens.shape[1:]
     draw = dict(rows=(0, m - 1), width=d, base="round_robin", seed=seed, first_id=index)
     return next(iter(mixing.mix(own, count=1, coarse=coarse, fine=fine, **draw)))
+
+
+def most_mixed(recipes: Sequence[Mapping], tokens: Float[Tensor, "k m d"]) -> Mixture:
+    """Of a class's first recipes the one that takes most from each of two images.
+
+    A mixture holds no more than the smaller of both parts; a large edit alone would be B itself.
+
+    Args:
+        recipes: rows of the bank, of one class.
+        tokens: embeddings of all captions.
+    """
+    found = [parts for recipe in recipes[:LOOKED_AT] for parts in _parts(recipe, tokens)]
+    if not found:
+        return Mixture(recipes[0], recipes[0]["base"], None, 1.0, 0.0)
+    recipe, donor, own, others, differ = max(found, key=lambda parts: sorted(parts[2:4]))
+    return Mixture(recipe, recipe["base"], donor, own / max(differ, 1), others / max(differ, 1))
+
+
+def _parts(recipe: Mapping, tokens: Tensor) -> Iterator[tuple[Mapping, int, int, int, int]]:
+    """For each donor of a recipe: elements from the base, from it, and in which the two differ."""
+    base = tokens[recipe["base"]]
+    mixed = materialise(tokens, from_rows([recipe]))[0]
+    for donor in sorted({edit["donor"] for edit in [*recipe["coarse"], *recipe["fine"]]}):
+        differ = base != tokens[donor]
+        own, others = ((mixed == part) & differ for part in (base, tokens[donor]))
+        yield recipe, donor, int(own.sum()), int(others.sum()), int(differ.sum())

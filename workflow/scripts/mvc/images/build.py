@@ -20,13 +20,12 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mvc.images.loaders import registry
+from mvc.console.progress import Meter
 from mvc.core import image_tables
 from mvc.images import splits
+from mvc.images.loaders import registry
 from mvc.images.records import listed
-from mvc.images.shares import fraction_splits
-from mvc.images.splits import Record
-from mvc.job import Meter
+from mvc.images.splits import Record, fraction_splits
 
 SIZED = ("fashion_mnist",)  # loaders whose splits are numbers of images a class; others: shares
 ROW_GROUP_BYTES = 16 * 2**20  # bounds the memory of writers and readers
@@ -40,7 +39,7 @@ class Built(NamedTuple):
     report: dict
 
 
-def build(cfg: dict, *, name: str, data: Path, threads: int = 1) -> Built:
+def build_images(cfg: dict, *, name: str, data: Path, threads: int = 1) -> Built:
     """Find, check and split a data set.
 
     Args:

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Integer, UInt8
 
+from mvc.console.progress import progress
 from mvc.core.decoding import NOTES, examine, png
 from mvc.images.splits import Record
-from mvc.job import progress
 
 NAMED = 10  # files named in a message or listed in the report; the rest is counted
 Loaded = tuple[tuple[str, ...], list[Record], dict]  # the classes by label, records, report

@@ -9,9 +9,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
-from mvc.captions import caption
-from mvc.miniature import training
-from mvc.miniature.templates import CLASSES, group_of, named_class
 from PIL import Image
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch import Tensor, nn
@@ -22,6 +19,10 @@ from transformers import (
     BlipImageProcessor,
     PreTrainedTokenizerFast,
 )
+
+from mvc.captions import caption
+from mvc.miniature import training
+from mvc.miniature.templates import CLASSES, group_of, named_class
 
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 PAD, END = SPECIAL.index("<pad>"), SPECIAL.index("</s>")  # OPT starts texts with </s> too

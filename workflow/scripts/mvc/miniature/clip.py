@@ -13,13 +13,14 @@ import open_clip
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
-from mvc.models.clip import tokenize
-from mvc.miniature import training
-from mvc.miniature.templates import SYNONYMS, with_article
-from mvc.miniature.corpus import Corpus
-from mvc.miniature.render import STYLES
 from open_clip.tokenizer import SimpleTokenizer
 from torch import Tensor, nn
+
+from mvc.miniature import training
+from mvc.miniature.corpus import Corpus
+from mvc.miniature.render import STYLES
+from mvc.miniature.templates import SYNONYMS, with_article
+from mvc.models.clip import tokenize
 
 
 def learn_merges(captions: Sequence[str], *, limit: int) -> list[tuple[str, str]]:

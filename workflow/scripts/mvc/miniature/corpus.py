@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import UInt8
+
 from mvc.miniature import render
 from mvc.miniature.templates import caption, describe, measure
 

@@ -9,18 +9,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from mvc.captions import load_captioner
-from mvc.models.clip import load_clip, text_states, tokenize
-from mvc.models.stable_diffusion import load_unet, load_vae
-from mvc.miniature import captioner
-from mvc.miniature import clip
-from mvc.miniature import render
-from mvc.miniature import unet
-from mvc.miniature import vae
-from mvc.miniature.templates import SYNONYMS, with_article
-from mvc.miniature.corpus import Corpus
 from PIL import Image
 from torch import Tensor
+
+from mvc.miniature import captioner, clip, render, unet, vae
+from mvc.miniature.corpus import Corpus
+from mvc.miniature.templates import SYNONYMS, with_article
+from mvc.models.blip2 import load_captioner
+from mvc.models.clip import load_clip, text_states, tokenize
+from mvc.models.stable_diffusion import load_unet, load_vae
 
 LOOKS = (
     ("bright red", "plain white background"),

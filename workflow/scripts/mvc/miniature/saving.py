@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from mvc.core import image_tables
-from mvc.miniature.corpus import Corpus
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+from mvc.core import image_tables
+from mvc.miniature.corpus import Corpus
 
 
 def save_corpus(corpus: Corpus, pixels: str | Path, captions: str | Path) -> None:

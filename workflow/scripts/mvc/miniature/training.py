@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable
 
 import torch
-from mvc.job import Meter
 from torch import nn
+
+from mvc.console.progress import Meter
 
 
 def rate_at(step: int, *, steps: int, peak: float, warmup: int) -> float:

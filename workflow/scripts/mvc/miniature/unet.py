@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from jaxtyping import Float, Float16, Int, UInt8
+from torch import Tensor, nn
+
+from mvc.console.progress import Meter
+from mvc.miniature import training, vae
 from mvc.models.clip import text_states, tokenize
 from mvc.models.stable_diffusion import encode, load_solver
-from mvc.miniature import training
-from mvc.miniature import vae
-from mvc.job import Meter
-from mvc.synthetic.sampling import sample
-from torch import Tensor, nn
+from mvc.synthetic.sampler import sample
 
 # Stable Diffusion 1.x's noise schedule.
 SCHEDULE = {

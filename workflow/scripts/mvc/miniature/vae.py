@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
 from mvc.miniature import training
 from mvc.miniature.corpus import Corpus
 from mvc.miniature.render import STYLES
-from torch import Tensor
 
 
 def create(*, widths: list[int], layers: int, latent_channels: int, size: int) -> AutoencoderKL:

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
+from mvc.console.progress import Meter
 from mvc.core.batching import batch_size_on, padded_batches
-from mvc.job import Meter
 from mvc.models.opening import FILES, opening, require
 
 

@@ -12,8 +12,8 @@ from diffusers.utils import logging
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from mvc.console.progress import Meter
 from mvc.core.pixels import load as load_pixels
-from mvc.job import Meter
 from mvc.models.opening import opening, refuse_missing
 
 # The fine-tuned U-Net's config has a key that diffusers does not know, and warns of at each load.

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import torch
 
-from mvc.training.operations import OPERATIONS
 from mvc.training.autoaugment import NAMES, SubPolicy
+from mvc.training.operations import OPERATIONS
 
 FORMAT = "mvc policies 1"
 SPACE = (*OPERATIONS, "Cutout")  # the 15 operations that a search draws from

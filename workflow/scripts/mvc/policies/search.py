@@ -21,15 +21,15 @@ import torch.nn.functional as F
 from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
+from mvc.console.progress import Meter
+from mvc.core.image_set import Labelled
+from mvc.core.seeds import stream_seed
+from mvc.policies.files import SPACE, STRONGEST, step, unique
 from mvc.training.augment import apply_policy, normalise
 from mvc.training.autoaugment import Policy, SubPolicy, policy
-from mvc.classifiers.run import Fitted, fit
-from mvc.core.image_set import Labelled
-from mvc.policies.files import SPACE, STRONGEST, step, unique
-from mvc.config.code import stream_seed
-from mvc.job import Meter
-from mvc.training.loop import PIXELS
+from mvc.training.fit import Fitted, fit
 from mvc.training.hyperparameters import Recipe, fill_colour
+from mvc.training.loop import PIXELS
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ import pyarrow as pa
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
+from mvc.core.image_tables import IMAGE_COLUMNS, image_bytes
+from mvc.core.pixels import load
 from mvc.models.clip import feature_size, image_features
 from mvc.quality.metrics import diversity, frechet, near_share, nearest, precision_recall
-from mvc.core.pixels import load
-from mvc.core.image_tables import IMAGE_COLUMNS, image_bytes
 
 METHOD = {
     "features": "CLIP image tower, rows of unit length",

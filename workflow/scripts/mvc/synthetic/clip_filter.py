@@ -10,8 +10,8 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from mvc.captions import prompt
-from mvc.models.clip import feature_size, image_features, load_clip, text_features
 from mvc.core.pixels import load
+from mvc.models.clip import feature_size, image_features, load_clip, text_features
 
 
 def consistency(

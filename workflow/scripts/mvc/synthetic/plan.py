@@ -8,10 +8,13 @@ from fractions import Fraction
 import numpy as np
 import pyarrow as pa
 
-from mvc.core import image_tables
-from mvc.config.code import files_digest
 from mvc.banks.recipes import Recipes, from_table, unmixed
-from mvc.synthetic.sampling import bounds, choose_sources, noise_seed
+from mvc.core import image_tables
+from mvc.core.counts import bounds
+from mvc.core.hashing import files_digest
+from mvc.core.seeds import stream_seed
+
+pass
 
 
 @dataclass(frozen=True)
@@ -153,44 +156,30 @@ def in_order(tables: Sequence[pa.Table]) -> pa.Table:
     return table.take(np.argsort(numbers, kind="stable"))
 
 
-def repeated_table(
-    train: pa.Table, bank_labels: Sequence[int], *, shard: int, shards: int
-) -> pa.Table:
-    """The training images of one shard: as many a class as the bank has entries, in turn."""
-    members: dict[int, list[int]] = {}
-    for row, label in enumerate(train["label"].to_pylist()):
-        members.setdefault(label, []).append(row)
-    counts: Counter = Counter()
-    rows = []
-    for label in bank_labels:
-        own = members[label]
-        rows.append(own[counts[label] % len(own)])
-        counts[label] += 1
-    indices = bounds(len(rows), shard, shards)
-    return train.take([rows[i] for i in indices])
+def choose_sources(
+    indices: Sequence[int], labels: Sequence[int], pool: Sequence[int], *, seed: int, stream: str
+) -> list[int]:
+    """For each image to make, a real image (or caption) of its class, uniformly.
 
+    Args:
+        indices: global indices of the images to make.
+        labels: their classes.
+        pool: class of each real image.
+        stream: name of the random stream.
 
-def real_table(
-    extra: pa.Table, train: pa.Table, bank_labels: Sequence[int], *, shard: int, shards: int
-) -> pa.Table:
-    """The further real images of one shard: as many a class as the bank has entries.
-
-    Raises:
-        ValueError: a class has fewer further real images than that.
+    Returns:
+        Rows of the pool.
     """
-    wanted: Mapping[int, int] = {y: list(bank_labels).count(y) for y in sorted(set(bank_labels))}
-    labels = extra["label"].to_pylist()
-    names = dict(zip(train["label"].to_pylist(), train["class_name"].to_pylist(), strict=True))
-    rows: list[int] = []
-    for label, count in wanted.items():
-        members = [row for row, other in enumerate(labels) if other == label]
-        if len(members) < count:
-            raise ValueError(
-                f"class {names[label]!r} has {len(members)} further real images, the arms with "
-                f"real ones need {count}; raise images.extra_per_class (imagefolder: lower "
-                "images.labels_per_class), lower banks.per_real, or take the arms ra+real and "
-                "ra+roundtrip out of classifiers.arms"
-            )
-        rows += members[:count]
-    indices = bounds(len(rows), shard, shards)
-    return extra.take([rows[i] for i in indices])
+    members = {label: np.flatnonzero(np.asarray(pool) == label) for label in set(labels)}
+    if empty := sorted(label for label, rows in members.items() if not len(rows)):
+        raise ValueError(f"no training image of class {empty[0]} to condition on")
+    chosen = []
+    for i, label in zip(indices, labels, strict=True):
+        rng = np.random.default_rng(stream_seed(seed, stream, i))
+        chosen.append(int(rng.choice(members[label])))
+    return chosen
+
+
+def noise_seed(seed: int, generator: str, index: int) -> int:
+    """The seed of one image's z_T."""
+    return stream_seed(seed, f"synthetic/{generator}/noise", index)

@@ -3,7 +3,7 @@
 Axes: n images, c latent channels, y and x latent positions; s pixels a side.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,17 +11,20 @@ import pyarrow as pa
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from mvc.banks.mixing import materialise
-from mvc.models.stable_diffusion import decode, encode, load_solver, load_unet, load_vae
-from mvc.core.batching import batch_size_on, padded_batches
-from mvc.core.pixels import encode as encode_png
-from mvc.core.pixels import load
-from mvc.synthetic.plan import Plan
 from mvc.banks.recipes import Recipes
+from mvc.core.batching import batch_size_on, padded_batches
 from mvc.core.image_tables import image_bytes
-from mvc.job import progress
-from mvc.synthetic.sampling import initial_noise, resize, sample
+from mvc.core.pixels import decode, load
+from mvc.core.pixels import encode as encode_png
+from mvc.models.stable_diffusion import decode as decode_latents
+from mvc.models.stable_diffusion import encode, load_solver, load_unet, load_vae
+from mvc.synthetic.guidance import predict_noise
+from mvc.synthetic.plan import Plan
+
+pass
 
 
 @dataclass(frozen=True)
@@ -99,33 +102,7 @@ class Painter:
                 scale=self.sampling.scale,
                 image_scale=self.sampling.image_scale,
             )
-            yield decode(self.vae, latents)[:real]
-
-
-def round_trip(
-    vae: torch.nn.Module, files: Sequence[bytes], *, side: int, batch_size: int
-) -> Iterator[UInt8[Tensor, "b 3 s s"]]:
-    """Images through the VAE and back, without diffusion: what resizing and the VAE cost."""
-    for rows, real in padded_batches(len(files), batch_size_on(vae.device, batch_size)):
-        pixels = load([files[row] for row in rows], size=side)
-        latents = encode(vae, pixels, batch_size=len(rows))[0] * vae.config.scaling_factor
-        yield decode(vae, latents.to(vae.device))[:real]
-
-
-def through_vae(
-    contents: Sequence[bytes],
-    *,
-    diffusion: str,
-    resolution: int,
-    side: int,
-    batch_size: int,
-    device: torch.device,
-) -> list[bytes]:
-    """Image files through the VAE at `resolution`, stored as PNG files of `side` pixels."""
-    vae = load_vae(diffusion, device=device)
-    batches = round_trip(vae, contents, side=resolution, batch_size=batch_size)
-    batches = progress(batches, total=len(contents), unit="images", count=len)
-    return [png for b in batches for png in encode_png(resize(b, side), grayscale=False)]
+            yield decode_latents(self.vae, latents)[:real]
 
 
 def open_painter(
@@ -179,3 +156,64 @@ def files(
         sources = [contents[row] for row in plan.sources]
     for pixels in painter.paint(plan.recipes, plan.seeds, sources, side=resolution):
         yield from encode_png(resize(pixels, side), grayscale=False)
+
+
+def initial_noise(seeds: Sequence[int], shape: tuple[int, int, int]) -> Float[Tensor, "n c y x"]:
+    """z_T ~ N(0, I) of each image from its own seed, drawn on the CPU on every machine."""
+    return torch.stack(
+        [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+    )
+
+
+@torch.inference_mode()
+def sample(
+    unet,
+    solver,
+    noise: Float[Tensor, "n c y x"],
+    *,
+    text: Float[Tensor, "n m d"],
+    null: Float[Tensor, "m d"],
+    image: Float[Tensor, "n c y x"] | None,
+    steps: int,
+    mode: str,
+    scale: float | int,
+    image_scale: float | int,
+) -> Float[Tensor, "n c y x"]:
+    """Solve from z_T to z_0 with DPM-Solver++, the same conditions at every step (Eq. 5).
+
+    Args:
+        image: e_I, or None for a U-Net that takes none.
+        mode, scale, image_scale: see `guidance.predict_noise`.
+    """
+    solver.set_timesteps(steps, device=noise.device)
+    latents = noise * solver.init_noise_sigma
+    for timestep in solver.timesteps:
+        estimate = predict_noise(
+            unet,
+            solver.scale_model_input(latents, timestep),
+            timestep,
+            text=text,
+            null=null,
+            image=image,
+            mode=mode,
+            scale=scale,
+            image_scale=image_scale,
+        )
+        latents = solver.step(estimate, timestep, latents).prev_sample
+    return latents
+
+
+def resize(pixels: UInt8[Tensor, "n 3 h w"], size: int) -> UInt8[Tensor, "n 3 s s"]:
+    """Square images at another size: bicubic, antialiased on the way down."""
+    if pixels.shape[-1] == size:
+        return pixels
+    return interpolate(pixels, (size, size), mode="bicubic", antialias=True)
+
+
+def native_side(files: Iterable[bytes], *, resolution: int) -> int:
+    """Side in pixels at which images are stored: the data set's, the generator's at most.
+
+    The data set's is the shorter side of its images, where all of them share it.
+    """
+    sides = {min(decode(data).size) for data in files}
+    return min(*sides, resolution) if len(sides) == 1 else resolution

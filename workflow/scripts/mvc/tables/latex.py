@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from mvc.tables import report
-from mvc.tables import statistics
 from mvc.config.layouts import TABLES
+from mvc.tables import report, statistics
 
 SPECIAL = str.maketrans(
     {

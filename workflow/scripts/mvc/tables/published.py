@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from mvc.core import markdown
 from mvc.config.layouts import TABLES
+from mvc.core import markdown
 from mvc.core.markdown import interval, number
 from mvc.tables.runs import KEYS
 

@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from mvc.core import markdown
-from mvc.tables import published
-from mvc.tables import statistics
 from mvc.config.layouts import TABLES, heading
+from mvc.core import markdown
 from mvc.core.markdown import count, interval, number, p_value
+from mvc.tables import published, statistics
 from mvc.tables.runs import KEYS
 
 NOT_RUN = "not run"

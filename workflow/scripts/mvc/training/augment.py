@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Float32, Float64, Int64, Num, UInt8
 from torch import Tensor
 
-from mvc.training.operations import OPERATIONS, colour
 from mvc.training.autoaugment import NAMES, Policy
+from mvc.training.operations import OPERATIONS, colour
 
 Images = UInt8[Tensor, "n 3 h w"]
 Fill = UInt8[Tensor, " 3"]

@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor, nn
 
+from mvc.console.progress import Meter
 from mvc.training.augment import normalise
-from mvc.training.strategies import Phase
 from mvc.training.optimisers import optimiser as named
-from mvc.job import Meter
+from mvc.training.strategies import Phase
 
 BLOCK = 2**18  # pixels augmented at once: 334 images of 28 x 28
 PIXELS = 2**22  # pixels predicted at once: 83 images of 224 x 224

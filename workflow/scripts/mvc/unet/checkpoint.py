@@ -8,8 +8,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mvc.config.code import files_digest, settings_digest
 from mvc.core.atomic import atomic
+from mvc.core.hashing import files_digest, settings_digest
 
 
 def state_file(weights: str | Path, depends: Mapping, inputs: Iterable[str]) -> Path:

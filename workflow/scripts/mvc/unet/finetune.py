@@ -5,7 +5,6 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import torch
 from accelerate import Accelerator
@@ -13,16 +12,15 @@ from diffusers import DDPMScheduler
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mvc.core import image_tables
-from mvc.models.stable_diffusion import cache_latents, load_solver, load_unet, load_vae, widen
-from mvc.synthetic.sampler import Painter, Sampling
-from mvc.core.leakage import refuse_held_out
-from mvc.unet.pairs import Pool
 from mvc.banks.recipes import from_table
-from mvc.figures.sampled import sample_sheet
-from mvc.job import Meter
-from mvc.unet.trainer import Trainer
+from mvc.console.progress import Meter
+from mvc.core import image_tables
+from mvc.core.leakage import refuse_held_out
+from mvc.figures.finetuning import write_losses, write_samples
+from mvc.models.stable_diffusion import cache_latents, load_unet, load_vae, widen
 from mvc.unet.checkpoint import forget_states
+from mvc.unet.pairs import Pool
+from mvc.unet.trainer import Trainer
 
 matplotlib.use("Agg")
 
@@ -128,46 +126,6 @@ def show(steps: int) -> Callable[[int, float], None]:
         meters[0].show(step, f"loss {np.mean(recent):.4f}")
 
     return update
-
-
-def write_losses(losses: Tensor, *, csv: str | Path, png: str | Path) -> None:
-    """The loss of every update as CSV, and its smoothed curve as a picture."""
-    import matplotlib.pyplot as plt
-
-    frame = pd.DataFrame({"step": range(1, len(losses) + 1), "loss": losses.tolist()})
-    with image_tables.atomic(csv) as temporary:
-        frame.to_csv(temporary, index=False, float_format="%.6g")
-    figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
-    axes.plot(frame["step"], frame["loss"], color="#9ecae1", linewidth=0.5, label="each update")
-    smooth = frame["loss"].rolling(max(len(frame) // 40, 1), min_periods=1).mean()
-    axes.plot(frame["step"], smooth, color="#08519c", label="moving average")
-    top = 1.6 * float(smooth.iloc[len(smooth) // 20 :].max())
-    axes.set(xlabel="update", ylabel="loss (Eq. 4)", ylim=(0, top))
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
-    with image_tables.atomic(png) as temporary:
-        figure.savefig(temporary, format="png", dpi=120)
-    plt.close(figure)
-
-
-def write_samples(
-    unet, vae, embeddings: Mapping[str, Tensor], train, bank, cfg: Mapping, *, png: str | Path
-) -> None:
-    """A sheet of images by the fine-tuned U-Net, to look at."""
-    wanted = cfg["samples"]
-    painter = Painter(
-        unet=unet,
-        vae=vae,
-        solver=load_solver(cfg["diffusion"]),
-        tokens=embeddings["tokens"],
-        null=embeddings["null"],
-        sampling=Sampling(wanted["steps"], "text", wanted["scale"], 1.0, batch_size=32),
-    )
-    sheet = sample_sheet(
-        painter, train, bank, each=wanted["each"], side=cfg["resolution"], seed=cfg["seed"]
-    )
-    with image_tables.atomic(png) as temporary:
-        sheet.save(temporary, format="PNG")
 
 
 def write_unet(unet: torch.nn.Module, *, weights: str | Path, config: str | Path) -> None:

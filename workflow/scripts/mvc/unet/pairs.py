@@ -14,8 +14,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mvc.banks.mixing import materialise
-from mvc.config.code import stream_seed
 from mvc.banks.recipes import Recipes
+from mvc.core.seeds import stream_seed
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from safetensors import safe_open
 from torch import Tensor
 
 from mvc.unet import checkpoint
+from mvc.unet.launch import Stop
 from mvc.unet.pairs import Batch, Pool, draw
-from mvc.unet.stopping import Stop
 
 SAVE_SECONDS = 120  # between resume states, at least
 SAVE_SHARE = 0.05  # of the time, at most, goes into saving them

@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Num, UInt8
 
-from mvc.images import archives
-from mvc.images import folders
 from mvc.core.decoding import png
+from mvc.images import archives, folders
 from mvc.images.records import Item, Loaded, checked, listed
 
 CLASSES = ("meningioma", "glioma", "pituitary tumor")  # labels 1, 2, 3

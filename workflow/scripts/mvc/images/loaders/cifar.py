@@ -12,9 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-from mvc.images import archives
-from mvc.images import downloads
-from mvc.images import folders
+from mvc.images import archives, downloads, folders
 from mvc.images.records import Loaded, array_records
 
 SIDE = 32  # pixels

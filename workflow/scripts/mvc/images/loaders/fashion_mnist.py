@@ -17,7 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
+from mvc.config.catalogue import POOL
 from mvc.images.downloads import PATIENCE, beside, patient
+from mvc.images.records import Loaded, array_records
 
 CLASSES = (
     "T-shirt/top",
@@ -49,6 +51,20 @@ class Fashion(NamedTuple):
     train_labels: UInt8[np.ndarray, "n"]
     test_images: UInt8[np.ndarray, "k h w"]
     test_labels: UInt8[np.ndarray, "k"]
+
+
+def fashion_mnist(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
+    """Fashion-MNIST's records: the last `POOL` training images, the test set, and the rest.
+
+    The rest is the corpus of the miniature foundation models, apart from the target's images.
+    """
+    arrays, source, failures = find(cfg["path"], data=data, key=f"{key}.path")
+    train = array_records(arrays.train_images, arrays.train_labels, name="train", part="train")
+    start = max(len(train) - POOL, 0)
+    records = [record._replace(part="judge") for record in train[:start]] + train[start:]
+    records += array_records(arrays.test_images, arrays.test_labels, name="test", part="test")
+    report = {"loader": "fashion_mnist", "source": source, "tried": failures, "warnings": []}
+    return CLASSES, records, report | {"found": len(records)}
 
 
 def read_idx(path: str | Path) -> UInt8[np.ndarray, "..."]:

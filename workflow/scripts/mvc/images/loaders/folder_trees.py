@@ -2,10 +2,7 @@
 
 from pathlib import Path
 
-from mvc.images import archives
-from mvc.images import downloads
-from mvc.images import folders
-from mvc.images import manifests
+from mvc.images import archives, downloads, folders, manifests
 from mvc.images.records import Loaded, checked, file_item, lines, listed, settled
 
 BACKGROUND = "BACKGROUND_Google"  # Caltech-101's class of strangers, which is no class

@@ -6,9 +6,7 @@ The images called `test` have no labels and are not read.
 from collections import Counter
 from pathlib import Path
 
-from mvc.images import archives
-from mvc.images import downloads
-from mvc.images import folders
+from mvc.images import archives, downloads, folders
 from mvc.images.records import Item, Loaded, checked, file_item, listed
 
 FILES = ("wnids.txt", "words.txt", "train", "val")

@@ -1,0 +1,316 @@
+"""The augmented data set: it opens as promised, tells real from synthetic, leaks nothing."""
+
+import csv
+import filecmp
+import hashlib
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import unquote
+
+import augmented as stage
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import raw_data
+from mvc.augmented import collect, filenames
+from mvc.banks.recipes import to_table
+from mvc.core import image_tables
+from PIL import Image
+
+CLASSES = ("Straße/猫", "cat & dog's $HOME", "Cat & dog's $HOME")
+SETTINGS = {
+    "seed": 7,
+    "coarse": 2,
+    "fine": 8,
+    "clip": "ViT-L-14-quickgelu/openai",
+    "diffusion": "stable-diffusion-v1-5/stable-diffusion-v1-5",
+}
+N_REAL, N_MADE = 9, 12
+
+
+def gif() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("P", (12, 10), 3).save(buffer, format="GIF")
+    return buffer.getvalue()
+
+
+def tables():
+    """Nine real images of three classes, twelve synthetic ones, captions, bank, held-out list."""
+    labels = [i % 3 for i in range(N_REAL)]
+    data = [raw_data.picture(i, suffix="JPEG" if i == 1 else "PNG") for i in range(N_REAL)]
+    data[4] = gif()
+    train = image_tables.image_table(
+        data=data,
+        labels=labels,
+        class_names=[CLASSES[label] for label in labels],
+        image_ids=[f"train/{CLASSES[y]}/photo: {i}?.png" for i, y in enumerate(labels)],
+    )
+    ids = train["image_id"].to_pylist()
+    captions = pa.table({"image_id": ids, "captioner": ["Salesforce/blip2-opt-2.7b"] * N_REAL})
+    recipes = [
+        {
+            "bank_id": i,
+            "label": i % 3,
+            "base": i % 3,
+            "coarse": [{"donor": i % 3 + 3, "first": 0, "last": 1}],
+            "fine": [{"donor": i % 3 + 6, "row": 0, "first": 0, "last": 1}],
+            "seed": i,
+        }
+        for i in range(N_MADE)
+    ]
+    pretrained = [i % 4 == 3 for i in range(N_MADE)]
+    kinds = ["pretrained" if p else "finetuned" for p in pretrained]
+    made = image_tables.image_table(
+        data=[raw_data.picture(100 + i) for i in range(N_MADE)],
+        labels=[i % 3 for i in range(N_MADE)],
+        class_names=[CLASSES[i % 3] for i in range(N_MADE)],
+        image_ids=[f"{kind}/{i:07d}" for i, kind in enumerate(kinds)],
+        suffix=".png",
+        source_image_id=[ids[i % N_REAL] for i in range(N_MADE)],
+        bank_id=pa.array([None if p else i for i, p in enumerate(pretrained)], pa.int64()),
+        caption=[f"caption, {i}" for i in range(N_MADE)],
+        generator=kinds,
+        generator_digest=["abc"] * N_MADE,
+        seed=pa.array(range(N_MADE), pa.int64()),
+        guidance=["text 7.5"] * N_MADE,
+        steps=pa.array([25] * N_MADE, pa.int32()),
+        consistency=pa.array([0.5] * N_MADE, pa.float32()),
+    )
+    held = pa.table({"image_id": ["test/1"], "sha256": ["f" * 64], "split": ["test"]})
+    return dict(
+        images=train,
+        captions=captions,
+        bank=to_table(recipes, [0.5] * N_MADE),
+        made=made,
+        held_out=held,
+    )
+
+
+def export(root: Path, *, splits=(0, 5, N_MADE), **changes) -> Path:
+    """Run the stage's script on the tables, the synthetic ones split into shards."""
+    root.mkdir(parents=True, exist_ok=True)
+    parts = tables() | changes
+    made = parts.pop("made")
+    given = {name: str(root / f"{name}.parquet") for name in parts}
+    for name, table in parts.items():
+        image_tables.write(table, given[name])
+    given["synthetic"] = []
+    for first, last in zip(splits, splits[1:], strict=False):
+        given["synthetic"].append(str(root / f"{first}.parquet"))
+        image_tables.write(made.slice(first, last - first), given["synthetic"][-1])
+    stage.main(
+        SimpleNamespace(
+            input=SimpleNamespace(**given),
+            output=[str(root / "augmented")],
+            log=[str(root / "log")],
+            params=SimpleNamespace(cfg=SETTINGS),
+            threads=1,
+            wildcards=SimpleNamespace(dataset="pets"),
+        )
+    )
+    return root / "augmented"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return export(tmp_path_factory.mktemp("made"))
+
+
+def rows(path: Path) -> list[dict]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_image_folder_opens_it(folder):
+    from torchvision.datasets import ImageFolder
+
+    opened = ImageFolder(folder / "train")
+    assert len(opened) == N_REAL + N_MADE
+    classes = rows(folder / "classes.csv")
+    assert [row["class_name"] for row in classes] == list(CLASSES)
+    for row in classes:
+        assert opened.class_to_idx[row["folder"]] == int(row["imagefolder_label"])
+        assert opened.targets.count(int(row["imagefolder_label"])) == 7
+        assert (row["real"], row["synthetic"]) == ("3", "4")
+    assert len({row["folder"].casefold() for row in classes}) == 3
+    by_file = {row["file"]: row for row in rows(folder / "provenance.csv")}
+    for path, _ in opened.samples:
+        row = by_file[Path(path).relative_to(folder).as_posix()]
+        assert Path(path).name.startswith("synthetic-" if row["synthetic"] == "True" else "real-")
+
+
+def test_datasets_opens_it_offline(folder, tmp_path, monkeypatch):
+    import datasets
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    opened = datasets.load_dataset(str(folder), split="train", cache_dir=str(tmp_path))
+    assert len(opened) == N_REAL + N_MADE
+    assert isinstance(opened.features["image"], datasets.Image)
+    assert opened.features["label"].names == list(CLASSES)
+    assert opened[0]["image"].size == (12, 10) and opened[N_REAL]["image"].mode == "RGB"
+    assert sum(opened["synthetic"]) == N_MADE
+    real, made = opened[2], opened[N_REAL + 1]
+    columns = ("source_image_id", "bank_id", "base_image_id", "donor_image_ids", "generator")
+    assert all(real[column] is None for column in (*columns, "seed", "guidance", "steps"))
+    ids = tables()["images"]["image_id"].to_pylist()
+    assert (made["source_image_id"], made["bank_id"]) == (ids[1], 1)
+    assert (made["base_image_id"], made["donor_image_ids"]) == (ids[1], sorted([ids[4], ids[7]]))
+    unmixed = opened[N_REAL + 3]
+    assert unmixed["generator"] == "pretrained" and unmixed["donor_image_ids"] is None
+
+
+def test_bytes_are_the_original_ones_in_both_layouts(folder):
+    original = tables()
+    data = image_tables.image_bytes(original["images"]) + image_tables.image_bytes(original["made"])
+    (part,) = (folder / "data").iterdir()
+    assert part.name == "train-00000-of-00001.parquet"
+    assert image_tables.image_bytes(pq.read_table(part)) == data
+    for i, row in enumerate(rows(folder / "provenance.csv")):
+        content = (folder / row["file"]).read_bytes()
+        assert row["sha256"] == hashlib.sha256(data[i]).hexdigest()
+        if i == 4:  # ImageFolder lists no GIF
+            assert row["file"].endswith(".png")
+            opened = [Image.open(io.BytesIO(x)).convert("RGB") for x in (content, data[i])]
+            assert np.array_equal(*map(np.asarray, opened))
+        else:
+            assert content == data[i]
+            assert row["file"].endswith(".jpg" if i == 1 else ".png")
+    assert json.loads(rows(folder / "provenance.csv")[N_REAL]["donor_image_ids"])
+
+
+def test_card_counts_and_names_the_models(folder):
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert "9 real training images of `pets` and 12 synthetic ones" in text
+    assert "| 9 | finetuned | text 7.5 | 25 | abc |" in text
+    assert "| 3 | pretrained | text 7.5 | 25 | abc |" in text
+    for name in ("Salesforce/blip2-opt-2.7b", SETTINGS["clip"], SETTINGS["diffusion"]):
+        assert f"| {name} |" in text
+    assert "| Straße/猫 | Straße%2F猫 | 3 | 4 |" in text
+
+
+def test_the_cards_own_lines_run(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path)
+    monkeypatch.chdir(folder)
+    code = (folder / "README.md").read_text(encoding="utf-8").split("```python\n")[1]
+    made = {}
+    exec(code.split("```")[0], made)
+    assert len(made["images"]) == len(made["table"]) == N_REAL + N_MADE
+    assert made["real"]["image_id"] == tables()["images"]["image_id"].to_pylist()
+
+
+def test_the_same_bytes_whatever_the_shards(folder, tmp_path):
+    again = export(tmp_path, splits=(0, 1, 2, 11, N_MADE))
+    files = sorted(f.relative_to(folder) for f in folder.rglob("*") if f.is_file())
+    assert files == sorted(f.relative_to(again) for f in again.rglob("*") if f.is_file())
+    _, differ, errors = filecmp.cmpfiles(folder, again, files, shallow=False)
+    assert not differ and not errors
+
+
+def test_row_groups_and_parts_are_filled_across_shards(tmp_path, monkeypatch):
+    from mvc.augmented import export
+
+    monkeypatch.setattr(image_tables, "ROW_GROUP", 4)
+    monkeypatch.setattr(export, "PART", 8)
+    made = export(tmp_path)
+    parts = sorted((made / "data").iterdir())
+    assert [p.name for p in parts] == [f"train-0000{i}-of-00003.parquet" for i in range(3)]
+    assert [pq.ParquetFile(p).num_row_groups for p in parts] == [2, 2, 2]
+    table = pa.concat_tables([pq.read_table(p) for p in parts])
+    original = tables()
+    ids = original["images"]["image_id"].to_pylist() + original["made"]["image_id"].to_pylist()
+    assert table["image_id"].to_pylist() == ids
+    data = image_tables.image_bytes(original["images"]) + image_tables.image_bytes(original["made"])
+    assert image_tables.image_bytes(table) == data
+
+
+def held(column: str, value: str) -> pa.Table:
+    row = {"image_id": "test/1", "sha256": "f" * 64, "split": "test", column: value}
+    return pa.Table.from_pylist([row])
+
+
+def without(table: pa.Table, row: int) -> pa.Table:
+    return pa.concat_tables([table.slice(0, row), table.slice(row + 1)])
+
+
+def refused(case: str) -> dict:
+    """A change of the tables for which nothing may be written."""
+    own = tables()
+    train, made = own["images"], own["made"]
+    return {
+        "held-out image": {"held_out": held("image_id", train["image_id"][0].as_py())},
+        "held-out bytes": {"held_out": held("sha256", made["sha256"][3].as_py())},
+        "stranger": {"images": without(train, 1), "captions": without(own["captions"], 1)},
+        "twice": {"made": pa.concat_tables([made, made])},
+        "foreign class": {
+            "made": made.set_column(2, "class_name", pa.array(["dog"] * N_MADE)),
+        },
+    }[case]
+
+
+@pytest.mark.parametrize(
+    "case, said",
+    [
+        ("held-out image", "held-out image"),
+        ("held-out bytes", "held-out image"),
+        ("stranger", "sources of synthetic images are not training images"),
+        ("twice", "image_id occurs twice"),
+        ("foreign class", "classes without real images.*dog"),
+    ],
+)
+def test_what_must_not_be_in_it_is_refused(tmp_path, case, said):
+    change = refused(case)
+    splits = (0, len(change.get("made", range(N_MADE))))
+    with pytest.raises(ValueError, match=said):
+        export(tmp_path, splits=splits, **change)
+    assert not (tmp_path / "augmented").exists()
+
+
+def test_a_failure_leaves_the_old_folder_and_nothing_else(tmp_path):
+    from mvc.augmented import export
+
+    target = tmp_path / "augmented"
+    raw_data.put(target / "old", b"old")
+    with pytest.raises(KeyError), export.whole(target) as folder:
+        raw_data.put(folder / "new", b"new")
+        raise KeyError
+    assert [p.name for p in tmp_path.rglob("*")] == ["augmented", "old"]
+    with export.whole(target) as folder:
+        raw_data.put(folder / "new", b"new")
+    assert [p.name for p in tmp_path.rglob("*")] == ["augmented", "new"]
+
+
+ODD = ["a/b", "..", ".hidden", "-rf", "~", "nul.txt", "COM1", "tab\there", "dot.", "end ", "%41"]
+ODD += ["日本語", "e\u0301té", "\u202edlrow", "q?*<>|\"'$`&", "\ud800", " ", "new\nline", "C:\\x"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_names_become_safe_and_come_back(name):
+    made = filenames.safe(name)
+    assert unquote(made, errors="surrogatepass") == name
+    assert not set(made) & set('/\\:*?"<>|\n\t') and made[0] not in ".-~ " and made[-1] not in ". "
+    made.encode()
+    assert filenames.safe("plain name-1.x") == "plain name-1.x"
+
+
+def test_names_stay_apart_and_short():
+    long = ["x" * 300, "x" * 301, "猫" * 100, "/" * 99]
+    made = filenames.distinct(["Cat", "cat", "CAT", "dog", *long, "", "%"])
+    assert len({file.casefold() for file in made.values()}) == len(made)
+    assert max(len(file.encode()) for file in made.values()) <= 113
+    assert made["dog"] == "dog" and made["Cat"].startswith("Cat~")
+
+
+def test_summary_is_by_label():
+    table = pa.table(
+        {"label": [1, 0, 1], "class_name": ["b", "a", "b"], "synthetic": [False, False, True]}
+    )
+    made = collect.Rows(table, {0: "a", 1: "b"}, {"a": "z", "b": "b"})
+    counts = [
+        (r["label"], r["imagefolder_label"], r["real"], r["synthetic"])
+        for r in collect.summary(made)
+    ]
+    assert counts == [(0, 1, 1, 0), (1, 0, 1, 1)]

@@ -1,0 +1,217 @@
+"""The configuration is strict: every fault names its key, its value and what is allowed."""
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from mvc.config.check import faults, missing_files
+from mvc.config.expand import expanded
+from mvc.tables.published import FIGURES as PUBLISHED
+from snakemake.utils import update_config
+
+REPO = Path(__file__).parents[2]
+CONFIG = yaml.safe_load((REPO / "config/config.yaml").read_text(encoding="utf-8"))
+SCHEMA = yaml.safe_load((REPO / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+
+
+def edited(key, value):
+    config = copy.deepcopy(CONFIG)
+    *path, last = key.split(".")
+    place = config
+    for part in path:
+        place = place[part]
+    place[last] = value
+    return config
+
+
+def test_the_default_is_valid():
+    assert faults(CONFIG, SCHEMA) == []
+
+
+@pytest.mark.parametrize(
+    "key, value, said",
+    [
+        ("unet.stpes", 3, "unet.stpes: no such key; did you mean steps?"),
+        ("unett", {}, "unett: no such key; did you mean unet?"),
+        ("unet.learning_rate", "1e-4", "must be number; YAML reads 1e-4 as text"),
+        ("unet.learning_rate", 0, "unet.learning_rate = 0; must be > 0"),
+        ("banks.coarse", -1, "banks.coarse = -1; must be >= 0"),
+        ("banks.rows", "some", "banks.rows = 'some'; must be one of all, content"),
+        ("synthetic.guidance", "image", "must be one of text, both, ip2p"),
+        ("unet.resolution", 30, "unet.resolution = 30; must be a multiple of 8"),
+        ("classifiers.updates", 2.5, "classifiers.updates = 2.5; must be integer or null"),
+        ("classifiers.epochs", 3, "give one, null the other"),
+        ("policies.epochs", 3, "policies.updates, policies.epochs (digits-reduced): give one"),
+        ("classifiers.seeds", [], "classifiers.seeds = []; must not be empty"),
+        ("classifiers.models", {"Res Net": {}}, "classifiers.models.Res Net: not a name"),
+        ("classifiers.arms.syn.extra", "fake", "must be one of synthetic, finetuned, pretrained"),
+        (
+            "classifiers.arms.syn.augmentation",
+            "auto",
+            "must be one of default, aa, ra, faa, random",
+        ),
+        ("classifiers.arms.syn.lrr", 1, "classifiers.arms.syn.lrr: no such key; did you mean lr?"),
+        ("datasets.a/b", {"loader": "imagefolder", "path": "x"}, "datasets.a/b: not a name"),
+        ("datasets.mine", {"loader": "imagefolder"}, "datasets.mine.path: missing"),
+        ("datasets.mine", {"loader": "x", "path": "y"}, "must be one of fashion_mnist"),
+        (
+            "datasets.headroom",
+            {"loader": "digits", "path": None},
+            "must not be one of sweep, headroom, evidence",
+        ),
+        ("unet.dropout", {"text": 0.5, "image": 0.5, "both": 0.5}, "its shares must sum to <= 1"),
+        ("unet.processes", 3, "unet.processes = 3 (digits-reduced); must divide batch_size, 32"),
+        ("figures.datasets.figure1", "o", "figures.datasets.figure1 = 'o'; must be one of fashion"),
+        ("tables.rows", {"table6": ["wrn-10-1"]}, "tables.rows.table6: not a name"),
+        (
+            "datasets.digits-reduced.tables.rows",
+            {"table1": ["wrn-99"]},
+            "'wrn-99' is none of classifiers.models: wrn-10-1",
+        ),
+        ("policies.folds", 1, "policies.folds = 1; must be >= 2"),
+        ("synthetic.pretrained_share", 2, "synthetic.pretrained_share = 2; must be <= 1"),
+        ("synthetic.shards", True, "synthetic.shards = True; must be integer"),
+    ],
+)
+def test_a_fault_names_key_value_and_what_is_allowed(key, value, said):
+    lines = faults(edited(key, value), SCHEMA)
+    assert any(said in line for line in lines), lines
+
+
+def test_all_faults_are_told_at_once():
+    config = edited("unet.stpes", 3)
+    del config["banks"]["coarse"]
+    lines = faults(config, SCHEMA)
+    assert len(lines) == 2 and "banks.coarse: missing" in lines
+
+
+def test_a_dataset_may_carry_values_of_every_section():
+    own = {"loader": "imagefolder", "path": "x"}
+    for section in ("images", "captions", "embeddings", "banks", "unet", "synthetic"):
+        own[section] = CONFIG[section]
+    own |= {section: CONFIG[section] for section in ("classifiers", "judge", "quality")}
+    assert faults(edited("datasets.mine", own), SCHEMA) == []
+    own["unet"] = {"stpes": 1}
+    assert faults(edited("datasets.mine", own), SCHEMA) == [
+        "datasets.mine.unet.stpes: no such key; did you mean steps?"
+    ]
+
+
+def test_every_key_is_explained():
+    """A comment stands above each key or above the group that it belongs to."""
+    lines = (REPO / "config/config.yaml").read_text(encoding="utf-8").splitlines()
+    sections = [i for i, line in enumerate(lines) if re.match(r"^\w+:", line)]
+    for i in sections:
+        assert lines[i - 1].startswith("#"), lines[i]
+
+
+def test_what_is_named_must_be_there(tmp_path, monkeypatch):
+    """Found before a run: a stage that fails takes its finished results with it."""
+    monkeypatch.chdir(tmp_path)
+    config = edited("datasets.mine", {"loader": "imagefolder", "path": "fotos"})
+    config["datasets"]["other"] = {"loader": "imagefolder", "path": None}
+    config["captions"]["file"] = "own.csv"
+    config["models"]["captioner"] = "Salesforce/blip2-opt-2.7b"
+    lines = missing_files(config)
+    assert sum("models." in line for line in lines) == 2
+    assert any("models.clip = 'resources/miniature/clip': no such folder" in s for s in lines)
+    assert any("datasets.mine.path = 'fotos': no such file or folder" in line for line in lines)
+    assert any("datasets.other.path = None: no such file or folder" in line for line in lines)
+    assert any("captions.file = 'own.csv' (mine): no such file" in line for line in lines)
+    monkeypatch.chdir(REPO)
+    assert missing_files(CONFIG) == []
+
+
+def overlaid(text):
+    config = copy.deepcopy(CONFIG)
+    update_config(config, yaml.safe_load(text))
+    return expanded(config)
+
+
+def test_a_variant_of_a_data_set_is_one_line():
+    variant = "own-pairing: {like: fashion-mnist-reduced, unet: {pairing: own}}"
+    config = overlaid(
+        f"datasets: {{{variant}, x: {{like: own-pairing, images: {{extra_per_class: 5}}}}}}"
+    )
+    assert faults(config, SCHEMA) == []
+    base = config["datasets"]["fashion-mnist-reduced"]
+    assert "unet" not in base
+    assert config["datasets"]["own-pairing"] == base | {"unet": {"pairing": "own"}}
+    assert config["datasets"]["x"]["images"] == {"labels_per_class": 10, "extra_per_class": 5}
+    assert config["datasets"]["x"]["unet"] == {"pairing": "own"}
+
+
+@pytest.mark.parametrize("text", ["a: {like: nobody}", "a: {like: b}, b: {like: a}"])
+def test_like_must_name_another_data_set(text):
+    (first, *_) = faults(overlaid(f"datasets: {{{text}}}"), SCHEMA)
+    assert first.startswith("datasets.a.like = ") and "must be another data set" in first
+
+
+def test_null_takes_out():
+    config = overlaid(
+        "datasets: {digits-reduced: null, fashion-mnist-few: null}\n"
+        "classifiers: {models: {test_efficientnet: null}, arms: {faa: null}}"
+    )
+    assert list(config["datasets"]) == ["fashion-mnist-reduced"]
+    assert "test_efficientnet" not in config["classifiers"]["models"]
+    assert "faa" not in config["classifiers"]["arms"]
+
+
+def test_the_papers_configuration_is_valid():
+    text = (REPO / "config/paper.yaml").read_text(encoding="utf-8")
+    config = overlaid(text)
+    assert faults(config, SCHEMA) == [] and missing_files(config) == []
+    rows = {
+        (table, dataset, model)
+        for dataset, own in config["datasets"].items()
+        for table, models in own["tables"]["rows"].items()
+        for model in models
+    }
+    published_rows = {
+        (table, dataset, model)
+        for table, published in PUBLISHED.items()
+        for dataset, model, _ in published
+    }
+    assert published_rows <= rows, "every row of the paper's tables stands in ours"
+
+
+def test_a_data_sets_arms_are_laid_over_the_others():
+    arms = "{faa: null, mine: {augmentation: ra, extra: null}}"
+    config = overlaid(f"datasets: {{digits-reduced: {{classifiers: {{arms: {arms}}}}}}}")
+    assert faults(config, SCHEMA) == []
+    own = config["datasets"]["digits-reduced"]["classifiers"]["arms"]
+    assert own.keys() == (CONFIG["classifiers"]["arms"].keys() | {"mine"}) - {"faa"}
+    assert "faa" in config["classifiers"]["arms"]
+
+
+@pytest.mark.parametrize(
+    "key, value, said",
+    [
+        ("classifiers.models.test_resnet.epochs", 5, "(fashion-mnist-reduced, test_resnet, base"),
+        (
+            "classifiers.models.wrn-10-1.weights",
+            "pretrained",
+            "pretrained (wrn-10-1); must be null",
+        ),
+        ("classifiers.arms.syn.updates_as_with", 4, "only for an arm without extra images"),
+        ("classifiers.arms.aa.per_real", 2, "only for an arm with extra images"),
+        (
+            "classifiers.models.wrn-11-1",
+            {},
+            "'wrn-11-1'; must be wrn-<depth>-<width>, depth 6n + 4",
+        ),
+        (
+            "captions.prefix",
+            "a {clas}",
+            "captions.prefix = 'a {clas}' (digits-reduced); {class} is",
+        ),
+        ("datasets.tables", {"loader": "digits", "path": None}, "datasets.tables: must not be one"),
+        ("classifiers.phase2.share", 1, "classifiers.phase2.share = 1; must be < 1"),
+        ("policies.kept", 99, "policies.kept = 99 (digits-reduced); must be <= policies.trials"),
+    ],
+)
+def test_what_a_run_would_refuse_is_told_before_anything_runs(key, value, said):
+    lines = faults(edited(key, value), SCHEMA)
+    assert any(said in line for line in lines), lines

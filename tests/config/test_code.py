@@ -1,0 +1,122 @@
+"""Digests change with what can change a result, and with nothing else."""
+
+import shutil
+from modulefinder import ModuleFinder
+
+import pytest
+from conftest import REPO
+from mvc.config.code import code_digest, code_files, refuse_edited
+from mvc.core.hashing import files_digest, settings_digest
+from mvc.core.seeds import stream_seed
+
+SCRIPTS = REPO / "workflow/scripts"
+
+SCRIPT = '''"""Doc."""
+from mvc.a import f
+
+def main():
+    """Doc."""
+    return f(1)  # comment
+'''
+MODULES = {
+    "a": "from mvc import b\n\ndef f(x):\n    return b.g(x)\n",
+    "b": "import torch\n\ndef g(x):\n    return x + 1\n",
+    "c": "def h(x):\n    return x\n",
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "mvc").mkdir()
+    (tmp_path / "mvc/__init__.py").write_text("")
+    (tmp_path / "stage.py").write_text(SCRIPT)
+    for name, text in MODULES.items():
+        (tmp_path / f"mvc/{name}.py").write_text(text)
+    return tmp_path
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_comments_docstrings_and_layout_do_not_count(folder):
+    before = code_digest(folder / "stage.py")
+    edit(folder / "stage.py", '    """Doc."""\n', '    """Other words."""\n\n')
+    edit(folder / "stage.py", "# comment", "# another")
+    edit(folder / "mvc/b.py", "x + 1", "(x   + 1)")
+    assert code_digest(folder / "stage.py") == before
+
+
+@pytest.mark.parametrize("module, counts", [("a", True), ("b", True), ("c", False)])
+def test_modules_count_if_they_are_imported_directly_or_not(folder, module, counts):
+    before = code_digest(folder / "stage.py")
+    path = folder / f"mvc/{module}.py"
+    path.write_text(path.read_text() + "\nADDED = 1\n")
+    assert (code_digest(folder / "stage.py") != before) == counts
+
+
+def modules(files):
+    """The `mvc` modules among files, by their dotted names."""
+    names = (path.relative_to(SCRIPTS).with_suffix("").parts for path in files)
+    return {".".join(name).removesuffix(".__init__") for name in names if name[0] == "mvc"}
+
+
+@pytest.fixture(scope="module")
+def digested():
+    """The modules that count, by script."""
+    scripts = sorted(SCRIPTS.glob("*.py"))
+    return {script.name: modules(code_files(script)) for script in scripts}
+
+
+def test_the_modules_that_count_are_those_that_the_byte_code_imports(digested, tmp_path):
+    """Imports inside functions are among them, too."""
+    copy = shutil.copytree(SCRIPTS, tmp_path / "scripts")
+    (copy / "mvc/miniature/__init__.py").touch()  # the finder knows no package without this file
+    for script, counted in digested.items():
+        finder = ModuleFinder(path=[str(copy)])
+        finder.run_script(str(copy / script))
+        found = {name for name in finder.modules if name.partition(".")[0] == "mvc"}
+        assert counted == found - {"mvc.miniature"}, script
+
+
+def test_no_module_is_imported_by_a_computed_name():
+    """Neither the digests nor the byte code would show it."""
+    for path in SCRIPTS.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert "importlib" not in text and "__import__" not in text, path
+
+
+def test_every_module_is_of_some_script_or_of_the_workflow(digested):
+    rules = "".join(path.read_text(encoding="utf-8") for path in REPO.glob("**/common.smk"))
+    every = modules(SCRIPTS.glob("mvc/**/*.py"))
+    unread = every - set.union(*digested.values())
+    assert {name for name in unread if f"from {name} import" not in rules} == set()
+
+
+def test_a_stage_whose_code_was_edited_is_refused(folder):
+    digest = code_digest(folder / "stage.py")
+    edit(folder / "mvc/c.py", "return x", "return -x")
+    edit(folder / "mvc/b.py", "x + 1", "x + 1  # a comment")
+    refuse_edited(folder / "stage.py", digest)
+    edit(folder / "mvc/b.py", "x + 1", "x + 2")
+    with pytest.raises(RuntimeError, match="stage stage was edited after this run had started"):
+        refuse_edited(folder / "stage.py", digest)
+
+
+def test_settings_count_by_value_not_by_order():
+    assert settings_digest({"a": 1, "b": [1, 2]}) == settings_digest({"b": [1, 2], "a": 1})
+    assert settings_digest({"a": 1, "b": 2}) != settings_digest({"a": 2, "b": 1})
+
+
+def test_files_count_by_content(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("x")
+    two.write_text("x")
+    assert files_digest(one) == files_digest(two) != files_digest(one, two)
+
+
+def test_streams_are_apart():
+    seeds = {stream_seed(r, s, i) for r in range(3) for s in ("unet", "banks") for i in range(99)}
+    assert len(seeds) == 3 * 2 * 99 and all(0 <= seed < 2**63 for seed in seeds)

@@ -1,0 +1,97 @@
+"""The estimate: operations by hand, sizes of splits, a page; models by their architecture alone."""
+
+import pytest
+import raw_data
+from mvc.estimate import cost, size
+from mvc.estimate.cost import Size
+
+MODELS = {
+    "captioner": "Salesforce/blip2-opt-2.7b",
+    "clip": "ViT-L-14-quickgelu/openai",
+    "diffusion": "stable-diffusion-v1-5/stable-diffusion-v1-5",
+}
+SIZE = Size(train=4000, test=10_000, classes=10, side=32)
+RUN = {
+    "network": "wrn-28-2",
+    "image_size": None,
+    "batch_size": 128,
+    "updates": None,
+    "epochs": 200,
+    "extra": None,
+}
+TWO_PHASE = {"strategy": "two_phase", "phase2": {"share": 0.2}}
+
+
+def section(**changes):
+    own = {
+        "loader": "cifar10",
+        "path": None,
+        "images": {"labels_per_class": 400, "test_fraction": 0.2, "validation_fraction": 0.1},
+        "captions": {"file": None, "max_new_tokens": 40, "num_beams": 5},
+        "banks": {"per_real": 4},
+        "unet": {"resolution": 256, "steps": 15_000, "batch_size": 32, "flip": True},
+        "synthetic": {"steps": 25, "guidance": "text", "shards": 4, "pretrained_share": 0.5},
+        "policies": None,
+        "runs": [{**RUN, "extra": "finetuned", **TWO_PHASE}],
+    }
+    return {**own, **changes}
+
+
+@pytest.mark.parametrize(
+    "changes, images",
+    [
+        ({}, 200 * 4000),
+        ({"extra": "finetuned", **TWO_PHASE}, 200 * 4000 * 5 + 40 * 4000),
+        ({"extra": "finetuned", "strategy": "combined"}, 200 * 4000 * 5),
+        ({"extra": "finetuned", "strategy": "combined", "per_real": 2}, 200 * 4000 * 3),
+        ({"extra": "finetuned", "strategy": "rsp"}, 200 * 4000),
+        ({"updates_as_with": 4, **TWO_PHASE}, 200 * 4000 * 5 + 40 * 4000),
+        ({"epochs": None, "updates": 600}, 600 * 128),
+    ],
+)
+def test_images_that_a_run_is_trained_on(changes, images):
+    assert cost.images_seen({**RUN, **changes}, SIZE, 4) == images
+
+
+@pytest.mark.slow
+def test_the_papers_stages_cost_what_was_counted():
+    """settings.md's cost facts: 180 GFLOP an evaluation at 256 px, two of them a step."""
+    lines = {line.stage: line for line in cost.lines("cifar", section(), SIZE, MODELS)}
+    giga = 1e9
+    made = lines["synthetic, finetuned"]
+    assert made.items == 16_000 and made.jobs == 4
+    assert made.operations / made.items == pytest.approx(
+        (25 * 2 * 180 + 273 + 622 + 162) * giga, rel=0.03
+    )
+    tuned = lines["unet"].operations - 2 * 4000 * 273 * giga  # latents of images and mirror images
+    assert tuned == pytest.approx(15_000 * 32 * 540 * giga, rel=0.03)
+    assert lines["embeddings"].operations == pytest.approx(4000 * 13 * giga, rel=0.05)
+    assert lines["captions"].items == 4000 and lines["captions"].operations > 0
+    assert "policies" not in lines
+    own = section(captions={"file": "own.csv", "max_new_tokens": 40, "num_beams": 5})
+    (captions, *_) = cost.lines("cifar", own, SIZE, MODELS)
+    assert captions.operations == 0, "one's own captions cost nothing"
+
+
+@pytest.mark.slow
+def test_pages_sum_up():
+    rows = cost.lines("a", section(), SIZE, MODELS)
+    page = cost.page(rows, 1e15, "of a test")
+    hours = sum(line.operations for line in rows) / 1e15 / 3600
+    assert f"{hours:,.1f}" in page and "16,000 images" in page and "of a test" in page
+
+
+def test_sizes_of_known_data_sets():
+    assert size.measure("a", section()) == SIZE
+    whole = section(images={"labels_per_class": None, "validation_fraction": 0.1})
+    assert size.measure("a", whole).train == 45_000
+
+
+def test_sizes_of_a_persons_folder(tmp_path):
+    raw_data.folder(tmp_path, {"cat": 10, "dog": 10})
+    images = {"labels_per_class": None, "test_fraction": 0.2, "validation_fraction": 0.1}
+    own = section(loader="imagefolder", path=str(tmp_path), images=images)
+    assert size.measure("mine", own) == Size(14, 4, 2, 256)
+    own["path"] = str(tmp_path / "photos.zip")
+    with pytest.raises(ValueError, match=r"datasets.mine.path = .*photos.zip.*unpack the archive"):
+        size.measure("mine", own)

@@ -1,0 +1,86 @@
+"""Opening and widening Stable Diffusion's parts; images to latents and back."""
+
+import pytest
+import tiny
+import torch
+from mvc.core.pixels import encode as png
+from mvc.models import stable_diffusion
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tiny.stable_diffusion(tmp_path_factory.mktemp("stable-diffusion"))
+
+
+def inputs(channels):
+    rng = torch.Generator().manual_seed(2)
+    z = torch.randn(3, channels, 8, 8, generator=rng)
+    return z, torch.tensor([1, 400, 999]), torch.randn(3, 5, tiny.TEXT, generator=rng)
+
+
+def test_first_convolution_rebuilt_with_its_bias(folder):
+    """diffusers #4960: at step 0 the widened U-Net is the base one for any conditioning image."""
+    base = stable_diffusion.load_unet(folder, text_width=tiny.TEXT)
+    torch.nn.init.normal_(base.conv_in.bias)
+    z, t, text = inputs(tiny.LATENT)
+    before = base(z, t, encoder_hidden_states=text).sample
+    wide = stable_diffusion.widen(base, tiny.LATENT)
+    after = wide(torch.cat([z, 100 * z], 1), t, encoder_hidden_states=text).sample
+    assert torch.equal(before, after)
+    assert wide.config.in_channels == 2 * tiny.LATENT
+
+
+def test_conditioning_convention_is_written_and_read_back(folder, tmp_path):
+    """InstructPix2Pix #36: the scaling of the conditioning latent is part of the checkpoint."""
+    wide = stable_diffusion.widen(
+        stable_diffusion.load_unet(folder, text_width=tiny.TEXT), tiny.LATENT
+    )
+    wide.save_pretrained(tmp_path / "a")
+    back = stable_diffusion.load_unet(tmp_path / "a", text_width=tiny.TEXT)
+    assert back.config.conditioning_latent == stable_diffusion.CONDITIONING
+    assert torch.equal(back.conv_in.weight, wide.conv_in.weight)
+    wide.register_to_config(conditioning_latent="sample, scaled")
+    wide.save_pretrained(tmp_path / "b")
+    with pytest.raises(ValueError, match="sample, scaled"):
+        stable_diffusion.load_unet(tmp_path / "b", text_width=tiny.TEXT)
+
+
+def test_text_width_of_another_model_is_refused(folder):
+    with pytest.raises(ValueError, match=f"width {tiny.TEXT}, models.clip gives 768"):
+        stable_diffusion.load_unet(folder, text_width=768)
+
+
+@pytest.mark.parametrize(
+    "load", [stable_diffusion.load_vae, lambda n: stable_diffusion.load_unet(n, text_width=1)]
+)
+def test_missing_model_folder(tmp_path, load):
+    with pytest.raises(FileNotFoundError, match="models.diffusion = .*nowhere"):
+        load(str(tmp_path / "nowhere"))
+
+
+def test_encode_gives_mean_and_deviation_unscaled(folder):
+    vae = stable_diffusion.load_vae(folder)
+    pixels = torch.randint(0, 256, (5, 3, 32, 32), dtype=torch.uint8)
+    mean, std = stable_diffusion.encode(vae, pixels, batch_size=2)
+    posterior = vae.encode(pixels.float() / 127.5 - 1).latent_dist
+    assert torch.allclose(mean, posterior.mode(), atol=1e-5)
+    assert torch.allclose(std, posterior.std, atol=1e-5)
+
+
+def test_flips_are_cached_as_second_entry(folder):
+    vae = stable_diffusion.load_vae(folder)
+    pixels = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
+    files = png(pixels, grayscale=False)
+    mean, std = stable_diffusion.cache_latents(vae, files, size=32, flip=True, batch_size=2)
+    assert mean.shape == std.shape == (3, 2, tiny.LATENT, 8, 8)
+    mirrored, _ = stable_diffusion.encode(vae, pixels.flip(-1), batch_size=3)
+    assert torch.allclose(mean[:, 1], mirrored, atol=1e-5)
+    assert stable_diffusion.cache_latents(vae, files, size=32, flip=False)[0].shape[1] == 1
+
+
+def test_decode_unscales(folder):
+    vae = stable_diffusion.load_vae(folder)
+    z = torch.randn(2, tiny.LATENT, 8, 8)
+    images = stable_diffusion.decode(vae, z * vae.config.scaling_factor)
+    expected = ((vae.decode(z).sample + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    assert (images.int() - expected.int()).abs().max() <= 1

@@ -1,0 +1,194 @@
+"""Generation: an image depends on its global index alone; provenance rebuilds it."""
+
+import hashlib
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import tiny
+import torch
+from mvc.banks import mixing
+from mvc.banks.recipes import to_table
+from mvc.core import counts, image_tables
+from mvc.core.pixels import encode
+from mvc.models.stable_diffusion import load_solver, load_unet, load_vae, widen
+from mvc.synthetic import controls, plan, sampler
+
+LABELS = [0, 0, 0, 1, 1]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Five training images of two classes, their embeddings, a bank of ten, tiny models."""
+    folder = tiny.stable_diffusion(tmp_path_factory.mktemp("stable-diffusion"))
+    rng = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (5, 3, 32, 32), generator=rng, dtype=torch.uint8)
+    train = image_tables.image_table(
+        data=encode(pixels, grayscale=False),
+        labels=LABELS,
+        class_names=["cat" if label == 0 else "dog" for label in LABELS],
+        image_ids=[f"train/{i}" for i in range(5)],
+    )
+    captions = pa.table({"prompt": [f"caption {i}" for i in range(5)]})
+    tokens = torch.randn(5, 7, tiny.TEXT, generator=rng).half()
+    options = dict(per_real=2, coarse=1, fine=2, rows="all", base="uniform", seed=0)
+    rows = [*mixing.mix_classes(LABELS, tokens, torch.full((5,), 7), **options)]
+    bank = to_table(rows, [0.0] * len(rows))
+    wide = widen(load_unet(folder, text_width=tiny.TEXT), tiny.LATENT)
+    torch.nn.init.normal_(wide.conv_in.weight, std=0.2)
+    wide.save_pretrained(f"{folder}/wide")
+    null = torch.randn(7, tiny.TEXT, generator=rng).half()
+    return dict(folder=folder, train=train, captions=captions, tokens=tokens, null=null, bank=bank)
+
+
+def make(world, generator, *, shards_=1, batch_size=4, only=None, **options):
+    """All shards of a set, one after the other, as tables."""
+    folder = world["folder"]
+    painter = sampler.Painter(
+        unet=load_unet(
+            folder if generator == "pretrained" else f"{folder}/wide", text_width=tiny.TEXT
+        ),
+        vae=load_vae(folder),
+        solver=load_solver(folder),
+        tokens=world["tokens"],
+        null=world["null"],
+        sampling=sampler.Sampling(4, "text", 3.0, 1.0, batch_size),
+    )
+    tables = []
+    for shard in range(shards_) if only is None else [only]:
+        part = dict(shard=shard, shards=shards_, seed=5, **options)
+        made = plan.make(generator, world["bank"], LABELS, **part)
+        files = [*sampler.files(painter, made, world["train"], resolution=32, side=28)]
+        tables.append(
+            plan.to_table(
+                made,
+                files,
+                train=world["train"],
+                captions=world["captions"],
+                digest="abc",
+                guidance="text 3.0",
+                steps=4,
+                consistency=[0.5] * len(files),
+            )
+        )
+    return pa.concat_tables(tables)
+
+
+@pytest.mark.parametrize("generator", ["finetuned", "pretrained"])
+def test_shards_and_batches_change_nothing(world, generator):
+    """Which seed made image k of a batch (diffusers #208, #612, #3158, #6233)."""
+    one = make(world, generator)
+    assert one.equals(make(world, generator, shards_=3))
+    assert one.equals(make(world, generator, shards_=5, batch_size=1))
+    assert one.equals(make(world, generator, batch_size=16))
+    alone = make(world, generator, shards_=5, only=3)
+    assert one.slice(6, 2).equals(alone)
+
+
+def test_rows_tell_where_an_image_comes_from(world):
+    """Diff-Mix does not record the source image, and labels a whole batch with one label."""
+    table = make(world, "finetuned").to_pylist()
+    class_of = {f"train/{i}": label for i, label in enumerate(LABELS)}
+    for i, row in enumerate(table):
+        assert row["bank_id"] == i and row["image_id"] == f"finetuned/{i:07d}"
+        assert class_of[row["source_image_id"]] == row["label"]
+        assert row["class_name"] == ("cat" if row["label"] == 0 else "dog")
+        assert row["sha256"] == hashlib.sha256(row["image"]["bytes"]).hexdigest()
+        assert (row["generator"], row["generator_digest"], row["steps"]) == ("finetuned", "abc", 4)
+    assert [row["label"] for row in table] == [0] * 6 + [1] * 4
+    assert len({row["seed"] for row in table}) == len(table)
+
+
+def test_pretrained_images_come_from_unmixed_captions(world):
+    table = make(world, "pretrained").to_pylist()
+    assert all(row["bank_id"] is None for row in table)
+    for row in table:
+        assert row["caption"] == f"caption {row['source_image_id'].removeprefix('train/')}"
+
+
+def test_noise_differs_between_images_classes_and_generators():
+    """DataDream reseeds for every class, so that all classes share their noise."""
+    seeds = [plan.noise_seed(0, g, i) for g in ("finetuned", "pretrained") for i in range(50)]
+    assert len(set(seeds)) == 100
+    noise = sampler.initial_noise(seeds, (4, 8, 8))
+    assert abs(float(noise.mean())) < 0.05 and abs(float(noise.std()) - 1) < 0.05
+    assert torch.equal(noise[7:8], sampler.initial_noise(seeds[7:8], (4, 8, 8)))
+
+
+def test_sources_are_uniform_over_the_class():
+    labels, pool = [1] * 3000, [0, 1, 1, 0, 1]
+    chosen = plan.choose_sources(range(3000), labels, pool, seed=0, stream="s")
+    counts = np.bincount(chosen, minlength=5)
+    assert counts[0] == counts[3] == 0
+    assert all(abs(counts[i] - 1000) < 130 for i in (1, 2, 4))
+    with pytest.raises(ValueError, match="no training image of class 2"):
+        plan.choose_sources([0], [2], pool, seed=0, stream="s")
+
+
+@pytest.mark.parametrize("total, count", [(10, 3), (2, 5), (0, 2), (7, 7)])
+def test_shards_cover_all_indices_once(total, count):
+    ranges = [counts.bounds(total, shard, count) for shard in range(count)]
+    assert [i for r in ranges for i in r] == list(range(total))
+    with pytest.raises(ValueError, match=f"shard {count} of {count}"):
+        counts.bounds(total, count, count)
+
+
+def test_images_are_stored_at_the_data_sets_size():
+    pixels = torch.zeros(2, 3, 28, 28, dtype=torch.uint8)
+    files = encode(pixels, grayscale=True)
+    assert sampler.native_side(files, resolution=32) == 28
+    assert sampler.native_side(files, resolution=16) == 16
+    files += encode(pixels[..., :20], grayscale=True)
+    assert sampler.native_side(files, resolution=32) == 32
+
+
+def test_real_images_in_a_sets_place(world):
+    extra = world["train"]
+    table = controls.real_table(extra, extra, [0, 0, 1], shard=0, shards=1)
+    assert table["image_id"].to_pylist() == ["train/0", "train/1", "train/3"]
+    with pytest.raises(ValueError, match="class 'dog' has 2 further real images.*need 3"):
+        controls.real_table(extra, extra, [1, 1, 1], shard=0, shards=1)
+
+
+def test_round_trip_is_the_vae_alone(world):
+    vae = load_vae(world["folder"])
+    files = image_tables.image_bytes(world["train"])
+    (batch,) = controls.round_trip(vae, files, side=32, batch_size=5)
+    (same,) = controls.round_trip(vae, files, side=32, batch_size=3)
+    assert torch.equal(batch, same)
+
+
+@pytest.mark.parametrize("share, each", [(0, 0), (0.5, 3), (0.25, 1), (1, 6)])
+def test_the_mixed_set_has_its_share_of_each_class(world, share, each):
+    mask = plan.parts("mixed", world["bank"], share)
+    assert (mask["finetuned"] ^ mask["pretrained"]).all(), "each entry is drawn by one generator"
+    labels = np.array(world["bank"]["label"].to_pylist())
+    assert (labels == 0).sum() == 6 and mask["pretrained"][labels == 0].sum() == each
+
+
+def test_images_of_the_mixed_set_are_those_of_the_pure_sets(world):
+    mask = plan.parts("mixed", world["bank"], 0.5)
+    pure = {generator: make(world, generator) for generator in mask}
+    whole = []
+    for shard in range(3):
+        part = [
+            make(world, generator, shards_=3, only=shard, wanted=wanted)
+            for generator, wanted in mask.items()
+        ]
+        whole.append(plan.in_order(part))
+    mixed = pa.concat_tables(whole)
+    assert len(mixed) == len(world["bank"])
+    for i, row in enumerate(mixed.to_pylist()):
+        generator = "pretrained" if mask["pretrained"][i] else "finetuned"
+        assert row == pure[generator].slice(i, 1).to_pylist()[0]
+
+
+def test_reconstructed_images_are_the_training_images_in_turn(world):
+    labels = world["bank"]["label"].to_pylist()
+    parts = [controls.repeated_table(world["train"], labels, shard=s, shards=2) for s in range(2)]
+    table = pa.concat_tables(parts)
+    assert table["label"].to_pylist() == labels
+    ids = table["image_id"].to_pylist()
+    assert (
+        ids[:6] == ["train/0", "train/1", "train/2"] * 2 and ids[6:] == ["train/3", "train/4"] * 2
+    )

@@ -1,0 +1,71 @@
+"""How the work is cut up changes nothing: shards, batches, cores; on a CPU to the last bit."""
+
+import json
+
+import pytest
+from mvc.core import image_tables
+from safetensors.torch import load_file
+from workflow_run import snakemake
+
+pytestmark = pytest.mark.slow
+
+# The data set of the built project again, cut up otherwise; it was built on two cores.
+OTHERWISE = """
+datasets:
+  variant:
+    like: photos
+    captions: {batch_size: 2}
+    embeddings: {batch_size: 5}
+    synthetic: {shards: 5, batch_size: 3}
+"""
+ONE_SHARD = "synthetic: {shards: 1, batch_size: 1}\n"
+RUN = "classifiers/wrn-10-1/ra+syn/0.json"
+
+
+def images(folder, of):
+    """The set's images and all that is told of them, in the order of its shards."""
+    return image_tables.read(
+        [folder / f"synthetic/finetuned/{n}-of-{of}.parquet" for n in range(of)]
+    )
+
+
+@pytest.fixture(scope="module")
+def variant(built):
+    overlay = built / "otherwise.yaml"
+    overlay.write_text(OTHERWISE, encoding="utf-8")
+    configs = ["--configfile", "config/config.yaml", str(overlay)]
+    snakemake(built, *configs, "--", f"results/variant/{RUN}", cores=1)
+    return built / "results/variant"
+
+
+def test_captions_embeddings_and_recipes_do_not_change(built, variant):
+    photos = built / "results/photos"
+    for name in ("captions.parquet", "bank.parquet"):
+        assert image_tables.read(variant / name).equals(image_tables.read(photos / name))
+    here, there = (load_file(root / "embeddings.safetensors") for root in (variant, photos))
+    assert all(here[name].equal(there[name]) for name in here | there)
+
+
+def test_the_fine_tuned_weights_do_not_change(built, variant):
+    name = "unet/diffusion_pytorch_model.safetensors"
+    assert (variant / name).read_bytes() == (built / "results/photos" / name).read_bytes()
+
+
+def test_images_in_other_shards_and_batches_are_the_same(built, variant):
+    here, there = images(variant, 5), images(built / "results/photos", 2)
+    assert len(here) == 12 and here.equals(there), "with where each comes from"
+
+
+def test_images_in_one_shard_are_the_same(built):
+    overlay = built / "one_shard.yaml"
+    overlay.write_text(ONE_SHARD, encoding="utf-8")
+    configs = ["--configfile", "config/config.yaml", str(overlay)]
+    snakemake(built, *configs, "--", "results/photos/synthetic/finetuned/0-of-1.parquet")
+    assert images(built / "results/photos", 1).equals(images(built / "results/photos", 2))
+
+
+def test_a_classifier_comes_to_the_same_metrics(built, variant):
+    folders = (variant, built / "results/photos")
+    here, there = (json.loads((root / RUN).read_text(encoding="utf-8")) for root in folders)
+    differing = {key for key in here | there if here.get(key) != there.get(key)}
+    assert differing <= {"dataset", "seconds"}

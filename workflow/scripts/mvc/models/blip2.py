@@ -1,0 +1,27 @@
+"""Opening BLIP-2."""
+
+import torch
+
+from mvc.models.opening import opening, refuse_missing, require
+
+
+def load_captioner(name: str, *, device: str | torch.device = "cpu"):
+    """Open BLIP-2 and its processor from a folder or a hub name.
+
+    Returns:
+        The model (float32 on CPU, bfloat16 on GPU; frozen), and its processor.
+
+    Raises:
+        FileNotFoundError: `name` is neither a folder with a whole model nor can it be downloaded.
+    """
+    from transformers import Blip2ForConditionalGeneration, Blip2Processor
+
+    dtype = torch.float32 if torch.device(device).type == "cpu" else torch.bfloat16
+    with opening("captioner", name):
+        require(name, ["config.json"])  # the library has a default of its own: another model
+        processor = Blip2Processor.from_pretrained(name)
+        model, report = Blip2ForConditionalGeneration.from_pretrained(
+            name, dtype=dtype, use_safetensors=True, output_loading_info=True
+        )
+    refuse_missing("captioner", name, report)
+    return model.to(device).eval().requires_grad_(False), processor

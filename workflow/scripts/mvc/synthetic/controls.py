@@ -1,0 +1,87 @@
+"""Real images in a synthetic set's place: further or repeated ones, also through the VAE."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+import pyarrow as pa
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from mvc.console.progress import progress
+from mvc.core.batching import batch_size_on, padded_batches
+from mvc.core.counts import bounds
+from mvc.core.pixels import encode as encode_png
+from mvc.core.pixels import load
+from mvc.models.stable_diffusion import decode as decode_latents
+from mvc.models.stable_diffusion import encode, load_vae
+from mvc.synthetic.sampler import resize
+
+
+def round_trip(
+    vae: torch.nn.Module, files: Sequence[bytes], *, side: int, batch_size: int
+) -> Iterator[UInt8[Tensor, "b 3 s s"]]:
+    """Images through the VAE and back, without diffusion: what resizing and the VAE cost."""
+    for rows, real in padded_batches(len(files), batch_size_on(vae.device, batch_size)):
+        pixels = load([files[row] for row in rows], size=side)
+        latents = encode(vae, pixels, batch_size=len(rows))[0] * vae.config.scaling_factor
+        yield decode_latents(vae, latents.to(vae.device))[:real]
+
+
+def through_vae(
+    contents: Sequence[bytes],
+    *,
+    diffusion: str,
+    resolution: int,
+    side: int,
+    batch_size: int,
+    device: torch.device,
+) -> list[bytes]:
+    """Image files through the VAE at `resolution`, stored as PNG files of `side` pixels."""
+    vae = load_vae(diffusion, device=device)
+    batches = round_trip(vae, contents, side=resolution, batch_size=batch_size)
+    batches = progress(batches, total=len(contents), unit="images", count=len)
+    return [png for b in batches for png in encode_png(resize(b, side), grayscale=False)]
+
+
+def repeated_table(
+    train: pa.Table, bank_labels: Sequence[int], *, shard: int, shards: int
+) -> pa.Table:
+    """The training images of one shard: as many a class as the bank has entries, in turn."""
+    members: dict[int, list[int]] = {}
+    for row, label in enumerate(train["label"].to_pylist()):
+        members.setdefault(label, []).append(row)
+    counts: Counter = Counter()
+    rows = []
+    for label in bank_labels:
+        own = members[label]
+        rows.append(own[counts[label] % len(own)])
+        counts[label] += 1
+    indices = bounds(len(rows), shard, shards)
+    return train.take([rows[i] for i in indices])
+
+
+def real_table(
+    extra: pa.Table, train: pa.Table, bank_labels: Sequence[int], *, shard: int, shards: int
+) -> pa.Table:
+    """The further real images of one shard: as many a class as the bank has entries.
+
+    Raises:
+        ValueError: a class has fewer further real images than that.
+    """
+    wanted: Mapping[int, int] = {y: list(bank_labels).count(y) for y in sorted(set(bank_labels))}
+    labels = extra["label"].to_pylist()
+    names = dict(zip(train["label"].to_pylist(), train["class_name"].to_pylist(), strict=True))
+    rows: list[int] = []
+    for label, count in wanted.items():
+        members = [row for row, other in enumerate(labels) if other == label]
+        if len(members) < count:
+            raise ValueError(
+                f"class {names[label]!r} has {len(members)} further real images, the arms with "
+                f"real ones need {count}; raise images.extra_per_class (imagefolder: lower "
+                "images.labels_per_class), lower banks.per_real, or take the arms ra+real and "
+                "ra+roundtrip out of classifiers.arms"
+            )
+        rows += members[:count]
+    indices = bounds(len(rows), shard, shards)
+    return extra.take([rows[i] for i in indices])

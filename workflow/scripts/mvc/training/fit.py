@@ -1,0 +1,99 @@
+"""Train one network on real images, with or without extra ones.
+
+Axes: n images, 3 channels, h and w pixels.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor, nn
+
+from mvc.core.image_set import Labelled, check_classes
+from mvc.core.seeds import stream_seed
+from mvc.training import networks, strategies
+from mvc.training.hyperparameters import Recipe, augmentation
+from mvc.training.loop import placed, statistics, train
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained network with the mean and deviation (0..255) that its inputs are normalised by."""
+
+    net: nn.Module
+    mean: Float32[Tensor, " 3"]
+    std: Float32[Tensor, " 3"]
+    updates: int
+
+
+def fit(
+    real: Labelled,
+    extra: Labelled | None,
+    *,
+    model: str,
+    recipe: Recipe,
+    root: int,
+    seed: int,
+    device: torch.device,
+) -> Fitted:
+    """Train one classifier on real and extra images.
+
+    Random numbers depend on `root` and `seed` alone: in every arm, runs of one seed start from the
+    same weights and, where strategies allow it, see the same real batches: they compare in pairs.
+    """
+    parts = [real, extra] if extra else [real]
+    for part, name in zip(parts, ("training", "extra"), strict=False):
+        check_classes(real, part, name)
+    order, choice, draws, weights = streams(root, seed)
+    plan = planned(real, extra, recipe, order=order, choice=choice)
+    print(" + ".join(f"{len(part.labels):,}" for part in parts), "images (real + extra),", recipe)
+    images = torch.cat([part.images for part in parts]) if extra else real.images
+    labels = torch.cat([part.labels for part in parts]).to(device)
+    network = networks.build(
+        model, len(real.class_names), weights=recipe.weights, size=tuple(images.shape[2:]),
+        generator=weights,
+    )  # fmt: skip
+    net = network.net.to(device, memory_format=torch.channels_last)
+    images = placed(images, device)
+    known = (network.mean, network.std) if recipe.weights else statistics(real.images)
+    mean, std = (values.to(device) for values in known)
+    updates = train(
+        net, images, labels, plan, optimiser=recipe.optimiser, clip=recipe.clip,
+        weight_decay=recipe.weight_decay,
+        prepare=augmentation(recipe, mean, std, tuple(images.shape[2:]), draws),
+    )  # fmt: skip
+    return Fitted(net, mean, std, updates)
+
+
+def planned(
+    real: Labelled,
+    extra: Labelled | None,
+    recipe: Recipe,
+    *,
+    order: torch.Generator,
+    choice: torch.Generator,
+) -> list[strategies.Phase]:
+    """The phases of a training by its recipe.
+
+    Raises:
+        ValueError: extra images in an arm that is to be trained as long as one that has them.
+    """
+    length = strategies.Length(recipe.batch_size, recipe.epochs, recipe.updates)
+    if (per_real := recipe.updates_as_with) is not None:
+        if extra:
+            raise ValueError(f"classifiers.updates_as_with = {per_real}; null with extra images")
+        share = {k: v for k, v in recipe.phase2.items() if k == "share"}
+        length = strategies.lengthened(
+            length, real.labels, per_real, strategy=recipe.strategy, **share
+        )
+    return strategies.phases(
+        real.labels, extra.labels if extra else real.labels[:0], length=length, lr=recipe.lr,
+        strategy=recipe.strategy, order=order, choice=choice, **recipe.phase2, **recipe.rsp,
+    )  # fmt: skip
+
+
+def streams(root: int, seed: int) -> list[torch.Generator]:
+    """Generators of the order of images, the choice of extra ones, augmentation and weights."""
+    names = ("order", "choice", "augment", "weights")
+    seeds = (stream_seed(root, f"classifiers/{name}", seed) for name in names)
+    return [torch.Generator().manual_seed(s) for s in seeds]
