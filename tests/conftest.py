@@ -10,37 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 from jaxtyping import install_import_hook
+from project_tree import CLASSES, PARTS, REPO, tiny_config
 
 hook = install_import_hook("mvc", "beartype.beartype")
-
-REPO = Path(__file__).parents[1]
-PARTS = ("Snakefile", "workflow", "config", "profiles", "slurm", "envs", "resources")
-CLASSES = ("cat & dog's $HOME", "Straße", "third one")
-
-
-def tiny_config(root: Path) -> dict:
-    """The default configuration made small: three classes of odd names, few steps."""
-    config = yaml.safe_load((REPO / "config/config.yaml").read_text(encoding="utf-8"))
-    config["models"]["diffusion"] = "models/stable-diffusion"
-    config["datasets"] = {"photos": {"loader": "imagefolder", "path": "photos"}}
-    config["images"] |= {"labels_per_class": 4, "test_fraction": 0.25, "validation_fraction": 0.15}
-    config["captions"] |= {"max_new_tokens": 6, "num_beams": 2}
-    config["banks"]["per_real"] = 1
-    config["unet"] |= {"steps": 4, "batch_size": 4}
-    config["unet"]["samples"] = {"each": 1, "steps": 2, "scale": 2.0}
-    config["synthetic"] |= {"shards": 2, "steps": 2}
-    config["classifiers"] |= {"seeds": [0], "updates": 3, "batch_size": 8}
-    arms = ("baseline", "aa", "faa", "ra", "ra+syn", "aa+syn", "aa+pretrained", "aa+rsp", "random")
-    arms += ("ra+pretrained", "ra+real", "ra+roundtrip", "ra+reconstructed")
-    config["classifiers"]["arms"] = {arm: config["classifiers"]["arms"][arm] for arm in arms}
-    config["classifiers"]["models"] = {"wrn-10-1": {}}
-    config["policies"] |= {"trials": 2, "kept": 1, "sub_policies": 2, "updates": 2}
-    tables = ("table1", "table4", "table5")
-    config["tables"]["rows"] = {table: ["wrn-10-1"] for table in tables}
-    config["judge"] |= {"updates": 3, "batch_size": 8, "size": 16}
-    config["quality"] |= {"k": 1, "batch_size": 8}
-    config["figures"] |= {"classes": 3, "images": 1}
-    return config
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import raw_data
-from mvc.augmented import collect, filenames
+from mvc.augmented import collect, export, filenames
 from mvc.banks.recipes import to_table
 from mvc.core import image_tables
 from PIL import Image
@@ -89,7 +89,7 @@ def tables():
     )
 
 
-def export(root: Path, *, splits=(0, 5, N_MADE), **changes) -> Path:
+def make_folder(root: Path, *, splits=(0, 5, N_MADE), **changes) -> Path:
     """Run the stage's script on the tables, the synthetic ones split into shards."""
     root.mkdir(parents=True, exist_ok=True)
     parts = tables() | changes
@@ -116,7 +116,7 @@ def export(root: Path, *, splits=(0, 5, N_MADE), **changes) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return export(tmp_path_factory.mktemp("made"))
+    return make_folder(tmp_path_factory.mktemp("made"))
 
 
 def rows(path: Path) -> list[dict]:
@@ -203,7 +203,7 @@ def test_the_cards_own_lines_run(folder, tmp_path, monkeypatch):
 
 
 def test_the_same_bytes_whatever_the_shards(folder, tmp_path):
-    again = export(tmp_path, splits=(0, 1, 2, 11, N_MADE))
+    again = make_folder(tmp_path, splits=(0, 1, 2, 11, N_MADE))
     files = sorted(f.relative_to(folder) for f in folder.rglob("*") if f.is_file())
     assert files == sorted(f.relative_to(again) for f in again.rglob("*") if f.is_file())
     _, differ, errors = filecmp.cmpfiles(folder, again, files, shallow=False)
@@ -211,11 +211,9 @@ def test_the_same_bytes_whatever_the_shards(folder, tmp_path):
 
 
 def test_row_groups_and_parts_are_filled_across_shards(tmp_path, monkeypatch):
-    from mvc.augmented import export
-
     monkeypatch.setattr(image_tables, "ROW_GROUP", 4)
     monkeypatch.setattr(export, "PART", 8)
-    made = export(tmp_path)
+    made = make_folder(tmp_path)
     parts = sorted((made / "data").iterdir())
     assert [p.name for p in parts] == [f"train-0000{i}-of-00003.parquet" for i in range(3)]
     assert [pq.ParquetFile(p).num_row_groups for p in parts] == [2, 2, 2]
@@ -265,13 +263,11 @@ def test_what_must_not_be_in_it_is_refused(tmp_path, case, said):
     change = refused(case)
     splits = (0, len(change.get("made", range(N_MADE))))
     with pytest.raises(ValueError, match=said):
-        export(tmp_path, splits=splits, **change)
+        make_folder(tmp_path, splits=splits, **change)
     assert not (tmp_path / "augmented").exists()
 
 
 def test_a_failure_leaves_the_old_folder_and_nothing_else(tmp_path):
-    from mvc.augmented import export
-
     target = tmp_path / "augmented"
     raw_data.put(target / "old", b"old")
     with pytest.raises(KeyError), export.whole(target) as folder:

@@ -19,9 +19,9 @@ HUB = {
     "diffusion": "stable-diffusion-v1-5/stable-diffusion-v1-5",
 }
 OPEN = {
-    "captioner": "captions.load_captioner(name)",
-    "clip": "clip_model.load_clip(name)",
-    "diffusion": "diffusion.load_vae(name)",
+    "captioner": "blip2.load_captioner(name)",
+    "clip": "clip.load_clip(name)",
+    "diffusion": "stable_diffusion.load_vae(name)",
 }
 
 
@@ -37,7 +37,7 @@ def copy(source: Path, target: Path) -> Path:
 
 def test_hub_names_without_network(tmp_path):
     """Each key's error names what to download; the offline switch of the hub spares retries."""
-    lines = ["from mvc import captions, clip_model, diffusion", "def attempt(name, opened):"]
+    lines = ["from mvc.models import blip2, clip, stable_diffusion", "def attempt(name, opened):"]
     lines += ["    try: opened(name)", "    except FileNotFoundError as error: print(error)"]
     lines += [f"attempt({HUB[key]!r}, lambda name: {OPEN[key]})" for key in HUB]
     done = subprocess.run(

@@ -10,6 +10,13 @@ import torch.nn.functional as F
 from mvc.core import image_tables, pixels
 from mvc.core.image_set import Labelled
 from mvc.policies import files
+from mvc.policies.files import (
+    draw_policies,
+    drop_repeated,
+    format_policies,
+    policies_digest,
+    read_policies,
+)
 from mvc.policies.search import HeldOutLoss, Search, folds, search, subset, tried
 from mvc.training.augment import apply_policy, normalise
 from mvc.training.autoaugment import NAMES, policy
@@ -52,9 +59,9 @@ def fitted():
 
 
 def test_a_file_reads_back_and_has_a_line_for_each_sub_policy(tmp_path):
-    text = files.text(PUBLISHED, {"data set": "Straße", "from": {"file": "a.json"}})
+    text = format_policies(PUBLISHED, {"data set": "Straße", "from": {"file": "a.json"}})
     (tmp_path / "a.json").write_text(text, "utf-8")
-    assert files.read(tmp_path / "a.json") == PUBLISHED
+    assert read_policies(tmp_path / "a.json") == PUBLISHED
     assert '  [["Rotate", 0.7, 2.0], ["Cutout", 0.2, 5]],\n  [["Invert", 0.0, 30]]\n' in text
     found = json.loads(text)
     assert list(found) == ["format", "data set", "from", "sub_policies"]
@@ -85,12 +92,12 @@ def test_a_file_reads_back_and_has_a_line_for_each_sub_policy(tmp_path):
 def test_bad_files_name_the_entry(text, message, tmp_path):
     (tmp_path / "a.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(ValueError, match=message):
-        files.read(tmp_path / "a.json")
+        read_policies(tmp_path / "a.json")
 
 
 def test_unique_keeps_the_order():
     first, second = PUBLISHED
-    assert files.unique([second, first, [*second], first]) == (second, first)
+    assert drop_repeated([second, first, [*second], first]) == (second, first)
 
 
 # Random policies
@@ -98,10 +105,10 @@ def test_unique_keeps_the_order():
 
 def test_random_policies_are_of_the_same_size_and_space():
     lengths = [2] * 600 + [1, 3]
-    found = files.at_random(lengths, generator=generator())
+    found = draw_policies(lengths, generator=generator())
     assert list(map(len, found)) == lengths and len(set(found)) == len(found)
-    assert found == files.at_random(lengths, generator=generator())
-    assert found != files.at_random(lengths, generator=generator(1))
+    assert found == draw_policies(lengths, generator=generator())
+    assert found != draw_policies(lengths, generator=generator(1))
     kinds, chances, levels = zip(*(step for sub in found for step in sub), strict=True)
     assert set(kinds) == set(files.SPACE) == set(NAMES) - {"Identity"}
     assert len(files.SPACE) == 15
@@ -172,7 +179,7 @@ def test_search_does_better_than_chance():
     assert losses == sorted(losses) and len(best) == 5
     assert all(loss == loss_under(subs) for loss, subs in best)
     assert all(len(subs) == 2 and {len(sub) for sub in subs} == {2} for _, subs in best)
-    drawn = files.at_random([2] * 120, generator=generator())
+    drawn = draw_policies([2] * 120, generator=generator())
     by_chance = sorted(map(loss_under, zip(drawn[::2], drawn[1::2], strict=True)))
     assert np.mean(losses) < 0.7 * np.mean(by_chance[:5])
     assert best == tried(loss_under, size(trials=60, kept=5), seed=0)
@@ -237,8 +244,8 @@ def test_script_writes_the_same_bytes_again(tmp_path):
     found, drawn = json.loads(faa), json.loads(control)
     assert found["data set"] == drawn["data set"] == "toy" and found["model"] == "my-wrn"
     assert found["search"]["trials"] == 3 and len(found["losses on held-out images"]) == 2
-    subs = files.read(tmp_path / "a" / "policies" / "faa.json")
-    others = files.read(tmp_path / "a" / "policies" / "random.json")
+    subs = read_policies(tmp_path / "a" / "policies" / "faa.json")
+    others = read_policies(tmp_path / "a" / "policies" / "random.json")
     assert len(subs) == len(others) == 8 and not set(subs) & set(others)
     assert "3 of 3 trials" in (tmp_path / "a" / "log").read_text()
 
@@ -248,7 +255,7 @@ def test_script_takes_policies_of_a_file(tmp_path):
     own.write_text('{"sub_policies": [[["Rotate", 0.7, 2.0], ["Cutout", 0.2, 5]]], "by": "me"}')
     faa, control = map(json.loads, stage(tmp_path / "a", own=str(own)))
     assert faa["sub_policies"] == [[["Rotate", 0.7, 2.0], ["Cutout", 0.2, 5]]]
-    assert faa["from"] == {"file": str(own), "sha256": files.digest(own)}
+    assert faa["from"] == {"file": str(own), "sha256": policies_digest(own)}
     assert len(control["sub_policies"]) == 1 and len(control["sub_policies"][0]) == 2
     own.write_text('{"sub_policies": [[["Blur", 0.7, 2.0]]]}')
     with pytest.raises(ValueError, match="published.json: sub-policy 1, operation 1.*'Blur'"):

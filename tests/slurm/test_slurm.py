@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import PARTS, REPO
-from test_requests import GPU, LOCAL
+from project_tree import PARTS, REPO
+from rule_texts import GPU, LOCAL
 from workflow_run import SNAKEMAKE, snakemake
 
 TOOLS = ("slurmctld", "slurmd", "sbatch", "srun", "munged")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import REPO
+from project_tree import REPO
 
 pytestmark = pytest.mark.slow
 

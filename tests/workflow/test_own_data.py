@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import PARTS, REPO
 from mvc.core import image_tables
+from project_tree import PARTS, REPO
 from safetensors.torch import load_file
 from workflow_run import planned, snakemake
 

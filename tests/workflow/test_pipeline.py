@@ -6,11 +6,11 @@ import json
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from conftest import CLASSES
 from mvc.banks import mixing
 from mvc.banks.recipes import from_table
 from mvc.core import image_tables
 from PIL import Image
+from project_tree import CLASSES
 from safetensors.torch import load_file
 from workflow_run import planned, snakemake
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import PARTS, REPO
+from project_tree import PARTS, REPO
 from workflow_run import planned, snakemake
 
 pytestmark = pytest.mark.slow

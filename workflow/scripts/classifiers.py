@@ -9,6 +9,7 @@ from mvc.core.device import device
 from mvc.core.hashing import settings_digest
 from mvc.core.image_set import COLUMNS, labelled
 from mvc.job import stage_log
+from mvc.policies.files import read_policies
 
 
 def main(snakemake) -> None:
@@ -26,7 +27,7 @@ def main(snakemake) -> None:
             extra,
             lambda: labelled(image_tables.read(files.evaluation, COLUMNS), size=size),
             model=network,
-            recipe=Recipe(**cfg, sub_policies=files.read(files.policy) if files.policy else ()),
+            recipe=Recipe(**cfg, sub_policies=read_policies(files.policy) if files.policy else ()),
             **where,
         )
         told = {"dataset": names.dataset, "model": names.model, "arm": names.arm, "seed": seed}

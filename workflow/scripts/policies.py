@@ -6,6 +6,7 @@ from mvc.core.device import device
 from mvc.core.image_set import COLUMNS, labelled
 from mvc.core.seeds import stream_seed
 from mvc.job import stage_log
+from mvc.policies.files import draw_policies, format_policies, policies_digest, read_policies
 from mvc.policies.search import Search, search
 from mvc.training.hyperparameters import Recipe
 
@@ -19,8 +20,8 @@ def main(snakemake) -> None:
         told = {"data set": snakemake.wildcards.dataset}
         drawn = told | {"from": "drawn at random, as many as in faa.json"}
         if file:
-            found = files.read(files.own)
-            told |= {"from": {"file": file, "sha256": files.digest(files.own)}}
+            found = read_policies(files.own)
+            told |= {"from": {"file": file, "sha256": policies_digest(files.own)}}
         else:
             train = labelled(
                 image_tables.read(files.train, COLUMNS), size=training.pop("image_size")
@@ -30,11 +31,11 @@ def main(snakemake) -> None:
             found, losses = search(train, **size, root=root, device=device())
             told |= {"model": model, "search": cfg, "losses on held-out images": losses}
         generator = torch.Generator().manual_seed(stream_seed(root, "policies/random"))
-        control = files.at_random([len(sub) for sub in found], generator=generator)
+        control = draw_policies([len(sub) for sub in found], generator=generator)
         written = {"faa": (found, told), "random": (control, drawn)}
         for name, (chosen, about) in written.items():
             with image_tables.atomic(getattr(snakemake.output, name)) as temporary:
-                temporary.write_text(files.text(chosen, about), "utf-8")
+                temporary.write_text(format_policies(chosen, about), "utf-8")
         made(len(found), "sub-policies")
 
 

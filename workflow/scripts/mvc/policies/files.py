@@ -26,7 +26,7 @@ SPACE = (*OPERATIONS, "Cutout")  # the 15 operations that a search draws from
 STRONGEST = 10  # level of a search
 
 
-def read(path: str | Path) -> tuple[SubPolicy, ...]:
+def read_policies(path: str | Path) -> tuple[SubPolicy, ...]:
     """The sub-policies of a file.
 
     Raises:
@@ -48,24 +48,24 @@ def read(path: str | Path) -> tuple[SubPolicy, ...]:
     )
 
 
-def text(sub_policies: Iterable[SubPolicy], about: Mapping) -> str:
+def format_policies(sub_policies: Iterable[SubPolicy], about: Mapping) -> str:
     """The contents of a file: what is said about the policies, then one sub-policy a line."""
     head = json.dumps({"format": FORMAT, **about}, indent=1, ensure_ascii=False)
     lines = (f"  {json.dumps([list(step) for step in sub])}" for sub in sub_policies)
     return head[:-2] + ',\n "sub_policies": [\n' + ",\n".join(lines) + "\n ]\n}\n"
 
 
-def digest(path: str | Path) -> str:
+def policies_digest(path: str | Path) -> str:
     """SHA-256 of a file, so that policies say which file they are from."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def unique(sub_policies: Iterable[SubPolicy]) -> tuple[SubPolicy, ...]:
+def drop_repeated(sub_policies: Iterable[SubPolicy]) -> tuple[SubPolicy, ...]:
     """The sub-policies without repetitions, in their order."""
     return tuple(dict.fromkeys(tuple(map(tuple, sub)) for sub in sub_policies))
 
 
-def at_random(lengths: Sequence[int], *, generator: torch.Generator) -> tuple[SubPolicy, ...]:
+def draw_policies(lengths: Sequence[int], *, generator: torch.Generator) -> tuple[SubPolicy, ...]:
     """Different sub-policies of so many operations, drawn uniformly from the space of a search."""
     found: dict[SubPolicy, None] = {}
     for length in lengths:
@@ -76,7 +76,7 @@ def at_random(lengths: Sequence[int], *, generator: torch.Generator) -> tuple[Su
     return tuple(found)
 
 
-def step(operation: str, probability: float, level: float) -> tuple[str, float, float]:
+def round_step(operation: str, probability: float, level: float) -> tuple[str, float, float]:
     """One operation of a sub-policy, its numbers as a file shows them."""
     return operation, round(probability, 3), round(level, 3)
 
@@ -85,7 +85,7 @@ def _drawn(length: int, generator: torch.Generator) -> SubPolicy:
     kinds = torch.randint(len(SPACE), (length,), generator=generator).tolist()
     numbers = torch.rand(length, 2, generator=generator, dtype=torch.float64).tolist()
     drawn = zip(kinds, numbers, strict=True)
-    return tuple(step(SPACE[kind], p, STRONGEST * share) for kind, (p, share) in drawn)
+    return tuple(round_step(SPACE[kind], p, STRONGEST * share) for kind, (p, share) in drawn)
 
 
 def _checked(sub: object, where: str) -> SubPolicy:

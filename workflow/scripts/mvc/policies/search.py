@@ -24,7 +24,7 @@ from torch import Tensor
 from mvc.console.progress import Meter
 from mvc.core.image_set import Labelled
 from mvc.core.seeds import stream_seed
-from mvc.policies.files import SPACE, STRONGEST, step, unique
+from mvc.policies.files import SPACE, STRONGEST, drop_repeated, round_step
 from mvc.training.augment import apply_policy, normalise
 from mvc.training.autoaugment import Policy, SubPolicy, policy
 from mvc.training.fit import Fitted, fit
@@ -83,7 +83,7 @@ def search(
             told = {"without": without, "best": losses[0], "kept": float(np.mean(losses))}
             scores.append({"fold": fold, "round": number} | {k: round(told[k], 4) for k in told})
             print("held-out loss without a policy, under the best, under the kept:", scores[-1])
-    return unique(found), scores
+    return drop_repeated(found), scores
 
 
 def folds(part: Labelled, n: int, root: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -161,4 +161,4 @@ def tried(
 def _step(trial: optuna.Trial, name: str) -> tuple[str, float, float]:
     operation = trial.suggest_categorical(f"{name} operation", SPACE)
     probability = trial.suggest_float(f"{name} probability", 0, 1)
-    return step(operation, probability, trial.suggest_float(f"{name} level", 0, STRONGEST))
+    return round_step(operation, probability, trial.suggest_float(f"{name} level", 0, STRONGEST))
