@@ -307,8 +307,10 @@ def test_table4_takes_the_synthetic_arm_where_all_its_images_are_fine_tuned(tmp_
 
 def test_layouts_need_the_standard_library_alone():
     """The workflow reads them while it is parsed, on machines that only submit jobs."""
-            "import sys, mvc.config.layouts\n"
-            "sys.exit(bool({'pandas', 'numpy', 'scipy'} & set(sys.modules)))"
+    code = (
+        "import sys, mvc.config.layouts\n"
+        "sys.exit(bool({'pandas', 'numpy', 'scipy'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS).returncode == 0
     assert layouts.arms(TABLES["table5"], {"aa", "aa+rsp", "ra"}) == {
         "aa": "aa",
