@@ -57,9 +57,16 @@ def batched(images, policy):
 
     def prepare(part):
         return augment(
-            part, policy=policy, pad=4, flip=True, cutout_size=0, mean=MEAN, std=STD, fill=fill,
+            part,
+            policy=policy,
+            pad=4,
+            flip=True,
+            cutout_size=0,
+            mean=MEAN,
+            std=STD,
+            fill=fill,
             generator=generator,
-        )  # fmt: skip
+        )
 
     labels = torch.zeros(len(images), dtype=torch.int64)
     start = time.perf_counter()

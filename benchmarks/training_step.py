@@ -52,8 +52,8 @@ def main() -> None:
         vae.config.latent_channels,
     )
     betas = DDPMScheduler.from_pretrained(options.diffusion, subfolder="scheduler")
-    settings = dict(learning_rate=1e-5, schedule="cosine", warmup=0, weight_decay=0.01)
-    settings |= dict(clip_norm=1.0, ema=0.999, steps=10**6)
+    settings = dict(learning_rate=1e-5, schedule="cosine", warmup_steps=0, weight_decay=0.01)
+    settings |= dict(max_grad_norm=1.0, ema_decay=0.999, steps=10**6)
     trainer = Trainer(unet, betas=betas, accelerator=accelerator, **settings)
 
     n, size = 64, options.resolution

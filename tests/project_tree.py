@@ -20,15 +20,15 @@ def tiny_config(root: Path) -> dict:
     config["unet"] |= {"steps": 4, "batch_size": 4}
     config["unet"]["samples"] = {"each": 1, "steps": 2, "scale": 2.0}
     config["synthetic"] |= {"shards": 2, "steps": 2}
-    config["classifiers"] |= {"seeds": [0], "updates": 3, "batch_size": 8}
+    config["classifiers"] |= {"seeds": [0], "steps": 3, "batch_size": 8}
     arms = ("baseline", "aa", "faa", "ra", "ra+syn", "aa+syn", "aa+pretrained", "aa+rsp", "random")
-    arms += ("ra+pretrained", "ra+real", "ra+roundtrip", "ra+reconstructed")
+    arms += ("ra+pretrained", "ra+real", "ra+real_vae", "ra+train_vae")
     config["classifiers"]["arms"] = {arm: config["classifiers"]["arms"][arm] for arm in arms}
     config["classifiers"]["models"] = {"wrn-10-1": {}}
-    config["policies"] |= {"trials": 2, "kept": 1, "sub_policies": 2, "updates": 2}
+    config["policies"] |= {"trials": 2, "kept": 1, "sub_policies": 2, "steps": 2}
     tables = ("table1", "table4", "table5")
     config["tables"]["rows"] = {table: ["wrn-10-1"] for table in tables}
-    config["judge"] |= {"updates": 3, "batch_size": 8, "size": 16}
+    config["oracle"] |= {"steps": 3, "batch_size": 8, "resolution": 16}
     config["quality"] |= {"k": 1, "batch_size": 8}
     config["figures"] |= {"classes": 3, "images": 1}
     return config

@@ -21,7 +21,7 @@ FASHION = {
     "validation_per_class": 3,
     "extra_per_class": 1,
     "test_per_class": 2,
-    "judge_per_class": 4,
+    "oracle_per_class": 4,
     "unreadable": "error",
     "seed": 0,
 }
@@ -141,8 +141,12 @@ def cifar10(*, binary: bool = False, n: int = 20) -> dict[str, bytes]:
             rows = np.concatenate([labels[:, None].astype(np.uint8), pixels], axis=1)
             files[f"cifar-10-batches-bin/{name}.bin"] = rows.tobytes()
         else:
-            batch = {"batch_label": f"batch {i}", "labels": labels.tolist(), "data": pixels,
-                     "filenames": [f"{j}.png" for j in range(n)]}  # fmt: skip
+            batch = {
+                "batch_label": f"batch {i}",
+                "labels": labels.tolist(),
+                "data": pixels,
+                "filenames": [f"{j}.png" for j in range(n)],
+            }
             files[f"cifar-10-batches-py/{name}"] = python2_pickle(batch)
     if binary:
         files["cifar-10-batches-bin/batches.meta.txt"] = "\n".join([*names, ""]).encode()
@@ -163,9 +167,13 @@ def cifar100(*, binary: bool = False, n: int = 300) -> dict[str, bytes]:
             rows = np.concatenate([labels, pixels], axis=1)
             files[f"cifar-100-binary/{part}.bin"] = rows.tobytes()
         else:
-            batch = {"filenames": [f"{j}.png" for j in range(m)], "batch_label": part,
-                     "fine_labels": fine.tolist(), "coarse_labels": (fine % 20).tolist(),
-                     "data": pixels}  # fmt: skip
+            batch = {
+                "filenames": [f"{j}.png" for j in range(m)],
+                "batch_label": part,
+                "fine_labels": fine.tolist(),
+                "coarse_labels": (fine % 20).tolist(),
+                "data": pixels,
+            }
             files[f"cifar-100-python/{part}"] = python2_pickle(batch)
     if binary:
         for kind, lines in names.items():

@@ -11,10 +11,22 @@ TESTS = Path(__file__).parent
 SCRIPTS = TESTS.parent / "workflow/scripts"
 LABELS = [0, 0, 0, 0, 1, 1, 1, 1]
 CFG = dict(
-    resolution=32, steps=8, batch_size=4, learning_rate=1e-3, schedule="cosine", warmup=2,
-    weight_decay=0.01, clip_norm=1.0, ema=0.9, pairing="class", text="bank", flip=True, seed=0,
-    dropout={"text": 0.1, "image": 0.1, "both": 0.1}, samples=dict(each=1, steps=2, scale=2.0),
-)  # fmt: skip
+    resolution=32,
+    steps=8,
+    batch_size=4,
+    learning_rate=1e-3,
+    schedule="cosine",
+    warmup_steps=2,
+    weight_decay=0.01,
+    max_grad_norm=1.0,
+    ema_decay=0.9,
+    pairing="class",
+    text="bank",
+    flip=True,
+    seed=0,
+    dropout={"text": 0.1, "image": 0.1, "both": 0.1},
+    samples=dict(each=1, steps=2, scale=2.0),
+)
 INPUTS = dict(
     images="train.parquet",
     held_out="held_out.parquet",

@@ -77,7 +77,7 @@ def tables():
         seed=pa.array(range(N_MADE), pa.int64()),
         guidance=["text 7.5"] * N_MADE,
         steps=pa.array([25] * N_MADE, pa.int32()),
-        consistency=pa.array([0.5] * N_MADE, pa.float32()),
+        clip_probability=pa.array([0.5] * N_MADE, pa.float32()),
     )
     held = pa.table({"image_id": ["test/1"], "sha256": ["f" * 64], "split": ["test"]})
     return dict(

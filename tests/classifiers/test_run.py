@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from mvc.classifiers.extra_images import part_of_classes, read_extra
-from mvc.classifiers.run import Recipe, run
+from mvc.classifiers.run import Hyperparameters, run
 from mvc.core import image_tables, pixels
 from mvc.core.image_set import Labelled, coloured_like, labelled
 from mvc.core.leakage import check_sources
@@ -15,7 +15,7 @@ from mvc.training import strategies
 from mvc.training.fit import fit
 from mvc.training.hyperparameters import augmentation
 from mvc.training.loop import placed, predict, prepared, statistics
-from mvc.training.optimisers import OPTIMISERS, optimiser
+from mvc.training.optimizers import OPTIMIZERS, optimizer
 from mvc.training.strategies import Length, insert, lengthened, phases, shuffled
 from mvc.training.wide_resnet import build
 
@@ -28,7 +28,7 @@ def generator(seed=0):
 
 
 def toy(n=24, seed=0, names=NAMES, prefix="train", size=8):
-    """Classes that differ in brightness: learnt in a few updates."""
+    """Classes that differ in brightness: learnt in a few steps."""
     rng = np.random.default_rng(seed)
     labels = torch.arange(n) % len(names)
     noise = torch.from_numpy(rng.integers(0, 40, (n, 3, size, size)))
@@ -36,14 +36,19 @@ def toy(n=24, seed=0, names=NAMES, prefix="train", size=8):
     return Labelled(images, labels, dict(names), frozenset(f"{prefix}/{i}" for i in range(n)))
 
 
-def recipe(**changes):
-    plain = {"augmentation": "default", "batch_size": 8, "lr": 0.05, "weight_decay": 5e-4}
-    return Recipe(**{**plain, "clip": 5.0, "updates": 6, "pad": 1, **changes})
+def hyperparameters(**changes):
+    plain = {
+        "augmentation": "default",
+        "batch_size": 8,
+        "learning_rate": 0.05,
+        "weight_decay": 5e-4,
+    }
+    return Hyperparameters(**{**plain, "max_grad_norm": 5.0, "steps": 6, "pad": 1, **changes})
 
 
 def plan(n_real=10, extra=(0, 1, 1, 2), **changes):
     labels = torch.arange(n_real) % 3
-    defaults = {"length": Length(4, updates=20), "lr": 0.1, "strategy": "two_phase"}
+    defaults = {"length": Length(4, steps=20), "learning_rate": 0.1, "strategy": "two_phase"}
     streams = {"order": generator(1), "choice": generator(2)}
     extra = torch.tensor(extra, dtype=torch.int64)
     return phases(labels, extra, **{**defaults, **streams, **changes})
@@ -67,17 +72,17 @@ def test_shuffled_sees_every_image_once_a_pass(n, draws, size):
 
 @pytest.mark.parametrize("strategy", strategies.STRATEGIES)
 def test_equal_updates_for_every_arm(strategy):
-    """The fair comparison: an arm with extra images gets no more updates than one without."""
+    """The fair comparison: an arm with extra images gets no more steps than one without."""
     alone = plan(extra=(), strategy=strategy)
     mixed = plan(strategy=strategy)
-    assert sum(p.updates for p in alone) == sum(p.updates for p in mixed) == 20
+    assert sum(p.steps for p in alone) == sum(p.steps for p in mixed) == 20
     assert sum(len(list(p.batches)) for p in mixed) == 20
 
 
 def test_two_phase_is_all_images_then_real_ones():
-    first, second = plan(share=0.2, lr_scale=0.1)
-    assert (first.updates, second.updates) == (16, 4)
-    assert second.lr == pytest.approx(0.01)
+    first, second = plan(share=0.2, learning_rate_scale=0.1)
+    assert (first.steps, second.steps) == (16, 4)
+    assert second.learning_rate == pytest.approx(0.01)
     assert set(rows(first).tolist()) == set(range(14))
     assert rows(second).max() < 10
 
@@ -85,10 +90,10 @@ def test_two_phase_is_all_images_then_real_ones():
 def test_epochs_are_the_papers_schedule():
     """Phase 1: all epochs over real and extra images; phase 2: 20 % of the epochs, real alone."""
     first, second = plan(length=Length(4, epochs=10))
-    assert len(rows(first)) == 140 and first.updates == 35
-    assert len(rows(second)) == 20 and second.updates == 5
+    assert len(rows(first)) == 140 and first.steps == 35
+    assert len(rows(second)) == 20 and second.steps == 5
     (only,) = plan(extra=(), length=Length(4, epochs=10))
-    assert only.updates == 25
+    assert only.steps == 25
 
 
 def test_combined_is_one_set():
@@ -111,9 +116,13 @@ def test_rsp_keeps_class_and_share():
 def test_rsp_appends():
     labels = torch.tensor([0, 1, 2])
     (grown,) = insert(
-        iter([torch.arange(3)]), labels, torch.tensor([0, 1, 2]), p=1, mode="append",
+        iter([torch.arange(3)]),
+        labels,
+        torch.tensor([0, 1, 2]),
+        p=1,
+        mode="append",
         generator=generator(),
-    )  # fmt: skip
+    )
     assert grown.tolist() == [0, 1, 2, 3, 4, 5]
 
 
@@ -126,35 +135,43 @@ def test_real_batches_are_paired():
 
 
 @pytest.mark.parametrize("strategy", strategies.STRATEGIES)
-@pytest.mark.parametrize("length", [Length(4, epochs=7), Length(4, updates=20)])
+@pytest.mark.parametrize("length", [Length(4, epochs=7), Length(4, steps=20)])
 def test_equal_updates_control(strategy, length):
-    """Real images alone, exactly as many updates as with extra images, one schedule."""
+    """Real images alone, exactly as many steps as with extra images, one schedule."""
     extra = [k for k, count in enumerate((6, 5, 5)) for _ in range(count)]  # ceil(1.5 K_y)
     long = lengthened(length, torch.arange(10) % 3, 1.5, strategy=strategy, share=0.3)
     mixed = plan(extra=extra, strategy=strategy, length=length, share=0.3)
     (control,) = plan(extra=(), length=long)
-    assert control.updates == sum(phase.updates for phase in mixed) and control.lr == 0.1
-    assert len(list(control.batches)) == control.updates
+    assert control.steps == sum(phase.steps for phase in mixed) and control.learning_rate == 0.1
+    assert len(list(control.batches)) == control.steps
     seen, alone = rows(plan(extra=(), length=long)[0]), rows(plan(extra=(), length=length)[0])
     assert seen.max() < 10 and torch.equal(seen[: len(alone)], alone)
-    if length.updates or strategy == "rsp":
+    if length.steps or strategy == "rsp":
         assert len(seen) <= len(alone) + 3  # changes nothing but a full last batch
     else:
         assert len(seen) > 2 * len(alone)
 
 
 def test_control_of_equal_updates_has_no_extra_images():
-    with pytest.raises(ValueError, match="classifiers.updates_as_with = 4; null with extra"):
+    with pytest.raises(ValueError, match="classifiers.steps_as_with = 4; null with extra"):
         fit(
-            toy(), toy(9, seed=5), model="wrn-10-1", root=0, seed=0, device=CPU,
-            recipe=recipe(updates_as_with=4, strategy="combined"),
-        )  # fmt: skip
+            toy(),
+            toy(9, seed=5),
+            model="wrn-10-1",
+            root=0,
+            seed=0,
+            device=CPU,
+            hyperparameters=hyperparameters(steps_as_with=4, strategy="combined"),
+        )
 
 
 def test_wanted_is_free_of_binary_rounding():
     assert [strategies.wanted(*pair) for pair in ((1.1, 10), (0.1, 30), (0.5, 3), (4, 2))] == [
-        11, 3, 2, 8,
-    ]  # fmt: skip
+        11,
+        3,
+        2,
+        8,
+    ]
 
 
 @pytest.mark.parametrize("n, epochs", [(9, 1), (13, 1), (5, 1), (10, 0.5)])
@@ -162,7 +179,7 @@ def test_no_batch_of_one_image(n, epochs):
     """Batch norm at a single position has no statistics of one image."""
     (only,) = plan(n, extra=(), length=Length(4, epochs=epochs))
     sizes = [len(batch) for batch in only.batches]
-    assert len(sizes) == only.updates and min(sizes) > 1 and sum(sizes) - n * epochs in (0, 1)
+    assert len(sizes) == only.steps and min(sizes) > 1 and sum(sizes) - n * epochs in (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +196,7 @@ def test_bad_strategies_are_refused(changes, message):
         [rows(phase) for phase in plan(**changes)]
 
 
-@pytest.mark.parametrize("given", [{}, {"epochs": 1, "updates": 1}])
+@pytest.mark.parametrize("given", [{}, {"epochs": 1, "steps": 1}])
 def test_length_is_epochs_or_updates(given):
     with pytest.raises(ValueError, match="set one of them"):
         Length(4, **given)
@@ -188,10 +205,10 @@ def test_length_is_epochs_or_updates(given):
 # Training
 
 
-@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimiser_equals_pytorchs(name):
     first, second = (build("wrn-10-1", 3, generator=generator()) for _ in range(2))
-    ours = optimiser(name, first, weight_decay=0.01, clip=0.5)
+    ours = optimizer(name, first, weight_decay=0.01, max_grad_norm=0.5)
     parameters, decay = second.parameters(), {"weight_decay": 0.01}
     theirs = (
         torch.optim.SGD(parameters, 0.1, momentum=0.9, nesterov=True, **decay)
@@ -199,21 +216,21 @@ def test_optimiser_equals_pytorchs(name):
         else torch.optim.Adam(parameters, 0.1, **decay)
     )
     for step in range(4):
-        x, lr = torch.randn(4, 3, 8, 8, generator=generator(step)), 0.01 / (step + 1)
+        x, learning_rate = torch.randn(4, 3, 8, 8, generator=generator(step)), 0.01 / (step + 1)
         first(x).square().sum().backward()
-        ours.step(lr)
+        ours.step(learning_rate)
         theirs.zero_grad()
         second(x).square().sum().backward()
         torch.nn.utils.clip_grad_norm_(second.parameters(), 0.5)
-        theirs.param_groups[0]["lr"] = lr
+        theirs.param_groups[0]["lr"] = learning_rate
         theirs.step()
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         assert a.grad is None and torch.allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
 def test_unknown_optimiser_is_refused():
-    with pytest.raises(ValueError, match="classifiers.optimiser = lamb; must be one of sgd, adam"):
-        optimiser("lamb", build("wrn-10-1", 3), weight_decay=0, clip=1)
+    with pytest.raises(ValueError, match="classifiers.optimizer = lamb; must be one of sgd, adam"):
+        optimizer("lamb", build("wrn-10-1", 3), weight_decay=0, max_grad_norm=1)
 
 
 def test_prepared_keeps_batches_apart(monkeypatch):
@@ -288,14 +305,20 @@ def test_run_learns_and_reports(strategy, capsys):
 
     extra = toy(30, seed=2, prefix="extra")
     found = run(
-        toy(), extra, evaluation, model="wrn-10-1", root=0, seed=0, device=CPU,
-        recipe=recipe(strategy=strategy, updates=40),
-    )  # fmt: skip
-    assert len(seen) == 1 and "40 of 40 updates" in seen[0]  # read after the last update
+        toy(),
+        extra,
+        evaluation,
+        model="wrn-10-1",
+        root=0,
+        seed=0,
+        device=CPU,
+        hyperparameters=hyperparameters(strategy=strategy, steps=40),
+    )
+    assert len(seen) == 1 and "40 of 40 steps" in seen[0]  # read after the last update
     assert found["accuracy"] > 80 and found["train_accuracy"] > 80
     assert set(found["per_class"]) == {"boot", "bag", "ankle boot"}
     assert np.mean(list(found["per_class"].values())) == pytest.approx(found["accuracy"], abs=1e-3)
-    counts = {"n_train": 24, "n_extra": 30, "n_test": 30, "updates": 40}
+    counts = {"n_train": 24, "n_extra": 30, "n_test": 30, "steps": 40}
     assert {k: found[k] for k in counts} == counts
 
 
@@ -311,17 +334,23 @@ SUB_POLICIES = ((("Rotate", 0.7, 2.0), ("Cutout", 0.2, 5.0)), (("Invert", 0.1, 0
         {"augmentation": "faa", "sub_policies": SUB_POLICIES},
         {"augmentation": "random", "sub_policies": SUB_POLICIES},
         {"strategy": "rsp", "rsp": {"p": 0.8, "mode": "append"}},
-        {"strategy": "two_phase", "phase2": {"share": 0.5, "lr_scale": 0.1}},
-        {"optimiser": "adam", "lr": 0.01, "weight_decay": 0.0},
+        {"strategy": "two_phase", "phase2": {"share": 0.5, "learning_rate_scale": 0.1}},
+        {"optimizer": "adam", "learning_rate": 0.01, "weight_decay": 0.0},
     ],
     ids=lambda changes: " ".join(map(str, changes.values()))[:30],
 )
 def test_every_augmentation_and_strategy_runs(changes):
     found = run(
-        toy(), toy(9, seed=5), lambda: toy(30, seed=9, prefix="test"), model="wrn-10-1", root=0,
-        seed=0, device=CPU, recipe=recipe(**{"strategy": "combined", "updates": 30, **changes}),
-    )  # fmt: skip
-    assert found["updates"] == 30 and found["train_accuracy"] > 60
+        toy(),
+        toy(9, seed=5),
+        lambda: toy(30, seed=9, prefix="test"),
+        model="wrn-10-1",
+        root=0,
+        seed=0,
+        device=CPU,
+        hyperparameters=hyperparameters(**{"strategy": "combined", "steps": 30, **changes}),
+    )
+    assert found["steps"] == 30 and found["train_accuracy"] > 60
 
 
 @pytest.mark.parametrize("name", ["faa", "random"])
@@ -329,7 +358,7 @@ def test_images_go_through_the_sub_policies(name):
     """Factor 0.1 four times leaves black."""
     black = ((("Brightness", 1.0, 0.0),) * 4,)
     mean, std = torch.tensor([10.0, 20.0, 30.0]), torch.full((3,), 2.0)
-    chosen = recipe(augmentation=name, sub_policies=black, pad=0)
+    chosen = hyperparameters(augmentation=name, sub_policies=black, pad=0)
     out = augmentation(chosen, mean, std, (8, 8), generator())(toy().images)
     assert torch.equal(out, torch.tensor([-5.0, -10.0, -15.0]).view(3, 1, 1).expand_as(out))
 
@@ -337,9 +366,17 @@ def test_images_go_through_the_sub_policies(name):
 @pytest.mark.parametrize("model", ["test_resnet", "test_efficientnet", "test_vit"])
 def test_networks_of_timm_learn(model):
     found = run(
-        toy(size=32), None, lambda: toy(12, seed=9, prefix="test", size=32), model=model, root=0,
-        seed=0, device=CPU, recipe=recipe(optimiser="adam", lr=0.002, weight_decay=0, updates=25),
-    )  # fmt: skip
+        toy(size=32),
+        None,
+        lambda: toy(12, seed=9, prefix="test", size=32),
+        model=model,
+        root=0,
+        seed=0,
+        device=CPU,
+        hyperparameters=hyperparameters(
+            optimizer="adam", learning_rate=0.002, weight_decay=0, steps=25
+        ),
+    )
     assert found["train_accuracy"] > 60
 
 
@@ -350,29 +387,39 @@ def test_weights_bring_their_own_normalisation(tmp_path):
     first = network("test_vit", 3, size=(32, 32), generator=generator(7)).net
     save_file(first.state_dict(), tmp_path / "model.safetensors")
     fitted = fit(
-        toy(size=32), None, model="test_vit", root=0, seed=0, device=CPU,
-        recipe=recipe(weights=str(tmp_path), lr=0, updates=1),
-    )  # fmt: skip
+        toy(size=32),
+        None,
+        model="test_vit",
+        root=0,
+        seed=0,
+        device=CPU,
+        hyperparameters=hyperparameters(weights=str(tmp_path), learning_rate=0, steps=1),
+    )
     assert fitted.mean.tolist() == fitted.std.tolist() == [127.5] * 3
     assert torch.equal(fitted.net.head.weight, first.head.weight)
 
 
 def test_control_of_equal_updates_runs():
-    """Without extra images, as many updates as the arm that has 1.5 for each real one."""
-    settings = {"updates": None, "epochs": 3, "strategy": "two_phase"}
-    settings["phase2"] = {"share": 0.2, "lr_scale": 0.1}
+    """Without extra images, as many steps as the arm that has 1.5 for each real one."""
+    settings = {"steps": None, "epochs": 3, "strategy": "two_phase"}
+    settings["phase2"] = {"share": 0.2, "learning_rate_scale": 0.1}
     extra = toy(36, seed=5)
     counts = {}
     for name, part, changes in (
         ("extra", extra, {}),
         ("alone", None, {}),
-        ("control", None, {"updates_as_with": 1.5}),
+        ("control", None, {"steps_as_with": 1.5}),
     ):
         found = fit(
-            toy(), part, model="wrn-10-1", root=0, seed=0, device=CPU,
-            recipe=recipe(**settings, **changes),
-        )  # fmt: skip
-        counts[name] = found.updates
+            toy(),
+            part,
+            model="wrn-10-1",
+            root=0,
+            seed=0,
+            device=CPU,
+            hyperparameters=hyperparameters(**settings, **changes),
+        )
+        counts[name] = found.steps
     assert counts == {"extra": 25, "alone": 9, "control": 25}
 
 
@@ -380,19 +427,31 @@ def test_control_of_equal_updates_runs():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_run_on_gpu():
     found = run(
-        toy(), toy(9, seed=5), lambda: toy(30, seed=9, prefix="test"), model="wrn-10-1", root=0,
-        seed=0, device=torch.device("cuda"),
-        recipe=recipe(augmentation="aa", strategy="rsp", updates=40),
-    )  # fmt: skip
+        toy(),
+        toy(9, seed=5),
+        lambda: toy(30, seed=9, prefix="test"),
+        model="wrn-10-1",
+        root=0,
+        seed=0,
+        device=torch.device("cuda"),
+        hyperparameters=hyperparameters(augmentation="aa", strategy="rsp", steps=40),
+    )
     assert found["train_accuracy"] > 80
 
 
 def test_rerun_is_equal_and_seeds_differ():
     def weights(seed, root=0, **changes):
         fitted = fit(
-            toy(), None, model="wrn-10-1", root=root, seed=seed, device=CPU,
-            recipe=recipe(augmentation="ra", ra={"n": 2, "m": 9}, cutout=4, **changes),
-        )  # fmt: skip
+            toy(),
+            None,
+            model="wrn-10-1",
+            root=root,
+            seed=seed,
+            device=CPU,
+            hyperparameters=hyperparameters(
+                augmentation="ra", ra={"n": 2, "m": 9}, cutout=4, **changes
+            ),
+        )
         return torch.cat([p.detach().flatten() for p in fitted.net.parameters()])
 
     first = weights(0)
@@ -404,9 +463,14 @@ def test_rerun_is_equal_and_seeds_differ():
 def test_arms_start_from_the_same_weights():
     def start(**changes):
         fitted = fit(
-            toy(), changes.pop("extra", None), model="wrn-10-1", root=0, seed=3, device=CPU,
-            recipe=recipe(lr=0, **changes),
-        )  # fmt: skip
+            toy(),
+            changes.pop("extra", None),
+            model="wrn-10-1",
+            root=0,
+            seed=3,
+            device=CPU,
+            hyperparameters=hyperparameters(learning_rate=0, **changes),
+        )
         return fitted.net.stem.weight.detach(), fitted.mean
 
     (weight, mean), (other, other_mean) = (
@@ -419,25 +483,36 @@ def test_arms_start_from_the_same_weights():
 
 def test_set_smaller_than_a_batch():
     found = run(
-        toy(3), None, lambda: toy(3, prefix="test"), model="wrn-10-1", root=0, seed=0, device=CPU,
-        recipe=recipe(batch_size=16, updates=2),
-    )  # fmt: skip
-    assert found["updates"] == 2 and found["n_train"] == 3
+        toy(3),
+        None,
+        lambda: toy(3, prefix="test"),
+        model="wrn-10-1",
+        root=0,
+        seed=0,
+        device=CPU,
+        hyperparameters=hyperparameters(batch_size=16, steps=2),
+    )
+    assert found["steps"] == 2 and found["n_train"] == 3
 
 
 def test_diverging_loss_names_the_key():
-    with pytest.raises(ValueError, match="lower classifiers.lr"):
+    with pytest.raises(ValueError, match="lower classifiers.learning_rate"):
         fit(
-            toy(), None, model="wrn-10-1", root=0, seed=0, device=CPU,
-            recipe=recipe(lr=1e30, updates=5),
-        )  # fmt: skip
+            toy(),
+            None,
+            model="wrn-10-1",
+            root=0,
+            seed=0,
+            device=CPU,
+            hyperparameters=hyperparameters(learning_rate=1e30, steps=5),
+        )
 
 
 def test_unknown_augmentation_is_refused():
     with pytest.raises(ValueError, match="augmentation = cut; must be one of default, aa, ra, faa"):
-        recipe(augmentation="cut").policy((8, 8))
+        hyperparameters(augmentation="cut").policy((8, 8))
     with pytest.raises(ValueError, match="augmentation = faa without sub-policies"):
-        recipe(augmentation="faa").policy((8, 8))
+        hyperparameters(augmentation="faa").policy((8, 8))
 
 
 # Classes and splits
@@ -448,24 +523,36 @@ def test_unknown_augmentation_is_refused():
     [
         (toy(8, names={**NAMES, 3: "sock"}, prefix="test"), "evaluation images.*'sock' .3."),
         (toy(8, names={**NAMES, 1: "shoe"}, prefix="test"), "without training images: 'shoe'"),
-        (toy(8, size=9, prefix="test"), "9 x 9 pixels, training images 8 x 8.*image_size"),
+        (toy(8, size=9, prefix="test"), "9 x 9 pixels, training images 8 x 8.*resolution"),
         (toy(8, prefix="train"), "8 evaluation images are trained on, the first 'train/0'"),
     ],
 )
 def test_bad_evaluation_is_refused(other, message):
     with pytest.raises(ValueError, match=message):
         run(
-            toy(), None, lambda: other, model="wrn-10-1", recipe=recipe(updates=1), root=0, seed=0,
+            toy(),
+            None,
+            lambda: other,
+            model="wrn-10-1",
+            hyperparameters=hyperparameters(steps=1),
+            root=0,
+            seed=0,
             device=CPU,
-        )  # fmt: skip
+        )
 
 
 def test_class_missing_in_evaluation_is_fine():
     other = toy(8, names={0: "boot"}, prefix="test")
     found = run(
-        toy(), None, lambda: other, model="wrn-10-1", recipe=recipe(updates=1), root=0, seed=0,
+        toy(),
+        None,
+        lambda: other,
+        model="wrn-10-1",
+        hyperparameters=hyperparameters(steps=1),
+        root=0,
+        seed=0,
         device=CPU,
-    )  # fmt: skip
+    )
     assert list(found["per_class"]) == ["boot"]
 
 
@@ -473,7 +560,15 @@ def test_labels_must_be_counted_from_zero():
     gap = toy(names={0: "boot", 1: "bag"})
     gap = Labelled(gap.images, gap.labels * 2, {0: "boot", 2: "bag"})
     with pytest.raises(ValueError, match=r"training labels \[0, 2\]; must be 0, 1, 2"):
-        fit(gap, None, model="wrn-10-1", recipe=recipe(), root=0, seed=0, device=CPU)
+        fit(
+            gap,
+            None,
+            model="wrn-10-1",
+            hyperparameters=hyperparameters(),
+            root=0,
+            seed=0,
+            device=CPU,
+        )
 
 
 @pytest.mark.parametrize("source", ["finetuned", "pretrained"])
@@ -536,19 +631,19 @@ def test_grey_does_not_depend_on_the_part(monkeypatch):
 def test_the_first_extra_images_of_each_class(tmp_path):
     train, extra = toy(7), toy(12, seed=3)  # K = 3, 2, 2 of 4 each
     whole = table(extra, "made", source="train")
-    found = part_of_classes(whole, train, 1.2, prefer="first")
+    found = part_of_classes(whole, train, 1.2, select="first")
     ids = found["image_id"].to_pylist()  # ceil(1.2 K) = 4, 3, 3: without the last of 1 and 2
     assert ids == [f"made/{i}" for i in range(12) if i not in (10, 11)]
-    assert len(part_of_classes(whole, train, 0.5, prefer="first")) == 2 + 1 + 1
+    assert len(part_of_classes(whole, train, 0.5, select="first")) == 2 + 1 + 1
     with pytest.raises(ValueError, match="per_real = 2: class 'boot' has 4 extra images of the 6"):
-        part_of_classes(whole, train, 2, prefer="first")
+        part_of_classes(whole, train, 2, select="first")
     image_tables.write(whole, tmp_path / "0.parquet")
     settings = {"generator": "finetuned", "size": None}
     part = read_extra(tmp_path / "0.parquet", toy(), per_real=0.5, **settings)
     assert len(part.labels) == 12 and part.ids <= toy().ids
     stranger = toy(12, seed=3, names={**NAMES, 3: "sock"})
     strange = table(stranger, "made", source="train")
-    assert 3 in part_of_classes(strange, train, 1, prefer="first")["label"].to_pylist()
+    assert 3 in part_of_classes(strange, train, 1, select="first")["label"].to_pylist()
 
 
 def test_image_without_source_is_refused():
@@ -568,12 +663,27 @@ def stage(folder, **changes):
     image_tables.write(table(toy(9, 5), "extra/b", source="train"), folder / "1.parquet")
     image_tables.write(table(toy(30, 6), "test"), folder / "test.parquet")
     settings = {
-        "network": "wrn-10-1", "seed": 0, "split": "test", "image_size": None,
-        "extra": "finetuned", "strategy": "rsp", "augmentation": "ra", "ra": {"n": 1, "m": 5},
-        "fill": "black", "batch_size": 8, "lr": 0.05,
-        "weight_decay": 5e-4, "clip": 5.0, "updates": 6, "epochs": None, "pad": 1, "flip": True,
-        "cutout": 0, "rsp": {"p": 0.8, "mode": "replace"}, **changes,
-    }  # fmt: skip
+        "network": "wrn-10-1",
+        "seed": 0,
+        "split": "test",
+        "resolution": None,
+        "extra": "finetuned",
+        "strategy": "rsp",
+        "augmentation": "ra",
+        "ra": {"n": 1, "m": 5},
+        "fill": "black",
+        "batch_size": 8,
+        "learning_rate": 0.05,
+        "weight_decay": 5e-4,
+        "max_grad_norm": 5.0,
+        "steps": 6,
+        "epochs": None,
+        "pad": 1,
+        "flip": True,
+        "cutout": 0,
+        "rsp": {"p": 0.8, "mode": "replace"},
+        **changes,
+    }
     extra = [folder / "0.parquet", folder / "1.parquet"] if settings["extra"] else []
     policy = folder / "faa.json"
     policy.write_text('{"sub_policies": [[["Rotate", 0.7, 2.0], ["Invert", 0.2, 5]]]}')
@@ -599,14 +709,23 @@ def stage(folder, **changes):
 def test_script_writes_the_record(tmp_path):
     record = stage(tmp_path)
     expected = {
-        "dataset": "toy", "model": "my-wrn", "arm": "ra+syn", "seed": 3, "split": "test",
-        "augmentation": "ra", "extra": "finetuned", "strategy": "rsp", "n_train": 24,
-        "n_extra": 21, "n_test": 30, "updates": 6,
-    }  # fmt: skip
+        "dataset": "toy",
+        "model": "my-wrn",
+        "arm": "ra+syn",
+        "seed": 3,
+        "split": "test",
+        "augmentation": "ra",
+        "extra": "finetuned",
+        "strategy": "rsp",
+        "n_train": 24,
+        "n_extra": 21,
+        "n_test": 30,
+        "steps": 6,
+    }
     assert {key: record[key] for key in expected} == expected
     rest = {"accuracy", "per_class", "train_accuracy", "seconds", "settings"}
     assert set(record) == set(expected) | rest
-    assert "6 of 6 updates" in (tmp_path / "log").read_text()
+    assert "6 of 6 steps" in (tmp_path / "log").read_text()
 
 
 def test_script_without_extra_images(tmp_path):
@@ -624,8 +743,6 @@ def test_script_with_policies_and_fewer_extra_images(tmp_path, augmentation):
 
 
 def test_script_of_the_control_of_equal_updates(tmp_path):
-    changes = {"extra": None, "updates": None, "epochs": 1, "updates_as_with": 2}
-    assert stage(tmp_path, strategy="combined", **changes)["updates"] == 9  # 72 images / 8
-    assert (
-        stage(tmp_path, strategy="combined", **changes | {"updates_as_with": None})["updates"] == 3
-    )
+    changes = {"extra": None, "steps": None, "epochs": 1, "steps_as_with": 2}
+    assert stage(tmp_path, strategy="combined", **changes)["steps"] == 9  # 72 images / 8
+    assert stage(tmp_path, strategy="combined", **changes | {"steps_as_with": None})["steps"] == 3

@@ -150,7 +150,7 @@ def test_a_family_shares_what_the_arm_reads():
     assert family(few, "real") == family(more, "real")
     assert family(few, "synthetic") != family(more, "synthetic")
     assert family(few, "synthetic") == family(few | {"images": {}, "seed": 2}, "synthetic")
-    assert family(few, None) != family(few | {"classifiers": {"updates": 9}}, None)
+    assert family(few, None) != family(few | {"classifiers": {"steps": 9}}, None)
 
 
 def test_subsets_are_data_sets_with_seeds_of_their_own():

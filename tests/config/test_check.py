@@ -41,9 +41,9 @@ def test_the_default_is_valid():
         ("banks.rows", "some", "banks.rows = 'some'; must be one of all, content"),
         ("synthetic.guidance", "image", "must be one of text, both, ip2p"),
         ("unet.resolution", 30, "unet.resolution = 30; must be a multiple of 8"),
-        ("classifiers.updates", 2.5, "classifiers.updates = 2.5; must be integer or null"),
+        ("classifiers.steps", 2.5, "classifiers.steps = 2.5; must be integer or null"),
         ("classifiers.epochs", 3, "give one, null the other"),
-        ("policies.epochs", 3, "policies.updates, policies.epochs (digits-reduced): give one"),
+        ("policies.epochs", 3, "policies.steps, policies.epochs (digits-reduced): give one"),
         ("classifiers.seeds", [], "classifiers.seeds = []; must not be empty"),
         ("classifiers.models", {"Res Net": {}}, "classifiers.models.Res Net: not a name"),
         ("classifiers.arms.syn.extra", "fake", "must be one of synthetic, finetuned, pretrained"),
@@ -52,7 +52,11 @@ def test_the_default_is_valid():
             "auto",
             "must be one of default, aa, ra, faa, random",
         ),
-        ("classifiers.arms.syn.lrr", 1, "classifiers.arms.syn.lrr: no such key; did you mean lr?"),
+        (
+            "classifiers.arms.syn.learning_ratee",
+            1,
+            "classifiers.arms.syn.learning_ratee: no such key; did you mean learning_rate?",
+        ),
         ("datasets.a/b", {"loader": "imagefolder", "path": "x"}, "datasets.a/b: not a name"),
         ("datasets.mine", {"loader": "imagefolder"}, "datasets.mine.path: missing"),
         ("datasets.mine", {"loader": "x", "path": "y"}, "must be one of fashion_mnist"),
@@ -91,7 +95,7 @@ def test_a_dataset_may_carry_values_of_every_section():
     own = {"loader": "imagefolder", "path": "x"}
     for section in ("images", "captions", "embeddings", "banks", "unet", "synthetic"):
         own[section] = CONFIG[section]
-    own |= {section: CONFIG[section] for section in ("classifiers", "judge", "quality")}
+    own |= {section: CONFIG[section] for section in ("classifiers", "oracle", "quality")}
     assert faults(edited("datasets.mine", own), SCHEMA) == []
     own["unet"] = {"stpes": 1}
     assert faults(edited("datasets.mine", own), SCHEMA) == [
@@ -195,7 +199,7 @@ def test_a_data_sets_arms_are_laid_over_the_others():
             "pretrained",
             "pretrained (wrn-10-1); must be null",
         ),
-        ("classifiers.arms.syn.updates_as_with", 4, "only for an arm without extra images"),
+        ("classifiers.arms.syn.steps_as_with", 4, "only for an arm without extra images"),
         ("classifiers.arms.aa.per_real", 2, "only for an arm with extra images"),
         (
             "classifiers.models.wrn-11-1",

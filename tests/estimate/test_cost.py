@@ -13,9 +13,9 @@ MODELS = {
 SIZE = Size(train=4000, test=10_000, classes=10, side=32)
 RUN = {
     "network": "wrn-28-2",
-    "image_size": None,
+    "resolution": None,
     "batch_size": 128,
-    "updates": None,
+    "steps": None,
     "epochs": 200,
     "extra": None,
 }
@@ -45,8 +45,8 @@ def section(**changes):
         ({"extra": "finetuned", "strategy": "combined"}, 200 * 4000 * 5),
         ({"extra": "finetuned", "strategy": "combined", "per_real": 2}, 200 * 4000 * 3),
         ({"extra": "finetuned", "strategy": "rsp"}, 200 * 4000),
-        ({"updates_as_with": 4, **TWO_PHASE}, 200 * 4000 * 5 + 40 * 4000),
-        ({"epochs": None, "updates": 600}, 600 * 128),
+        ({"steps_as_with": 4, **TWO_PHASE}, 200 * 4000 * 5 + 40 * 4000),
+        ({"epochs": None, "steps": 600}, 600 * 128),
     ],
 )
 def test_images_that_a_run_is_trained_on(changes, images):

@@ -170,13 +170,13 @@ def test_package_is_unpacked_without_root(tmp_path, monkeypatch):
 def test_fashion_splits_come_from_where_they_should(tmp_path, pool_of_100):
     built = build(FASHION, tmp_path, path=str(raw_data.fashion(tmp_path / "raw")))
     sizes = {split: len(rows) for split, rows in built.splits.items()}
-    assert sizes == {"train": 20, "validation": 30, "extra": 10, "test": 20, "judge": 40}
+    assert sizes == {"train": 20, "validation": 30, "extra": 10, "test": 20, "oracle": 40}
     pool = {f"train/{i}" for i in range(100, 200)}
     used = [i for split in ("train", "validation", "extra") for i in ids(built, split)]
     assert set(used) <= pool and len(set(used)) == 60
-    assert set(ids(built, "judge")) <= {f"train/{i}" for i in range(100)}
+    assert set(ids(built, "oracle")) <= {f"train/{i}" for i in range(100)}
     assert set(ids(built, "test")) <= {f"test/{i}" for i in range(60)}
-    for split, n in (("train", 2), ("validation", 3), ("extra", 1), ("test", 2), ("judge", 4)):
+    for split, n in (("train", 2), ("validation", 3), ("extra", 1), ("test", 2), ("oracle", 4)):
         assert set(built.report["splits"][split]["per_class"].values()) == {n}
 
 
@@ -201,7 +201,7 @@ def test_labelled_sets_are_nested_and_validation_and_test_stay(tmp_path, pool_of
 
 
 def test_null_sizes_take_all(tmp_path, pool_of_100):
-    sizes = {"extra_per_class": None, "test_per_class": None, "judge_per_class": None}
+    sizes = {"extra_per_class": None, "test_per_class": None, "oracle_per_class": None}
     built = build(FASHION, tmp_path, path=str(raw_data.fashion(tmp_path / "raw")), **sizes)
     assert [len(built.splits[s]) for s in SPLITS] == [20, 30, 50, 60, 100]
 
@@ -211,7 +211,7 @@ def test_null_sizes_take_all(tmp_path, pool_of_100):
     [
         ("labels_per_class", 8, "10 images"),
         ("test_per_class", 7, "<= 6"),
-        ("judge_per_class", 11, "<= 10"),
+        ("oracle_per_class", 11, "<= 10"),
     ],
 )
 def test_more_than_there_is_names_the_key(tmp_path, pool_of_100, key, value, allowed):
@@ -313,7 +313,7 @@ def test_one_folder_is_split_by_class(tmp_path):
     assert rows["validation"] == {"a": 5, "b": 2, "c": 0, "d": 0}
     assert rows["train"] == {"a": 10, "b": 4, "c": 1, "d": 1}
     assert len({i for s in SPLITS for i in ids(built, s)}) == 31
-    assert built.report["splits"]["judge"]["images"] == 0
+    assert built.report["splits"]["oracle"]["images"] == 0
 
 
 def test_validation_folder_is_used(tmp_path):
@@ -345,7 +345,7 @@ def test_threads_and_row_groups_change_nothing(tmp_path, monkeypatch):
     for split in SPLITS:
         assert image_tables.read(one[split]).equals(image_tables.read(two[split]))
         assert image_tables.read(one[split]).schema.equals(image_tables.read(one["train"]).schema)
-    metadata = json.loads(pq.read_schema(one["judge"]).metadata[b"huggingface"])
+    metadata = json.loads(pq.read_schema(one["oracle"]).metadata[b"huggingface"])
     assert metadata["info"]["features"]["image"] == {"_type": "Image"}
 
 

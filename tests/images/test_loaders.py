@@ -31,7 +31,7 @@ PINNED = {
     "validation": "1 4 8 15",
     "extra": "2 11",
     "test": "6 7 13 14",
-    "judge": "",
+    "oracle": "",
 }
 
 
@@ -322,8 +322,16 @@ def test_caltech_without_its_folder(tmp_path):
 
 # Brain tumours
 
-PATIENTS = {"100360": (1, 3), "MR0402": (1, 3), "112649": (1, 2), "94278": (2, 3), "96637": (2, 3),
-            "5": (3, 4), "6": (3, 4), "7": (3, 4)}  # fmt: skip
+PATIENTS = {
+    "100360": (1, 3),
+    "MR0402": (1, 3),
+    "112649": (1, 2),
+    "94278": (2, 3),
+    "96637": (2, 3),
+    "5": (3, 4),
+    "6": (3, 4),
+    "7": (3, 4),
+}
 TUMOUR = {**FILES, "test_fraction": 0.3, "validation_fraction": 0}
 
 
@@ -547,8 +555,9 @@ def dataset(n, *, start=0, kind="class", suffix="PNG"):
     }[kind]
     values = [names[i % 3] if kind == "text" else i % 3 for i in range(n)]
     data = [{"bytes": picture(start + i, suffix=suffix), "path": None} for i in range(n)]
-    features = datasets.Features({"id": datasets.Value("int64"), "picture": datasets.Image(),
-                                  "label": label})  # fmt: skip
+    features = datasets.Features(
+        {"id": datasets.Value("int64"), "picture": datasets.Image(), "label": label}
+    )
     columns = {"id": list(range(n)), "picture": data, "label": values}
     return datasets.Dataset.from_dict(columns, features=features)
 
@@ -580,9 +589,14 @@ def test_saved_splits_are_used(tmp_path, offline):
         assert record.read() == picture(90 + i, suffix="JPEG") and record.label == i % 3
 
 
-@pytest.mark.parametrize("kind, classes", [
-    ("class", ("ant", "bee", "wasp")), ("text", ("ant", "bee", "wasp")), ("int", ("0", "1", "2")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind, classes",
+    [
+        ("class", ("ant", "bee", "wasp")),
+        ("text", ("ant", "bee", "wasp")),
+        ("int", ("0", "1", "2")),
+    ],
+)
 def test_one_saved_data_set_is_split(tmp_path, offline, kind, classes):
     dataset(12, kind=kind).save_to_disk(tmp_path / "hf")
     built = build(tmp_path, "huggingface", tmp_path / "hf", FOLDER)
@@ -613,7 +627,7 @@ def test_image_files_of_this_project_open(tmp_path, offline):
         table = image_tables.read(outputs[split])
         assert [r.read() for r in built.splits[split]] == image_tables.image_bytes(table)
         assert [r.label for r in built.splits[split]] == table["label"].to_pylist()
-    assert sorted(built.report["not_used"]["first"]) == ["extra", "held_out", "judge"]
+    assert sorted(built.report["not_used"]["first"]) == ["extra", "held_out", "oracle"]
     one = build(tmp_path, "huggingface", outputs["train"], FOLDER)
     assert sizes(one) == {"train": 4, "validation": 4, "test": 4}
 
@@ -622,8 +636,12 @@ def test_parquet_without_marks_is_opened(tmp_path, offline):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.table({"image": pa.array([picture(i) for i in range(6)], pa.binary()),
-                      "label": [i % 2 for i in range(6)]})  # fmt: skip
+    table = pa.table(
+        {
+            "image": pa.array([picture(i) for i in range(6)], pa.binary()),
+            "label": [i % 2 for i in range(6)],
+        }
+    )
     pq.write_table(table, tmp_path / "plain.parquet")
     built = build(tmp_path, "huggingface", tmp_path / "plain.parquet", FOLDER)
     assert built.report["used"] == 6 and everything(built)[4].read() == picture(4)
@@ -734,8 +752,9 @@ def test_group_that_the_source_has_on_two_sides_is_told(tmp_path):
     split = ("train", "train", "train", "train", "test", "test")
     text = "path,label,split,group\n" + rows(more=lambda i: f",{split[i // 2]},{i % 10}")
     report = build(tmp_path, "csv", manifest(tmp_path, text), FOLDER).report
-    assert any(w.startswith("2 group(s) are on two sides") and "'0', '1'" in w
-               for w in report["warnings"])  # fmt: skip
+    assert any(
+        w.startswith("2 group(s) are on two sides") and "'0', '1'" in w for w in report["warnings"]
+    )
 
 
 def test_every_loader_has_its_report_written(tmp_path, monkeypatch):

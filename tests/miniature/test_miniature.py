@@ -136,7 +136,7 @@ def test_merges_by_hand():
 
 
 def test_rate_rises_to_the_peak_and_falls_to_a_hundredth():
-    settings = {"steps": 100, "peak": 2.0, "warmup": 10}
+    settings = {"steps": 100, "peak": 2.0, "warmup_steps": 10}
     assert training.rate_at(0, **settings) == pytest.approx(0.2)
     assert training.rate_at(10, **settings) == pytest.approx(2.0)
     assert training.rate_at(55, **settings) == pytest.approx(2 * (0.01 + 0.99 / 2))
@@ -161,9 +161,9 @@ def test_run_learns_keeps_and_reports(capsys):
         model,
         lambda step: (model(x) - x.sum(1, keepdim=True)).square().mean(),
         steps=300,
-        rate=0.05,
-        warmup=5,
-        decay=0.9,
+        learning_rate=0.05,
+        warmup_steps=5,
+        ema_decay=0.9,
         keep=kept.append,
         keep_every=100,
     )
@@ -176,7 +176,7 @@ def test_run_learns_keeps_and_reports(capsys):
 def test_run_stops_at_a_loss_that_is_no_number():
     model = nn.Linear(1, 1)
     with pytest.raises(FloatingPointError, match="step 0"):
-        settings = {"steps": 2, "rate": 0.1, "warmup": 1, "decay": 0.9}
+        settings = {"steps": 2, "learning_rate": 0.1, "warmup_steps": 1, "ema_decay": 0.9}
         training.run(model, lambda step: model.weight.sum() * math.nan, **settings)
 
 
@@ -200,13 +200,13 @@ def test_vae_learns_and_its_scaled_latents_have_unit_deviation(pictures):
         model,
         pictures.images,
         vae.draw_weights(pictures.styles, plain=0.4),
-        batch=8,
+        batch_size=8,
         kl=1e-3,
         generator=torch.Generator().manual_seed(0),
         steps=40,
-        rate=5e-3,
-        warmup=5,
-        decay=0.9,
+        learning_rate=5e-3,
+        warmup_steps=5,
+        ema_decay=0.9,
     )
     factor = vae.calibrate(model, pictures.images)
     assert model.config.scaling_factor == factor
@@ -246,7 +246,7 @@ def test_clip_learns_and_opens_as_any_other(tiny_clip, pictures):
     ids = clip.token_ids(tokens, pictures.captions)
     assert torch.equal(ids[:3], tokenize(tokens, pictures.captions[:3])[0])
     before = clip.quality(model, pictures, tokens)
-    settings = {"steps": 60, "rate": 3e-3, "warmup": 5, "decay": 0.5}
+    settings = {"steps": 60, "learning_rate": 3e-3, "warmup_steps": 5, "ema_decay": 0.5}
     pools = clip.pools(pictures.styles, plain=0.4, photo=0.1)
     assert sum(chance for chance, _ in pools) == pytest.approx(1)
     clip.train(
@@ -254,7 +254,7 @@ def test_clip_learns_and_opens_as_any_other(tiny_clip, pictures):
         pictures.images,
         ids,
         pools,
-        batch=32,
+        batch_size=32,
         generator=torch.Generator().manual_seed(0),
         **settings,
     )
@@ -289,13 +289,13 @@ def test_unet_learns_noise_and_draws(tiny_clip, tmp_path):
         latents,
         text,
         torch.zeros(16, dtype=torch.int64),
-        batch=8,
+        batch_size=8,
         dropout=0.1,
         generator=torch.Generator().manual_seed(0),
         steps=60,
-        rate=3e-3,
-        warmup=5,
-        decay=0.9,
+        learning_rate=3e-3,
+        warmup_steps=5,
+        ema_decay=0.9,
     )
     noise = torch.randn(8, 4, 8, 8, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():

@@ -35,7 +35,7 @@ OUTPUTS = {
     "quality": {
         "report": "quality.json",
         "corpus": "corpus.png",
-        "round_trip": "round_trip.png",
+        "real_vae": "real_vae.png",
         "samples": "samples.png",
     },
     "cards": {
@@ -58,7 +58,13 @@ def small(path: Path) -> dict:
     cfg = yaml.safe_load((REPO / "config" / "miniature.yaml").read_text())
     cfg["corpus"] |= {"path": str(path), "images": 200, "holdout": 40, "renders": 1}
     cfg["corpus"]["shares"] = {"coloured": 0.4, "photo": 0.2, "plain": 0.4}
-    training = {"steps": 2, "batch": 4, "rate": 0.001, "warmup": 1, "decay": 0.5}
+    training = {
+        "steps": 2,
+        "batch_size": 4,
+        "learning_rate": 0.001,
+        "warmup_steps": 1,
+        "ema_decay": 0.5,
+    }
     for part in ("vae", "clip", "captioner", "unet"):
         cfg[part]["training"] = training
     cfg["vae"]["widths"] = [8, 8, 8]
@@ -80,7 +86,7 @@ def built(tmp_path_factory):
         path.unlink()
         path.with_suffix("").write_bytes(data)
     cfg = small(folder)
-    foundation = {key: cfg["corpus"][key] for key in ("images", "holdout", "size")}
+    foundation = {key: cfg["corpus"][key] for key in ("images", "holdout", "resolution")}
     shared = {"seed": cfg["seed"], "foundation": foundation, "path": cfg["corpus"]["path"]}
     files = {
         part: {name: str(root / path) for name, path in OUTPUTS[part].items()} for part in PARTS

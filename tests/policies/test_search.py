@@ -21,7 +21,7 @@ from mvc.policies.search import HeldOutLoss, Search, folds, search, subset, trie
 from mvc.training.augment import apply_policy, normalise
 from mvc.training.autoaugment import NAMES, policy
 from mvc.training.fit import fit
-from mvc.training.hyperparameters import Recipe
+from mvc.training.hyperparameters import Hyperparameters
 
 CPU = torch.device("cpu")
 PUBLISHED = ((("Rotate", 0.7, 2.0), ("Cutout", 0.2, 5)), (("Invert", 0.0, 30),))
@@ -41,9 +41,14 @@ def toy(n=24, seed=0, size=8):
     return Labelled(images, labels, {0: "boot", 1: "bag", 2: "hat"})
 
 
-def recipe(**changes):
-    plain = {"augmentation": "default", "batch_size": 8, "lr": 0.05, "weight_decay": 5e-4}
-    return Recipe(**{**plain, "clip": 5.0, "updates": 20, "pad": 0, **changes})
+def hyperparameters(**changes):
+    plain = {
+        "augmentation": "default",
+        "batch_size": 8,
+        "learning_rate": 0.05,
+        "weight_decay": 5e-4,
+    }
+    return Hyperparameters(**{**plain, "max_grad_norm": 5.0, "steps": 20, "pad": 0, **changes})
 
 
 def size(**changes):
@@ -52,7 +57,9 @@ def size(**changes):
 
 
 def fitted():
-    return fit(toy(), None, model="wrn-10-1", recipe=recipe(), root=0, seed=0, device=CPU)
+    return fit(
+        toy(), None, model="wrn-10-1", hyperparameters=hyperparameters(), root=0, seed=0, device=CPU
+    )
 
 
 # Files
@@ -146,7 +153,7 @@ def test_more_kept_than_tried_is_refused():
 
 def test_loss_is_the_mean_cross_entropy(monkeypatch):
     part, network = toy(seed=3), fitted()
-    loss_under = HeldOutLoss(network, part, recipe=recipe(), draws=1, seed=4)
+    loss_under = HeldOutLoss(network, part, hyperparameters=hyperparameters(), draws=1, seed=4)
 
     def loss(images):
         logits = network.net(normalise(images, mean=network.mean, std=network.std))
@@ -160,10 +167,10 @@ def test_loss_is_the_mean_cross_entropy(monkeypatch):
     assert loss_under(PUBLISHED) == loss_under(PUBLISHED)  # the same draws
     invert = ((("Invert", 1.0, 0.0),),)
     assert loss_under(invert) == pytest.approx(loss(255 - part.images), rel=1e-5)
-    thrice = HeldOutLoss(network, part, recipe=recipe(), draws=3, seed=4)
+    thrice = HeldOutLoss(network, part, hyperparameters=hyperparameters(), draws=3, seed=4)
     assert thrice(invert) == pytest.approx(loss_under(invert), rel=1e-5)
     monkeypatch.setattr("mvc.policies.search.PIXELS", 64 * 5)
-    blocks = HeldOutLoss(network, part, recipe=recipe(), draws=3, seed=4)
+    blocks = HeldOutLoss(network, part, hyperparameters=hyperparameters(), draws=3, seed=4)
     assert len(blocks.blocks) == 15
     assert blocks(invert) == pytest.approx(loss_under(invert), rel=1e-5)
 
@@ -187,7 +194,7 @@ def test_search_does_better_than_chance():
 
 
 def test_search_merges_folds_and_rounds(capsys):
-    settings = {"model": "wrn-10-1", "recipe": recipe(), "device": CPU}
+    settings = {"model": "wrn-10-1", "hyperparameters": hyperparameters(), "device": CPU}
     found, losses = search(toy(), size=size(rounds=2), root=0, **settings)
     assert len(found) == 2 * 2 * 2 * 2  # folds, rounds, kept, sub-policies
     assert [(entry["fold"], entry["round"]) for entry in losses] == [(0, 0), (0, 1), (1, 0), (1, 1)]
@@ -215,14 +222,34 @@ def stage(folder, own=None, **changes):
     )
     image_tables.write(table, folder / "train.parquet")
     training = {
-        "network": "wrn-10-1", "image_size": None, "batch_size": 8, "lr": 0.05,
-        "weight_decay": 5e-4, "clip": 5.0, "updates": 3, "epochs": None, "pad": 1,
-        "flip": True, "cutout": 0, "optimiser": "sgd", "weights": None,
-    }  # fmt: skip
+        "network": "wrn-10-1",
+        "resolution": None,
+        "batch_size": 8,
+        "learning_rate": 0.05,
+        "weight_decay": 5e-4,
+        "max_grad_norm": 5.0,
+        "steps": 3,
+        "epochs": None,
+        "pad": 1,
+        "flip": True,
+        "cutout": 0,
+        "optimizer": "sgd",
+        "weights": None,
+    }
     settings = {
-        "file": own, "model": "my-wrn", "folds": 2, "rounds": 1, "trials": 3, "kept": 2,
-        "sub_policies": 2, "operations": 2, "draws": 1, "seed": 0, "training": training, **changes,
-    }  # fmt: skip
+        "file": own,
+        "model": "my-wrn",
+        "folds": 2,
+        "rounds": 1,
+        "trials": 3,
+        "kept": 2,
+        "sub_policies": 2,
+        "operations": 2,
+        "draws": 1,
+        "seed": 0,
+        "training": training,
+        **changes,
+    }
     outputs = {name: folder / "policies" / f"{name}.json" for name in ("faa", "random")}
     script.main(
         SimpleNamespace(

@@ -251,7 +251,7 @@ def test_images_are_opened_at_two_sizes():
         measures.open_images(table(0, "t"), Tower(), size=8, batch_size=2)
 
 
-# judge
+# oracle
 
 
 def stripes(n=64, size=12, seed=0):
@@ -263,7 +263,7 @@ def stripes(n=64, size=12, seed=0):
     return torch.from_numpy(pixels.clip(0, 255).astype(np.uint8)), torch.from_numpy(labels)
 
 
-SETTINGS = {"n_classes": 2, "updates": 25, "batch_size": 16, "learning_rate": 5e-3}
+SETTINGS = {"n_classes": 2, "steps": 25, "batch_size": 16, "learning_rate": 5e-3}
 
 
 def test_the_judge_learns_saves_and_loads(tmp_path):
@@ -272,15 +272,15 @@ def test_the_judge_learns_saves_and_loads(tmp_path):
     fresh, truth = stripes(seed=1)
     answers = oracle.predict(trained, fresh)
     assert (answers == truth).double().mean() > 0.95
-    oracle.save(trained, tmp_path / "judge.safetensors", {"split": "train", "names": "Ärmel"})
-    again, about = oracle.load(tmp_path / "judge.safetensors")
+    oracle.save(trained, tmp_path / "oracle.safetensors", {"split": "train", "names": "Ärmel"})
+    again, about = oracle.load(tmp_path / "oracle.safetensors")
     assert about == {"split": "train", "names": "Ärmel"}
     assert torch.equal(oracle.predict(again, fresh, batch_size=7), answers)
 
 
 def test_the_judge_depends_on_its_seed_alone():
     pixels, labels = stripes()
-    settings = {**SETTINGS, "updates": 3, "weight_decay": 0.0}
+    settings = {**SETTINGS, "steps": 3, "weight_decay": 0.0}
     torch.manual_seed(1)
     first = oracle.train(pixels, labels, **settings, seed=5).head.weight
     torch.manual_seed(2)
@@ -308,14 +308,14 @@ def test_judge_and_training_images_have_the_same_classes():
     assert list(names.items()) == [(0, "Tasche"), (1, "Hose")]
     image_tables.check_classes({**names, 2: "more"}, names)
     for wrong in ({0: "Tasche"}, {0: "Hose", 1: "Tasche"}):
-        with pytest.raises(ValueError, match="judge split"):
+        with pytest.raises(ValueError, match="oracle split"):
             image_tables.check_classes(wrong, names)
 
 
 # table
 
 
-def result(generator, agreement, *, split="judge", real=True, dataset="d"):
+def result(generator, agreement, *, split="oracle", real=True, dataset="d"):
     measured = {
         **measures.measure(images(), reference=images(seed=1), training=images(seed=2), n=60, k=3),
         "agreement": agreement,
@@ -324,7 +324,7 @@ def result(generator, agreement, *, split="judge", real=True, dataset="d"):
     return {
         "dataset": dataset,
         "generator": generator,
-        "judge": {"split": split, "n_train": 10000},
+        "oracle": {"split": split, "n_train": 10000},
         "real_split": "extra",
         "synthetic": measured,
         "real": {**measured, "agreement": 91.0} if real else None,
@@ -351,4 +351,4 @@ def test_quality_table_says_plainly_that_there_is_no_judge_split_or_no_yardstick
     alone = result("finetuned", 80.0, split="train", real=False)
     alone["synthetic"]["precision"] = None
     text = quality_table.quality_markdown([alone])
-    assert "no judge split" in text and "none left" in text and "nan" not in text
+    assert "no oracle split" in text and "none left" in text and "nan" not in text

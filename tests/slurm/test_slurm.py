@@ -211,7 +211,7 @@ def test_interrupted_and_edited_while_jobs_wait(cluster, local, tmp_path):
     with started(cluster, folder, "--retries", "0", "--", TABLE) as run:
         until(waiting, 60, folder)
         settings = yaml.safe_load(config.read_text(encoding="utf-8"))
-        settings["classifiers"]["arms"]["baseline"]["updates"] = 4
+        settings["classifiers"]["arms"]["baseline"]["steps"] = 4
         config.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), "utf-8")
         ask(cluster, "scontrol", "update", f"NodeName={node}", "State=resume")
         assert run.wait(200) != 0
@@ -225,4 +225,4 @@ def test_interrupted_and_edited_while_jobs_wait(cluster, local, tmp_path):
     done = {comment: state for _, state, comment, _ in jobs(cluster, last)}
     assert done == {f"{RUN}{arm}_0": "COMPLETED" for arm in ("baseline", "ra")}
     record = folder / "results/photos/classifiers/wrn-10-1/baseline/0.json"
-    assert json.loads(record.read_text(encoding="utf-8"))["updates"] == 4
+    assert json.loads(record.read_text(encoding="utf-8"))["steps"] == 4

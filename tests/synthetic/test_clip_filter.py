@@ -1,4 +1,4 @@
-"""CLIP's probability of an image's class, and arms that prefer the images it is surest of."""
+"""CLIP's probability of an image's class, and arms that select the images it is surest of."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from mvc.core.image_set import labelled
 from mvc.core.image_tables import image_table
 from mvc.core.pixels import encode, load
 from mvc.models.clip import load_clip, tokenize
-from mvc.synthetic.clip_filter import consistency, probabilities
+from mvc.synthetic.clip_filter import clip_probability, probabilities
 from torch.nn.functional import normalize
 
 CLIP = str(Path(__file__).parents[2] / "resources/miniature/clip")
@@ -25,7 +25,7 @@ def pictures(n):
 
 def judged(files, labels, batch_size=4):
     how = {"clip": CLIP, "prefix": "a {class}", "batch_size": batch_size, "device": CPU}
-    return consistency(files, labels, NAMES, **how)
+    return clip_probability(files, labels, NAMES, **how)
 
 
 def test_probabilities_are_those_of_open_clips_zero_shot_recipe():
@@ -68,14 +68,14 @@ def test_by_hand():
 def test_an_arm_takes_the_surest_images_of_each_class_in_their_order():
     train = labelled(table([0, 0, 1], "train"), size=None)
     extra = table([0, 1, 0, 1, 0, 0], "made").append_column(
-        "consistency", [[0.1, 0.9, 0.7, 0.2, 0.7, 0.8]]
+        "clip_probability", [[0.1, 0.9, 0.7, 0.2, 0.7, 0.8]]
     )
-    first = extra_images.part_of_classes(extra, train, 1, prefer="first")
+    first = extra_images.part_of_classes(extra, train, 1, select="first")
     assert first["image_id"].to_pylist() == ["made/0", "made/1", "made/2"]
-    surest = extra_images.part_of_classes(extra, train, 1, prefer="consistent")
+    surest = extra_images.part_of_classes(extra, train, 1, select="clip")
     assert surest["image_id"].to_pylist() == ["made/1", "made/2", "made/5"], "the first of equals"
     with pytest.raises(ValueError, match="class 'Trouser' has 4 extra images of the 6"):
-        extra_images.part_of_classes(extra, train, 3, prefer="consistent")
+        extra_images.part_of_classes(extra, train, 3, select="clip")
 
 
 def test_only_sets_that_clip_has_seen_can_be_chosen_from(tmp_path):
@@ -83,11 +83,11 @@ def test_only_sets_that_clip_has_seen_can_be_chosen_from(tmp_path):
     extra = table([0, 1, 0, 1, 0, 0], "made")
     extra = extra.append_column("source_image_id", [["train/0"] * 6])
     image_tables.write(extra, tmp_path / "0.parquet")
-    how = {"per_real": 1, "size": None, "prefer": "consistent"}
-    for generator in ("real", "round_trip", "reconstructed"):
+    how = {"per_real": 1, "size": None, "select": "clip"}
+    for generator in ("real", "real_vae", "train_vae"):
         found = extra_images.read_extra(tmp_path / "0.parquet", train, generator=generator, **how)
         assert torch.equal(found.images, labelled(extra, size=None).images[:3]), "the first"
-    with pytest.raises(ValueError, match="consistency"):
+    with pytest.raises(ValueError, match="clip_probability"):
         extra_images.read_extra(tmp_path / "0.parquet", train, generator="finetuned", **how)
 
 

@@ -68,7 +68,7 @@ def make(world, generator, *, shards_=1, batch_size=4, only=None, **options):
                 digest="abc",
                 guidance="text 3.0",
                 steps=4,
-                consistency=[0.5] * len(files),
+                clip_probability=[0.5] * len(files),
             )
         )
     return pa.concat_tables(tables)
@@ -153,8 +153,8 @@ def test_real_images_in_a_sets_place(world):
 def test_round_trip_is_the_vae_alone(world):
     vae = load_vae(world["folder"])
     files = image_tables.image_bytes(world["train"])
-    (batch,) = controls.round_trip(vae, files, side=32, batch_size=5)
-    (same,) = controls.round_trip(vae, files, side=32, batch_size=3)
+    (batch,) = controls.real_vae(vae, files, side=32, batch_size=5)
+    (same,) = controls.real_vae(vae, files, side=32, batch_size=3)
     assert torch.equal(batch, same)
 
 

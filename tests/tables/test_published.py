@@ -15,7 +15,7 @@ NAN = math.nan
 def ours(tmp_path, table, levels, *, dataset, model, spread=(-0.5, 0.5)):
     """Cells and gains of runs at the given levels by arm, one a seed for each of `spread`."""
     paths = []
-    shared = {"dataset": dataset, "model": model, "split": "test", "settings": "s", "updates": 1}
+    shared = {"dataset": dataset, "model": model, "split": "test", "settings": "s", "steps": 1}
     for arm, level in levels.items():
         for seed, more in enumerate(spread):
             record = {**shared, "arm": arm, "seed": seed, "accuracy": level + (1 + seed) * more}

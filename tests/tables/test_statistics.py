@@ -25,7 +25,7 @@ BASE = {
     "n_train": 100,
     "n_extra": 0,
     "n_test": 2000,
-    "updates": 500,
+    "steps": 500,
     "per_class": {"Bag": 90.0, "a|b": 50.0},
     "settings": "s",
 }
@@ -137,7 +137,7 @@ def test_one_seed_has_no_deviation_and_no_test(tmp_path):
 
 
 def test_caption_says_what_was_measured(tmp_path):
-    records = arm("ra", [70.0]) + arm("ra+syn", [71.0], n_extra=400, updates=1800)
+    records = arm("ra", [70.0]) + arm("ra+syn", [71.0], n_extra=400, steps=1800)
     text = text1(runs(tmp_path, records))
     assert "test split" in text and "2,000 images evaluated" in text
     assert "500 (RA), 1,800 (Ours(RA+Syn))" in text and "extra images: 400" in text
@@ -177,9 +177,9 @@ def test_a_persons_own_arm_stands_in_the_diagnostics(tmp_path):
 
 
 def test_controls_are_compared_with_what_they_control(tmp_path):
-    """Policies by search against random ones; synthetic images against as many updates."""
+    """Policies by search against random ones; synthetic images against as many steps."""
     records = arm("random", [60, 61.0]) + arm("faa", [63, 63.0]) + arm("ra", [70, 71.0])
-    records += arm("ra+long", [72, 73.0], updates=900) + arm("ra+syn", [73, 75.0], updates=900)
+    records += arm("ra+long", [72, 73.0], steps=900) + arm("ra+syn", [73, 75.0], steps=900)
     table = runs(tmp_path, records)
     gain = statistics.diagnostics(table).set_index(["arm", "over"])["gain"].to_dict()
     assert gain == {
@@ -190,7 +190,7 @@ def test_controls_are_compared_with_what_they_control(tmp_path):
     }
     text = report.diagnostics_markdown(table, digits=1)
     assert "- Random policies: " in text and "RA + real: " not in text
-    assert line_of(text, "d", "wrn-10-1", "RA, as many updates as with synthetic images")
+    assert line_of(text, "d", "wrn-10-1", "RA, as many steps as with synthetic images")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_controls_are_compared_with_what_they_control(tmp_path):
     [
         ({"split": "validation"}, "split differs"),
         ({"settings": "other"}, "settings differs"),
-        ({"updates": 400}, "updates differs"),
+        ({"steps": 400}, "steps differs"),
         ({"n_test": 1000}, "n_test differs"),
         ({"seed": 0}, "the same run twice"),
     ],
@@ -211,7 +211,7 @@ def test_what_must_not_be_mixed_names_the_files(tmp_path, change, says):
 
 
 def test_arms_of_different_length_are_compared_but_not_seeds_of_one_arm(tmp_path):
-    records = arm("ra", [70.0, 71.0]) + arm("ra+syn", [70.0, 71.0], updates=900, settings="t")
+    records = arm("ra", [70.0, 71.0]) + arm("ra+syn", [70.0, 71.0], steps=900, settings="t")
     assert len(runs(tmp_path, records)) == 4
 
 

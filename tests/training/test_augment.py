@@ -201,9 +201,16 @@ def test_normalise_and_order():
     expected = (images - mean[:, None, None]) / std[:, None, None]
     assert torch.allclose(plain, expected, atol=1e-4)
     out = augment(
-        images, policy=None, pad=0, flip=False, cutout_size=8, mean=mean, std=std, fill=BLACK,
+        images,
+        policy=None,
+        pad=0,
+        flip=False,
+        cutout_size=8,
+        mean=mean,
+        std=std,
+        fill=BLACK,
         generator=generator(),
-    )  # fmt: skip
+    )
     erased = (out == 0).all(1)
     assert ((erased.sum((1, 2)) >= 16) & (erased.sum((1, 2)) <= 64 + 3)).all()
     assert torch.equal(out[~erased[:, None].expand_as(out)], plain[~erased[:, None].expand_as(out)])

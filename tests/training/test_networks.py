@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from mvc.training.networks import FILE, build
-from mvc.training.optimisers import optimiser
+from mvc.training.optimizers import optimizer
 from mvc.training.wide_resnet import WideResNet
 from safetensors.torch import save_file
 from torch import nn
@@ -57,7 +57,7 @@ def test_one_update_lowers_the_loss(name):
     net = make(name, size=(64, 64)).net.train()
     images = torch.rand(8, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     labels = torch.arange(8) % 3
-    steps = optimiser("sgd", net, weight_decay=0, clip=1)
+    steps = optimizer("sgd", net, weight_decay=0, max_grad_norm=1)
     before = F.cross_entropy(net(images), labels)
     before.backward()
     assert all(p.grad is not None for p in net.parameters())
@@ -183,7 +183,7 @@ def test_pretrained_weights_come_from_the_hub(tmp_path, monkeypatch):
         ("resnet50.no_such_tag", {}, "Invalid pretrained tag .no_such_tag. for resnet50"),
         ("wrn-11-1", {}, "depth = 11"),
         ("wrn-10-1", {"weights": "pretrained"}, "wrn-10-1.weights = pretrained; must be null"),
-        ("test_vit", {"size": (28, 28)}, "no images of 28 x 28 pixels.*classifiers.image_size"),
+        ("test_vit", {"size": (28, 28)}, "no images of 28 x 28 pixels.*classifiers.resolution"),
     ],
 )
 def test_bad_names_and_sizes_are_refused(name, changes, message):

@@ -16,7 +16,12 @@ from mvc.unet.pairs import Pool, draw
 from mvc.unet.trainer import Trainer
 
 CFG = dict(
-    learning_rate=1e-3, schedule="cosine", warmup=2, weight_decay=0.01, clip_norm=1.0, ema=0.9
+    learning_rate=1e-3,
+    schedule="cosine",
+    warmup_steps=2,
+    weight_decay=0.01,
+    max_grad_norm=1.0,
+    ema_decay=0.9,
 )
 DRAWING = dict(
     batch_size=4, pairing="class", text="bank", scaling_factor=0.5, timesteps=1000, seed=3

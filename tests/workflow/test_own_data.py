@@ -72,11 +72,11 @@ datasets:
     unet: {pairing: own, text: none}
     synthetic: {pretrained_share: 0.5}
 classifiers:
-  updates: null
+  steps: null
   epochs: 2
   models: {test_resnet: null, test_efficientnet: null}
   arms:
-    ra+long: {augmentation: ra, extra: null, updates_as_with: 1}
+    ra+long: {augmentation: ra, extra: null, steps_as_with: 1}
     ra+half: {augmentation: ra, extra: synthetic, per_real: 0.5}
     ra+append: {augmentation: ra, extra: synthetic, strategy: rsp, rsp: {p: 0.8, mode: append}}
 """
@@ -98,7 +98,7 @@ def test_variants_and_controls_run_by_their_one_line(folder):
         "ra+half": 10,
         "ra+append": 20,
     }
-    assert runs["ra+long"]["updates"] == runs["ra+syn"]["updates"] > runs["ra+append"]["updates"]
+    assert runs["ra+long"]["steps"] == runs["ra+syn"]["steps"] > runs["ra+append"]["steps"]
     shard = folder / "results/variant/synthetic/mixed/0-of-1.parquet"
     generators = image_tables.read(shard, ["generator"])["generator"].to_pylist()
     assert generators.count("finetuned") == generators.count("pretrained") == 10

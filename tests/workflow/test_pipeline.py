@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from workflow_run import planned, snakemake
 
 pytestmark = pytest.mark.slow
-SETS = ("finetuned", "pretrained", "real", "round_trip", "reconstructed")
+SETS = ("finetuned", "pretrained", "real", "real_vae", "train_vae")
 
 
 def rows(path):
@@ -145,4 +145,4 @@ def test_a_folder_of_which_all_images_are_used_has_no_further_real_ones(built, t
     said = snakemake(built, "--dry-run", "all", *configs)
     assert {"images", "unet", "synthetic", "diagnostics"} <= set(planned(built, "all", *configs))
     assert "synthetic/reconstructed/0-of-2" in said, "the training images themselves are there"
-    assert "synthetic/real/" not in said and "synthetic/round_trip/" not in said
+    assert "synthetic/real/" not in said and "synthetic/real_vae/" not in said

@@ -27,7 +27,7 @@ READ_IMAGES = {
         "validation_per_class",
         "extra_per_class",
         "test_per_class",
-        "judge_per_class",
+        "oracle_per_class",
     ),
     "cifar10": ("labels_per_class", "validation_fraction"),
     "cifar100": ("labels_per_class", "validation_fraction"),
@@ -50,7 +50,7 @@ STARTED_WITH = "MVC_STARTED_WITH"
 JOBS = Jobs()
 logger.addHandler(JOBS)
 # Generators whose images are further real ones.
-REAL = ("real", "round_trip")
+REAL = ("real", "real_vae")
 
 
 def checked(settings, schema, more=lambda settings: []):
@@ -251,8 +251,8 @@ def search_settings(dataset):
     section = merged("classifiers", dataset)
     own = {"network": policies["model"], **section["models"].get(policies["model"], {})}
     unread = ("models", "arms", "seeds", "split", "seed", "strategy", "phase2", "rsp")
-    unread += ("per_real", "prefer", "updates_as_with", "ra", "aa")
-    length = {key: policies.pop(key) for key in ("updates", "epochs")}
+    unread += ("per_real", "select", "steps_as_with", "ra", "aa")
+    length = {key: policies.pop(key) for key in ("steps", "epochs")}
     training = {**section, **own, **length}
     training = {key: value for key, value in training.items() if key not in unread}
     return {**policies, "training": training}
@@ -303,14 +303,14 @@ def run_settings(dataset, model, arm):
     models, _, _ = (section.pop(key) for key in ("models", "arms", "seeds"))
     run = {**section, **models[model], **arm_settings(dataset, arm)}
     extra, augmentation = run["extra"], run["augmentation"]
-    strategy = run["strategy"] if extra or run["updates_as_with"] is not None else None
+    strategy = run["strategy"] if extra or run["steps_as_with"] is not None else None
     unread = {
         "ra": augmentation != "ra",
         "aa": augmentation != "aa",
         "fill": augmentation == "default",
         "per_real": not extra,
-        "prefer": not extra or run["per_real"] is None,
-        "updates_as_with": bool(extra),
+        "select": not extra or run["per_real"] is None,
+        "steps_as_with": bool(extra),
         "strategy": not strategy,
         "phase2": strategy != "two_phase",
         "rsp": strategy != "rsp" or not extra,

@@ -4,7 +4,7 @@ rule images:
         validation="results/{dataset}/images/validation.parquet",
         extra="results/{dataset}/images/extra.parquet",
         test="results/{dataset}/images/test.parquet",
-        judge="results/{dataset}/images/judge.parquet",
+        oracle="results/{dataset}/images/oracle.parquet",
         held_out="results/{dataset}/images/held_out.parquet",
         report="results/{dataset}/images/report.json",
     log:

@@ -9,7 +9,7 @@ MINIATURE = checked(
 SHARED = {
     "seed": MINIATURE["seed"],
     "foundation": {
-        key: MINIATURE["corpus"][key] for key in ("images", "holdout", "size")
+        key: MINIATURE["corpus"][key] for key in ("images", "holdout", "resolution")
     },
 }
 
@@ -186,7 +186,7 @@ rule miniature_quality:
     output:
         report="results/miniature/quality.json",
         corpus="results/miniature/pictures/corpus.png",
-        round_trip="results/miniature/pictures/round_trip.png",
+        real_vae="results/miniature/pictures/real_vae.png",
         samples="results/miniature/pictures/samples.png",
     log:
         "logs/miniature/quality.log",

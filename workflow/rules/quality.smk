@@ -1,13 +1,13 @@
-rule judge:
+rule oracle:
     input:
-        judge=rules.images.output.judge,
+        oracle=rules.images.output.oracle,
         train=rules.images.output.train,
     output:
-        "results/{dataset}/quality/judge.safetensors",
+        "results/{dataset}/quality/oracle.safetensors",
     log:
-        "logs/{dataset}/quality/judge.log",
+        "logs/{dataset}/quality/oracle.log",
     benchmark:
-        "results/benchmarks/{dataset}/quality/judge.tsv"
+        "results/benchmarks/{dataset}/quality/oracle.tsv"
     conda:
         "../../envs/mvc.yaml"
     threads: 1
@@ -16,15 +16,15 @@ rule judge:
         runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=1,
     params:
-        cfg=settings("judge"),
-        code=code("judge.py"),
+        cfg=settings("oracle"),
+        code=code("oracle.py"),
     script:
-        "../scripts/judge.py"
+        "../scripts/oracle.py"
 
 
 rule quality:
     input:
-        judge=rules.judge.output[0],
+        oracle=rules.oracle.output[0],
         train=rules.images.output.train,
         validation=rules.images.output.validation,
         extra=rules.images.output.extra,
@@ -37,7 +37,7 @@ rule quality:
     benchmark:
         "results/benchmarks/{dataset}/quality/{generator}.tsv"
     wildcard_constraints:
-        generator="finetuned|pretrained|real|round_trip",
+        generator="finetuned|pretrained|real|real_vae",
     conda:
         "../../envs/mvc.yaml"
     threads: 1

@@ -115,7 +115,7 @@ rule real:
     benchmark:
         "results/benchmarks/{dataset}/synthetic/{generator}/{shard}-of-{shards}.tsv"
     wildcard_constraints:
-        generator="real|round_trip|reconstructed",
+        generator="real|real_vae|train_vae",
     conda:
         "../../envs/mvc.yaml"
     threads: 1

@@ -3,7 +3,7 @@
 import json
 
 from mvc.classifiers.extra_images import read_extra
-from mvc.classifiers.run import Recipe, run
+from mvc.classifiers.run import Hyperparameters, run
 from mvc.core import image_tables
 from mvc.core.device import device
 from mvc.core.hashing import settings_digest
@@ -15,11 +15,11 @@ from mvc.policies.files import read_policies
 def main(snakemake) -> None:
     with stage_log(snakemake) as made:
         cfg, files, names = dict(snakemake.params.cfg), snakemake.input, snakemake.wildcards
-        root, split, size, source = (cfg.pop(k) for k in ("seed", "split", "image_size", "extra"))
+        root, split, size, source = (cfg.pop(k) for k in ("seed", "split", "resolution", "extra"))
         network, per_real, seed = cfg.pop("network"), cfg.pop("per_real", None), int(names.seed)
         train = labelled(image_tables.read(files.train, COLUMNS), size=size)
         settings = {"generator": source, "per_real": per_real, "size": size}
-        settings["prefer"] = cfg.pop("prefer", "first")
+        settings["select"] = cfg.pop("select", "first")
         extra = None if source is None else read_extra(files.extra, train, **settings)
         where = {"root": root, "seed": seed, "device": device()}
         measured = run(
@@ -27,7 +27,9 @@ def main(snakemake) -> None:
             extra,
             lambda: labelled(image_tables.read(files.evaluation, COLUMNS), size=size),
             model=network,
-            recipe=Recipe(**cfg, sub_policies=read_policies(files.policy) if files.policy else ()),
+            hyperparameters=Hyperparameters(
+                **cfg, sub_policies=read_policies(files.policy) if files.policy else ()
+            ),
             **where,
         )
         told = {"dataset": names.dataset, "model": names.model, "arm": names.arm, "seed": seed}
@@ -36,7 +38,7 @@ def main(snakemake) -> None:
         told |= measured | {"settings": settings_digest(snakemake.params.cfg)}
         with image_tables.atomic(snakemake.output[0]) as path:
             path.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        made(measured["updates"], "updates", f"accuracy {measured['accuracy']:.1f} % ({split})")
+        made(measured["steps"], "steps", f"accuracy {measured['accuracy']:.1f} % ({split})")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""diagnostics: RA with extra real, reconstructed and pre-trained images, next to RA and ours."""
+"""diagnostics: RA with extra real, train_vae and pre-trained images, next to RA and ours."""
 
 from mvc.core import image_tables
 from mvc.job import stage_log

@@ -10,7 +10,7 @@ SHAPE = ("vision", "qformer", "text")
 
 
 def main(snakemake) -> None:
-    cfg, size = snakemake.params.cfg, snakemake.params.cfg["foundation"]["size"]
+    cfg, size = snakemake.params.cfg, snakemake.params.cfg["foundation"]["resolution"]
     torch.manual_seed(cfg["seed"])
     with stage_log(snakemake):
         used, held = load_parts(snakemake.input, cfg["foundation"])

@@ -16,7 +16,7 @@ def main(snakemake) -> None:
         merges = clip.learn_merges(used.captions, limit=cfg["merges"])
         clip.write_merges(merges, snakemake.output.merges)
         tokens = clip.tokenizer(snakemake.output.merges)
-        shape = {key: cfg[key] for key in SHAPE} | {"size": cfg["foundation"]["size"]}
+        shape = {key: cfg[key] for key in SHAPE} | {"size": cfg["foundation"]["resolution"]}
         config = clip.configuration(vocabulary=tokens.vocab_size, **shape)
         model = clip.create(config)
         keep = saver(

@@ -18,7 +18,7 @@ def main(snakemake) -> None:
         corpus = build(
             fashion.train_images[: cfg["images"]],
             fashion.train_labels[: cfg["images"]],
-            size=cfg["size"],
+            size=cfg["resolution"],
             renders=cfg["renders"],
             shares=cfg["shares"],
             seed=cfg["seed"],

@@ -16,7 +16,7 @@ def main(snakemake) -> None:
         target = quality.as_target(
             fashion.test_images[: cfg["images"]],
             fashion.test_labels[: cfg["images"]],
-            size=cfg["foundation"]["size"],
+            size=cfg["foundation"]["resolution"],
         )
         held = load_parts(snakemake.input, cfg["foundation"])[1]
         models = quality.Models(Path(snakemake.input.unet).parents[2])
@@ -24,10 +24,10 @@ def main(snakemake) -> None:
         print(report)
         save_json(report, out.report)
         first = target.images[:20]
-        both = torch.cat([first, models.round_trip(first)])
+        both = torch.cat([first, models.real_vae(first)])
         drawn = models.samples(steps=cfg["steps"], scale=cfg["scale"], seed=cfg["seed"])
         quality.grid(held.images[:40], columns=10).save(out.corpus)
-        quality.grid(both, columns=20).save(out.round_trip)
+        quality.grid(both, columns=20).save(out.real_vae)
         quality.grid(drawn, columns=10).save(out.samples)
 
 

@@ -15,7 +15,7 @@ def main(snakemake) -> None:
     torch.manual_seed(cfg["seed"])
     with stage_log(snakemake):
         used, held = load_parts(snakemake.input, cfg["foundation"])
-        model = vae.create(size=cfg["foundation"]["size"], **{key: cfg[key] for key in SHAPE})
+        model = vae.create(size=cfg["foundation"]["resolution"], **{key: cfg[key] for key in SHAPE})
 
         def save(folder: Path) -> None:
             vae.calibrate(model, used.images[:4000])

@@ -8,7 +8,7 @@ from mvc.core.seeds import stream_seed
 from mvc.job import stage_log
 from mvc.policies.files import draw_policies, format_policies, policies_digest, read_policies
 from mvc.policies.search import Search, search
-from mvc.training.hyperparameters import Recipe
+from mvc.training.hyperparameters import Hyperparameters
 
 
 def main(snakemake) -> None:
@@ -24,10 +24,10 @@ def main(snakemake) -> None:
             told |= {"from": {"file": file, "sha256": policies_digest(files.own)}}
         else:
             train = labelled(
-                image_tables.read(files.train, COLUMNS), size=training.pop("image_size")
+                image_tables.read(files.train, COLUMNS), size=training.pop("resolution")
             )
-            recipe = Recipe(augmentation="default", **training)
-            size = {"size": Search(**cfg), "model": network, "recipe": recipe}
+            hyperparameters = Hyperparameters(augmentation="default", **training)
+            size = {"size": Search(**cfg), "model": network, "hyperparameters": hyperparameters}
             found, losses = search(train, **size, root=root, device=device())
             told |= {"model": model, "search": cfg, "losses on held-out images": losses}
         generator = torch.Generator().manual_seed(stream_seed(root, "policies/random"))

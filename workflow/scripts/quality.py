@@ -13,7 +13,7 @@ from mvc.quality import measures, oracle
 def main(snakemake) -> None:
     cfg, files = snakemake.params.cfg, snakemake.input
     with stage_log(snakemake) as made:
-        referee, about = oracle.load(files.judge)
+        referee, about = oracle.load(files.oracle)
         referee, clip = referee.to(device()), load_clip(cfg["clip"], device=device())[0]
         train, validation, extra = map(
             image_tables.read, (files.train, files.validation, files.extra)
@@ -23,13 +23,15 @@ def main(snakemake) -> None:
         def opened(table, count):
             rows = measures.sample(table["label"].to_numpy(), count, seed=cfg["seed"])
             table, batch_size = table.take(rows), cfg["batch_size"]
-            return measures.open_images(table, clip, size=about["size"], batch_size=batch_size)
+            return measures.open_images(
+                table, clip, size=about["resolution"], batch_size=batch_size
+            )
 
         sets = {"synthetic": image_tables.read(files.synthetic), "real": held_out}
         sets = {k: opened(t, cfg["images"]) for k, t in sets.items() if k != "real" or t.num_rows}
         known = {"reference": opened(reference, cfg["images"]), "training": opened(train, None)}
         n = min(len(images.labels) for images in (*sets.values(), known["reference"]))
-        result = {**dict(snakemake.wildcards.items()), "judge": about, "method": measures.METHOD}
+        result = {**dict(snakemake.wildcards.items()), "oracle": about, "method": measures.METHOD}
         result |= {"real_split": real_split, "real": None}
         for name, images in sets.items():
             result[name] = measures.measure(images, **known, n=n, k=cfg["k"])

@@ -17,7 +17,7 @@ def main(snakemake) -> None:
             image_tables.read(snakemake.input.train),
         )
         part = {"shard": int(names.shard), "shards": int(names.shards)}
-        if cfg["generator"] == "reconstructed":
+        if cfg["generator"] == "train_vae":
             table = controls.repeated_table(train, labels, **part)
         else:
             table = controls.real_table(extra, train, labels, **part)

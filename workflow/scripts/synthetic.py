@@ -11,7 +11,7 @@ from mvc.core.leakage import refuse_held_out
 from mvc.job import stage_log
 from mvc.synthetic import plan as planning
 from mvc.synthetic import sampler
-from mvc.synthetic.clip_filter import consistency
+from mvc.synthetic.clip_filter import clip_probability
 from mvc.synthetic.sampler import native_side
 from safetensors.torch import load_file
 
@@ -38,13 +38,13 @@ def main(snakemake) -> None:
             painter = sampler.open_painter(unet, embeddings, **opening)
             images = sampler.files(painter, plan, train, resolution=size, side=side)
             files = list(progress(images, total=len(plan.seeds), unit="images"))
-            sure = consistency(files, plan.labels, class_names(train), **judged).tolist()
+            sure = clip_probability(files, plan.labels, class_names(train), **judged).tolist()
             record = planning.provenance(cfg, weights) | {"train": train, "captions": captions}
-            tables.append(planning.to_table(plan, files, **record, consistency=sure))
+            tables.append(planning.to_table(plan, files, **record, clip_probability=sure))
         shard = planning.in_order(tables)
         image_tables.write(shard, snakemake.output[0])
-        sure, chance = pc.mean(shard["consistency"]).as_py() or 0, 1 / len(class_names(train))
-        made(len(shard), "images", f"consistency {sure:.2f} by CLIP, by chance {chance:.2f}")
+        sure, chance = pc.mean(shard["clip_probability"]).as_py() or 0, 1 / len(class_names(train))
+        made(len(shard), "images", f"clip_probability {sure:.2f} by CLIP, by chance {chance:.2f}")
 
 
 if __name__ == "__main__":

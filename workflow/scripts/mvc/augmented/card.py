@@ -62,7 +62,7 @@ synthetic images, null for real ones:
 | `caption` | the text of the base |
 | `generator`, `generator_digest` | `finetuned` or `pretrained`, and a digest of its weights |
 | `seed`, `guidance`, `steps` | of the noise; guidance mode and scale; DPM-Solver++ steps |
-| `consistency` | probability of the class, as CLIP sees the image |
+| `clip_probability` | probability of the class, as CLIP sees the image |
 
 ## Licence
 The real images stay under the terms of their source. The synthetic ones are subject to the terms of

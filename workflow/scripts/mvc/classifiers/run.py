@@ -15,7 +15,7 @@ from torch import Tensor
 from mvc.core.image_set import Labelled, check_classes
 from mvc.core.leakage import check_apart
 from mvc.training.fit import Fitted, fit
-from mvc.training.hyperparameters import Recipe
+from mvc.training.hyperparameters import Hyperparameters
 from mvc.training.loop import predict
 
 
@@ -25,7 +25,7 @@ def run(
     evaluation: Callable[[], Labelled],
     *,
     model: str,
-    recipe: Recipe,
+    hyperparameters: Hyperparameters,
     root: int,
     seed: int,
     device: torch.device,
@@ -39,10 +39,18 @@ def run(
 
     Returns:
         accuracy, per_class (by name; classes with images to evaluate), train_accuracy: percent;
-        n_train, n_extra, n_test, updates: counts; seconds.
+        n_train, n_extra, n_test, steps: counts; seconds.
     """
     start = time.perf_counter()
-    fitted = fit(real, extra, model=model, recipe=recipe, root=root, seed=seed, device=device)
+    fitted = fit(
+        real,
+        extra,
+        model=model,
+        hyperparameters=hyperparameters,
+        root=root,
+        seed=seed,
+        device=device,
+    )
     held_out = evaluation()
     check_classes(real, held_out, "evaluation")
     check_apart(held_out.ids, [real.ids] if extra is None else [real.ids, extra.ids])
@@ -52,7 +60,7 @@ def run(
         "n_train": len(real.labels),
         "n_extra": 0 if extra is None else len(extra.labels),
         "n_test": len(held_out.labels),
-        "updates": fitted.updates,
+        "steps": fitted.steps,
         "seconds": round(time.perf_counter() - start, 2),
     }
 

@@ -154,8 +154,8 @@ def _across(config: Mapping) -> list[str]:
                 f"captions.prefix = {prefix!r} ({name}); {{class}} is all that it may hold"
             )
         search = {**config["policies"], **own.get("policies", {})}
-        if (search["updates"] is None) == (search["epochs"] is None):
-            lines.append(f"policies.updates, policies.epochs ({name}): give one, null the other")
+        if (search["steps"] is None) == (search["epochs"] is None):
+            lines.append(f"policies.steps, policies.epochs ({name}): give one, null the other")
         if search["kept"] > search["trials"]:
             lines.append(
                 f"policies.kept = {search['kept']} ({name}); must be <= policies.trials, "
@@ -172,9 +172,9 @@ def _across(config: Mapping) -> list[str]:
 
 def _runs(name: str, training: Mapping) -> Iterator[str]:
     """What a run would refuse: each model with each arm, as they are laid over the section."""
-    alone = (training["updates"] is None) == (training["epochs"] is None)
+    alone = (training["steps"] is None) == (training["epochs"] is None)
     if alone:
-        yield f"classifiers.updates, classifiers.epochs ({name}): give one, null the other"
+        yield f"classifiers.steps, classifiers.epochs ({name}): give one, null the other"
     for model, own in training["models"].items():
         network = own.get("network", model)
         wide = WIDE_RESNET.fullmatch(network)
@@ -182,16 +182,16 @@ def _runs(name: str, training: Mapping) -> Iterator[str]:
             yield f"classifiers.models: {network!r}; must be wrn-<depth>-<width>, depth 6n + 4"
         for arm, special in training["arms"].items():
             run = {**training, **own, **special}
-            if not alone and (run["updates"] is None) == (run["epochs"] is None):
+            if not alone and (run["steps"] is None) == (run["epochs"] is None):
                 yield (
-                    f"classifiers.updates, classifiers.epochs ({name}, {model}, {arm}): "
+                    f"classifiers.steps, classifiers.epochs ({name}, {model}, {arm}): "
                     "give one, null the other"
                 )
             if run["weights"] and network.startswith("wrn-"):
                 yield f"classifiers.weights = {run['weights']} ({model}); must be null: none exist"
     for arm, special in training["arms"].items():
-        if special.get("updates_as_with") is not None and special["extra"]:
-            yield f"classifiers.arms.{arm}.updates_as_with: only for an arm without extra images"
+        if special.get("steps_as_with") is not None and special["extra"]:
+            yield f"classifiers.arms.{arm}.steps_as_with: only for an arm without extra images"
         if special.get("per_real") is not None and not special["extra"]:
             yield f"classifiers.arms.{arm}.per_real: only for an arm with extra images"
 

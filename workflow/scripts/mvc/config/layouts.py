@@ -17,10 +17,10 @@ HEADINGS = {
     "aa+syn": "Ours(AA+Syn)",
     "ra+syn": "Ours(RA+Syn)",
     "ra+real": "RA + real",
-    "ra+roundtrip": "RA + real through the VAE",
+    "ra+real_vae": "RA + real through the VAE",
     "ra+pretrained": "RA + pre-trained",
-    "ra+reconstructed": "RA + training images through the VAE",
-    "ra+long": "RA, as many updates as with synthetic images",
+    "ra+train_vae": "RA + training images through the VAE",
+    "ra+long": "RA, as many steps as with synthetic images",
     "ra+append": "RA + RSP append",
 }
 

@@ -86,5 +86,5 @@ def check_classes(train: Labelled, other: Labelled, name: str) -> None:
     if (h, w) != (i, j):
         raise ValueError(
             f"{name} images are {j} x {i} pixels, training images {w} x {h}; "
-            "set classifiers.image_size"
+            "set classifiers.resolution"
         )

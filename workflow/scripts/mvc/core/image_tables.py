@@ -111,7 +111,7 @@ def class_names(table: pa.Table) -> dict[int, str]:
 
 
 def check_classes(own: dict[int, str], training: dict[int, str]) -> None:
-    """Refuse a judge that does not know every class of the training images by the same name.
+    """Refuse an oracle that does not know every class of the training images by the same name.
 
     Raises:
         ValueError: naming the class.
@@ -120,5 +120,5 @@ def check_classes(own: dict[int, str], training: dict[int, str]) -> None:
         if own.get(label) != name:
             raise ValueError(
                 f"class {label} is {name!r} in the training images, {own.get(label)!r} in "
-                "the judge split, which must have the same classes, or be empty"
+                "the oracle split, which must have the same classes, or be empty"
             )

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 KEYS = ("image_id", "sha256")
 # Generators whose sources are training images.
-FROM_TRAINING = {"finetuned", "pretrained", "mixed", "reconstructed"}
+FROM_TRAINING = {"finetuned", "pretrained", "mixed", "train_vae"}
 
 
 def refuse_held_out(table: pa.Table, held_out: pa.Table) -> None:

@@ -1,7 +1,7 @@
 """What a run would cost before anything is spent: images, jobs, operations, hours, disk.
 
 Operations are counted on the models' architectures (`mvc.flops`), hours are operations by the
-throughput of one device. Left out, being small: tables, figures, quality, the judge.
+throughput of one device. Left out, being small: tables, figures, quality, the oracle.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -100,8 +100,15 @@ def lines(name: str, own: Mapping, size: Size, models: Mapping[str, str]) -> lis
     text = text_cost(models["clip"])
     encode = vae_cost(models["diffusion"], res)[0] * k * (2 if own["unet"]["flip"] else 1)
     pairs = own["unet"]["steps"] * own["unet"]["batch_size"]
-    tune = Line(name, "unet", 1, pairs, "image pairs",
-                flops.training_step(forward) * pairs + encode, weights * WEIGHT)  # fmt: skip
+    tune = Line(
+        name,
+        "unet",
+        1,
+        pairs,
+        "image pairs",
+        flops.training_step(forward) * pairs + encode,
+        weights * WEIGHT,
+    )
     return [
         Line(name, "captions", 1, k, "images", one * k),
         Line(name, "embeddings", 1, k, "captions", text * k, TOKENS * width * HALF * k),
@@ -125,9 +132,9 @@ def generators(own: Mapping) -> set[str]:
 def images_seen(run: Mapping, size: Size, per_real: float | int) -> float | int:
     """Images that a run is trained on, repetitions included (see `mvc.batches`)."""
     if run["epochs"] is None:
-        return run["updates"] * run["batch_size"]
+        return run["steps"] * run["batch_size"]
     strategy = run.get("strategy")
-    extra = (run.get("per_real") or per_real) if run["extra"] else run.get("updates_as_with") or 0
+    extra = (run.get("per_real") or per_real) if run["extra"] else run.get("steps_as_with") or 0
     if strategy == "rsp":
         return run["epochs"] * size.train
     last = run["phase2"]["share"] if strategy == "two_phase" else 0
@@ -138,14 +145,17 @@ def _generation(name: str, generator: str, own: Mapping, size: Size, models: Map
     section, res, diffusion = own["synthetic"], own["unet"]["resolution"], models["diffusion"]
     (encode, decode), share = vae_cost(diffusion, res), {"finetuned": 0, "pretrained": 1}
     images = synthetic_images(own, size)
-    if generator in ("real", "round_trip", "reconstructed"):
+    if generator in ("real", "real_vae", "train_vae"):
         each = 0 if generator == "real" else encode + decode
     else:
         conditioned = 1 - share.get(generator, section["pretrained_share"])
         each = flops.sampling(
-            unet_cost(diffusion, res)[0], decode, steps=section["steps"], mode=section["guidance"],
+            unet_cost(diffusion, res)[0],
+            decode,
+            steps=section["steps"],
+            mode=section["guidance"],
             encode=round(conditioned * encode),
-        )  # fmt: skip
+        )
         each += look_cost(models["clip"])
     disk = images * size.side**2 * PNG
     stage = f"synthetic, {generator}"
@@ -173,7 +183,7 @@ def _classifiers(name: str, runs: Iterable[Mapping], size: Size, per_real: float
 
 
 def _forward(run: Mapping, size: Size) -> int:
-    return classifier_cost(run["network"], size.classes, run["image_size"] or size.side)
+    return classifier_cost(run["network"], size.classes, run["resolution"] or size.side)
 
 
 def page(rows: Sequence[Line], throughput: float | int, measured: str) -> str:
@@ -202,16 +212,21 @@ def page(rows: Sequence[Line], throughput: float | int, measured: str) -> str:
     items = [f"{count(sum(r.items for r in part))} {part[0].unit}" for part in by_stage]
     first = [row(*given) for given in zip(stages, by_stage, items, strict=True)]
     second = [row(name, part) for name, part in zip(names, by_set, strict=True)]
-    return "\n\n".join([
-        "# What the tables of this configuration would cost",
-        table(["stage", "jobs", "items", *headings], [*first, row("all", rows, "")]),
-        table(["data set", "jobs", *headings], second),
-        f"Device hours at {throughput / 1e12:,.2f} × 10^12 operations a second, {measured}; a "
-        "multiplication and its addition count as two. Small networks and batches run below that "
-        "rate: take the hours for a lower bound. `estimate.teraflops` names another machine's "
-        "rate. Left out: downloads, reading and writing, figures, and the arms that stand in no "
-        "table.",
-    ]) + "\n"  # fmt: skip
+    return (
+        "\n\n".join(
+            [
+                "# What the tables of this configuration would cost",
+                table(["stage", "jobs", "items", *headings], [*first, row("all", rows, "")]),
+                table(["data set", "jobs", *headings], second),
+                f"Device hours at {throughput / 1e12:,.2f} × 10^12 operations a second, {measured}; a "
+                "multiplication and its addition count as two. Small networks and batches run below that "
+                "rate: take the hours for a lower bound. `estimate.teraflops` names another machine's "
+                "rate. Left out: downloads, reading and writing, figures, and the arms that stand in no "
+                "table.",
+            ]
+        )
+        + "\n"
+    )
 
 
 def _short(value: float | int) -> str:

@@ -26,8 +26,15 @@ RATIO = 100  # unpacked to packed size; images hardly shrink, so more is no data
 SMALL = 2**28  # bytes unpacked that are let through whatever their ratio
 PADDING = 2**24  # bytes read behind the end of a tar
 SPARE = 2**28  # bytes of the disk that stay free
-DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError,
-           RuntimeError, OSError)  # fmt: skip
+DAMAGED = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    RuntimeError,
+    OSError,
+)
 
 
 class Member(NamedTuple):

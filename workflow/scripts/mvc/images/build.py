@@ -4,7 +4,7 @@ train       the small labelled set: all that the generator and the classifiers l
 validation  settings are tuned on it
 extra       further real labelled images, for the ceiling diagnostics only
 test        read by the final evaluation only
-judge       the label-agreement judge learns from it (Fashion-MNIST: not of the target pool)
+oracle       the label-agreement oracle learns from it (Fashion-MNIST: not of the target pool)
 
 Files keep their bytes. They are read one at a time, twice: once to look at them, once to write
 them, so that memory does not grow with the data set. Pixels that come as arrays are small and stay

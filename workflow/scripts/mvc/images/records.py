@@ -64,11 +64,17 @@ def checked(
     if bad and unreadable == "error":
         raise ValueError(_refusal(bad, len(items), key))
     records = [
-        Record(i.image_id, i.label, i.part, x.pixels,
-               functools.partial(_read_again, i.read, x.sha256, i.image_id), i.group)
+        Record(
+            i.image_id,
+            i.label,
+            i.part,
+            x.pixels,
+            functools.partial(_read_again, i.read, x.sha256, i.image_id),
+            i.group,
+        )
         for i, x in zip(items, looks, strict=True)
         if not x.problem
-    ]  # fmt: skip
+    ]
     notes = Counter(note for x in looks for note in x.notes)
     tiny = sum(not x.problem and x.side < TINY for x in looks)
     report = {
@@ -109,10 +115,15 @@ def array_records(
 ) -> list[Record]:
     """Records of pixels in memory, called `name/0`, `name/1`, …; each becomes a PNG when read."""
     return [
-        Record(f"{name}/{i}", label, part, hashlib.sha256(pixels.tobytes()).digest(),
-               functools.partial(png, pixels))
+        Record(
+            f"{name}/{i}",
+            label,
+            part,
+            hashlib.sha256(pixels.tobytes()).digest(),
+            functools.partial(png, pixels),
+        )
         for i, (pixels, label) in enumerate(zip(images, labels.tolist(), strict=True))
-    ]  # fmt: skip
+    ]
 
 
 def settled(parts: Sequence[str]) -> list[str]:

@@ -13,8 +13,8 @@ import numpy as np
 from mvc.core.seeds import stream_seed
 from mvc.images import groups
 
-SPLITS = ("train", "validation", "extra", "test", "judge")
-RANK = {"test": 0, "validation": 1, "train": 2, "all": 2, "judge": 3}  # who keeps a shared image
+SPLITS = ("train", "validation", "extra", "test", "oracle")
+RANK = {"test": 0, "validation": 1, "train": 2, "all": 2, "oracle": 3}  # who keeps a shared image
 
 
 class Record(NamedTuple):
@@ -61,19 +61,19 @@ def drop_copies(records: Sequence[Record]) -> tuple[list[Record], dict[str, list
 def sized_splits(
     records: Sequence[Record], classes: Sequence[str], *, sizes: dict, seed: int, key: str
 ) -> dict[str, list[Record]]:
-    """Fixed numbers a class, from a pool (`train`), a test set and a corpus for the judge.
+    """Fixed numbers a class, from a pool (`train`), a test set and a corpus for the oracle.
 
     Args:
         sizes: images a class: `labels_per_class`, `validation_per_class`, `extra_per_class`,
-            `test_per_class`, `judge_per_class`; None takes all that there are, for extra the rest.
-        seed: of the pool and the judge; the part of the test set that is used never moves.
+            `test_per_class`, `oracle_per_class`; None takes all that there are, for extra the rest.
+        seed: of the pool and the oracle; the part of the test set that is used never moves.
         key: config key of the data set, for messages.
 
     Raises:
         ValueError: a class has fewer images than asked for.
     """
     picked: dict[str, list[Record]] = {split: [] for split in SPLITS}
-    parts = {part: [r for r in records if r.part == part] for part in ("train", "test", "judge")}
+    parts = {part: [r for r in records if r.part == part] for part in ("train", "test", "oracle")}
     train, held = sizes["labels_per_class"], sizes["validation_per_class"]
     for label, members in shuffled(parts["train"], classes, seed, "pool").items():
         free, extra = len(members) - held, sizes["extra_per_class"]
@@ -88,7 +88,7 @@ def sized_splits(
         picked["train"] += members[:own]
         picked["extra"] += members[own : own + extra]
         picked["validation"] += members[len(members) - held :]
-    for part, part_seed in (("test", 0), ("judge", seed)):
+    for part, part_seed in (("test", 0), ("oracle", seed)):
         size = sizes[f"{part}_per_class"]
         for label, members in shuffled(parts[part], classes, part_seed, part).items():
             if size is not None and size > len(members):
@@ -110,8 +110,11 @@ def check(splits: dict[str, list[Record]], classes: Sequence[str], *, key: str) 
         raise ValueError(f"{key}: {len(classes)} class(es) {list(classes)}; at least 2 are needed")
     if not splits["test"]:
         raise ValueError(f"{key}: no test image; add some, or raise {key}.images.test_fraction")
-    n = {split: np.bincount([r.label for r in rows], minlength=len(classes)) for split, rows in
-         splits.items() if rows}  # fmt: skip
+    n = {
+        split: np.bincount([r.label for r in rows], minlength=len(classes))
+        for split, rows in splits.items()
+        if rows
+    }
     train = n.get("train", np.zeros(len(classes), int))
     warnings = []
     for label, name in enumerate(classes):

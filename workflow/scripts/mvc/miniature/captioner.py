@@ -119,7 +119,7 @@ def train(
     labels: Int[np.ndarray, " n"],
     weights: Float[np.ndarray, " n"],
     *,
-    batch: int,
+    batch_size: int,
     class_loss: float,
     generator: torch.Generator,
     **settings,
@@ -136,7 +136,7 @@ def train(
     model.add_module("head", nn.Linear(model.config.vision_config.hidden_size, len(CLASSES)))
 
     def loss_of(step: int) -> Tensor:
-        rows = torch.multinomial(chances, batch, replacement=True, generator=generator)
+        rows = torch.multinomial(chances, batch_size, replacement=True, generator=generator)
         tokens = ids[rows]
         tokens = tokens[:, : int((tokens != PAD).sum(1).max())]
         target = tokens.masked_fill(tokens == PAD, -100)

@@ -132,17 +132,20 @@ CARDS: dict[str, Callable[[Mapping, Mapping], str]] = {
 def _training(section: Mapping) -> str:
     own = section["training"]
     return (
-        f"training: {own['steps']:,} steps of {own['batch']} pictures, AdamW, rate {own['rate']} "
-        f"with {own['warmup']} steps of warm-up and a cosine, weights averaged ({own['decay']})"
+        f"training: {own['steps']:,} steps of {own['batch_size']} pictures, AdamW, "
+        f"learning rate {own['learning_rate']} "
+        f"with {own['warmup_steps']} steps of warm-up and a cosine, "
+        f"weights averaged ({own['ema_decay']})"
     )
 
 
 def _card(cfg, *, title, purpose, plain_note, settings, quality) -> str:
     corpus = cfg["corpus"]
-    known = {**corpus["shares"], **{k: corpus[k] for k in ("images", "size", "renders", "holdout")}}
+    known = {**corpus["shares"], **{k: corpus[k] for k in ("images", "renders", "holdout")}}
+    known["size"] = corpus["resolution"]
     head = HEAD.format(title=title, purpose=purpose, plain_note=plain_note, **known)
     lists = {"Settings": settings, "Quality": quality}
     body = "".join(
         f"\n## {name}\n" + "".join(f"- {line}\n" for line in lines) for name, lines in lists.items()
     )
-    return head + body + TAIL.format(seed=cfg["seed"], size=corpus["size"])
+    return head + body + TAIL.format(seed=cfg["seed"], size=corpus["resolution"])

@@ -105,7 +105,7 @@ def train(
     ids: Int[Tensor, "n m"],
     pools: Sequence[tuple[float, np.ndarray]],
     *,
-    batch: int,
+    batch_size: int,
     generator: torch.Generator,
     **settings,
 ) -> None:
@@ -121,7 +121,7 @@ def train(
 
     def loss_of(step: int) -> Tensor:
         pool = rows_of[int(torch.multinomial(chances, 1, generator=generator))]
-        rows = pool[torch.randint(len(pool), (batch,), generator=generator)]
+        rows = pool[torch.randint(len(pool), (batch_size,), generator=generator)]
         seen = F.normalize(model.visual(pixels(images[rows])), dim=-1)
         read = pooled(model, ids[rows])
         logits = model.logit_scale.clamp(max=4.6).exp() * seen @ read.T

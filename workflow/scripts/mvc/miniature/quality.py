@@ -52,7 +52,7 @@ class Models:
         few = target.where(np.arange(min(captions, len(target.labels))))
         named = captioner.quality(self.captioner, self.processor, few.images, few.labels)
         guess = clip.zero_shot(self.clip, target.images, self.tokens).numpy()
-        psnr = vae.psnr(target.images, self.round_trip(target.images))
+        psnr = vae.psnr(target.images, self.real_vae(target.images))
         return {
             "captioner": named,
             "clip": {
@@ -62,7 +62,7 @@ class Models:
             "vae": {"target": round(psnr, 2), **vae.quality(self.vae, held)},
         }
 
-    def round_trip(self, images: UInt8[Tensor, "n 3 h w"]) -> UInt8[Tensor, "n 3 h w"]:
+    def real_vae(self, images: UInt8[Tensor, "n 3 h w"]) -> UInt8[Tensor, "n 3 h w"]:
         """Images through the autoencoder and back."""
         return vae.decode(self.vae, vae.latents(self.vae, images))
 

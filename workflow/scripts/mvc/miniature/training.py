@@ -9,11 +9,11 @@ from torch import nn
 from mvc.console.progress import Meter
 
 
-def rate_at(step: int, *, steps: int, peak: float, warmup: int) -> float:
+def rate_at(step: int, *, steps: int, peak: float, warmup_steps: int) -> float:
     """Learning rate of a step: linear warm-up, then a cosine down to 1 % of the peak."""
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    progress = (step - warmup) / max(steps - warmup, 1)
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    progress = (step - warmup_steps) / max(steps - warmup_steps, 1)
     return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
@@ -32,9 +32,9 @@ def run(
     loss_of: Callable[[int], torch.Tensor],
     *,
     steps: int,
-    rate: float,
-    warmup: int,
-    decay: float,
+    learning_rate: float,
+    warmup_steps: int,
+    ema_decay: float,
     weight_decay: float = 0.01,
     keep: Callable[[int], None] | None = None,
     keep_every: int = 1000,
@@ -43,25 +43,25 @@ def run(
 
     Args:
         loss_of: the loss of one step, on a batch that it draws itself.
-        decay: of the averaged weights, per step.
+        ema_decay: of the averaged weights, per step.
         keep: called every `keep_every` steps with the averaged weights in place.
     """
     shadow = {name: value.detach().clone() for name, value in model.state_dict().items()}
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(
-        parameters, lr=rate, betas=(0.9, 0.98), weight_decay=weight_decay, fused=True
+    optimizer = torch.optim.AdamW(
+        parameters, lr=learning_rate, betas=(0.9, 0.98), weight_decay=weight_decay, fused=True
     )
     model.train()
     meter, mean = Meter(steps, "steps"), None
     for step in range(steps):
-        for group in optimiser.param_groups:
-            group["lr"] = rate_at(step, steps=steps, peak=rate, warmup=warmup)
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(step, steps=steps, peak=learning_rate, warmup_steps=warmup_steps)
         loss = loss_of(step)
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        average(model, shadow, step, decay=decay)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        average(model, shadow, step, decay=ema_decay)
         mean = smoothed(mean, loss.item(), step)
         meter.show(step + 1, f"loss {mean:.4f}")
         if keep and (step + 1) % keep_every == 0 and step + 1 < steps:
@@ -87,5 +87,5 @@ def smoothed(mean: float | None, loss: float, step: int) -> float:
         FloatingPointError: the loss is not finite.
     """
     if not math.isfinite(loss):
-        raise FloatingPointError(f"loss = {loss} at step {step}; lower the rate")
+        raise FloatingPointError(f"loss = {loss} at step {step}; lower learning_rate")
     return loss if mean is None else 0.98 * mean + 0.02 * loss

@@ -93,7 +93,7 @@ def cache_latents(
 
 
 def cache_text(
-    clip: nn.Module, tokenizer, captions: Sequence[str], *, batch: int = 128
+    clip: nn.Module, tokenizer, captions: Sequence[str], *, batch_size: int = 128
 ) -> tuple[Float16[Tensor, "k m d"], Int[Tensor, " n"]]:
     """Text states of the distinct captions, "" the first of them, and each caption's row.
 
@@ -102,9 +102,9 @@ def cache_text(
     distinct, inverse = np.unique(np.array(["", *captions]), return_inverse=True)
     ids = tokenize(tokenizer, distinct.tolist())[0]
     states, meter = [], Meter(len(ids), "captions")
-    for start in range(0, len(ids), batch):
-        states.append(text_states(clip, ids[start : start + batch]).half())
-        meter.show(min(start + batch, len(ids)))
+    for start in range(0, len(ids), batch_size):
+        states.append(text_states(clip, ids[start : start + batch_size]).half())
+        meter.show(min(start + batch_size, len(ids)))
     return torch.cat(states), torch.from_numpy(inverse[1:])
 
 
@@ -115,7 +115,7 @@ def train(
     text: Float16[Tensor, "k m d"],
     rows_of_text: Int[Tensor, " n"],
     *,
-    batch: int,
+    batch_size: int,
     dropout: float,
     generator: torch.Generator,
     **settings,
@@ -123,7 +123,7 @@ def train(
     """Noise prediction, each example weighted by min(SNR, 5) / SNR.
 
     The weights (Hang et al. 2023, min-SNR) stop nearly clean timesteps from taking most of a short
-    training. One timestep is drawn from each of `batch` equal strata: uniform, less variance.
+    training. One timestep is drawn from each of `batch_size` equal strata: uniform, less variance.
 
     Args:
         mean, std: of the scaled posterior of z_0, which is sampled anew each time.
@@ -135,14 +135,16 @@ def train(
     weight = ratio.clamp(max=CLAMP) / ratio
 
     def loss_of(step: int) -> Tensor:
-        rows = torch.randint(len(mean), (batch,), generator=generator)
+        rows = torch.randint(len(mean), (batch_size,), generator=generator)
         spread = torch.randn(mean[rows].shape, generator=generator)
         z = mean[rows].float() + std[rows].float() * spread
-        strata = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
+        strata = (
+            torch.arange(batch_size) + torch.rand(batch_size, generator=generator)
+        ) / batch_size
         t = (strata * len(kept)).long()
         noise = torch.randn(z.shape, generator=generator)
         share = kept[t][:, None, None, None]
-        dropped = torch.rand(batch, generator=generator) < dropout
+        dropped = torch.rand(batch_size, generator=generator) < dropout
         state = text[rows_of_text[rows].masked_fill(dropped, 0)].float()
         guess = model(share.sqrt() * z + (1 - share).sqrt() * noise, t, state).sample
         return (weight[t] * (guess - noise).square().mean((1, 2, 3))).mean()

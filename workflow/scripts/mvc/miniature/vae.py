@@ -37,7 +37,7 @@ def train(
     images: UInt8[Tensor, "n 3 h w"],
     weights: np.ndarray,
     *,
-    batch: int,
+    batch_size: int,
     kl: float,
     generator: torch.Generator,
     **settings,
@@ -51,7 +51,7 @@ def train(
     chances = torch.from_numpy(weights / weights.sum()).double()
 
     def loss_of(step: int) -> Tensor:
-        rows = torch.multinomial(chances, batch, replacement=True, generator=generator)
+        rows = torch.multinomial(chances, batch_size, replacement=True, generator=generator)
         pixels = images[rows].float() / 127.5 - 1
         posterior = model.encode(pixels).latent_dist
         noise = torch.randn(posterior.mean.shape, generator=generator)
@@ -63,16 +63,20 @@ def train(
 
 
 @torch.no_grad()
-def latents(model: AutoencoderKL, images: UInt8[Tensor, "n 3 h w"], *, batch: int = 256) -> Tensor:
+def latents(
+    model: AutoencoderKL, images: UInt8[Tensor, "n 3 h w"], *, batch_size: int = 256
+) -> Tensor:
     """Posterior means, unscaled: `Float[Tensor, "n latent_channels h/4 w/4"]`."""
-    parts = images.split(batch)
+    parts = images.split(batch_size)
     return torch.cat([model.encode(p.float() / 127.5 - 1).latent_dist.mode() for p in parts])
 
 
 @torch.no_grad()
-def decode(model: AutoencoderKL, codes: Tensor, *, batch: int = 256) -> UInt8[Tensor, "n 3 h w"]:
+def decode(
+    model: AutoencoderKL, codes: Tensor, *, batch_size: int = 256
+) -> UInt8[Tensor, "n 3 h w"]:
     """Pixels of unscaled latents."""
-    parts = [model.decode(part).sample for part in codes.split(batch)]
+    parts = [model.decode(part).sample for part in codes.split(batch_size)]
     return ((torch.cat(parts) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 

@@ -28,7 +28,7 @@ from mvc.policies.files import SPACE, STRONGEST, drop_repeated, round_step
 from mvc.training.augment import apply_policy, normalise
 from mvc.training.autoaugment import Policy, SubPolicy, policy
 from mvc.training.fit import Fitted, fit
-from mvc.training.hyperparameters import Recipe, fill_colour
+from mvc.training.hyperparameters import Hyperparameters, fill_colour
 from mvc.training.loop import PIXELS
 
 
@@ -50,12 +50,18 @@ class Search:
 
 
 def search(
-    part: Labelled, *, size: Search, model: str, recipe: Recipe, root: int, device: torch.device
+    part: Labelled,
+    *,
+    size: Search,
+    model: str,
+    hyperparameters: Hyperparameters,
+    root: int,
+    device: torch.device,
 ) -> tuple[tuple[SubPolicy, ...], list[dict]]:
     """Search for policies on training images; equal on any run on one CPU thread.
 
     Args:
-        model, recipe: the classifier of each fold.
+        model, hyperparameters: the classifier of each fold.
         root: the workflow's seed.
 
     Returns:
@@ -67,13 +73,21 @@ def search(
     scores = []
     for fold, (learnt, held_out) in enumerate(folds(part, size.folds, root)):
         fitted = fit(
-            subset(part, learnt), None, model=model, recipe=recipe,
-            root=stream_seed(root, "policies/classifiers"), seed=fold, device=device,
-        )  # fmt: skip
+            subset(part, learnt),
+            None,
+            model=model,
+            hyperparameters=hyperparameters,
+            root=stream_seed(root, "policies/classifiers"),
+            seed=fold,
+            device=device,
+        )
         loss_under = HeldOutLoss(
-            fitted, subset(part, held_out), recipe=recipe, draws=size.draws,
+            fitted,
+            subset(part, held_out),
+            hyperparameters=hyperparameters,
+            draws=size.draws,
             seed=stream_seed(root, "policies/draws", fold),
-        )  # fmt: skip
+        )
         without = loss_under(None)
         for number in range(size.rounds):
             index = fold * size.rounds + number
@@ -109,10 +123,18 @@ def subset(part: Labelled, rows: np.ndarray) -> Labelled:
 class HeldOutLoss:
     """The mean cross-entropy of a fold's held-out images under a policy."""
 
-    def __init__(self, fitted: Fitted, part: Labelled, *, recipe: Recipe, draws: int, seed: int):
+    def __init__(
+        self,
+        fitted: Fitted,
+        part: Labelled,
+        *,
+        hyperparameters: Hyperparameters,
+        draws: int,
+        seed: int,
+    ):
         """`draws` augmented copies of each image; the same random numbers at each call."""
         self.fitted, self.part, self.seed = fitted, part, seed
-        self.fill = fill_colour(recipe, fitted.mean)
+        self.fill = fill_colour(hyperparameters, fitted.mean)
         self.size = tuple(part.images.shape[2:])
         at_once = max(1, PIXELS // (self.size[0] * self.size[1]))
         self.blocks = torch.arange(len(part.labels)).repeat(draws).split(at_once)
@@ -125,7 +147,7 @@ class HeldOutLoss:
         losses = [self._losses(rows, chosen, generator) for rows in self.blocks]
         found = float(torch.cat(losses).mean())
         if not isfinite(found):
-            raise ValueError(f"loss {found} on held-out images; lower classifiers.lr")
+            raise ValueError(f"loss {found} on held-out images; lower classifiers.learning_rate")
         return found
 
     def _losses(self, rows: Tensor, chosen: Policy | None, generator: torch.Generator) -> Tensor:

@@ -41,7 +41,7 @@ class Images(NamedTuple):
 
 
 def open_images(table: pa.Table, clip: nn.Module, *, size: int, batch_size: int) -> Images:
-    """Decode an image table: at `size` pixels for judge and copies, at CLIP's own size for CLIP.
+    """Decode an image table: at `size` pixels for oracle and copies, at CLIP's own size for CLIP.
 
     Raises:
         ValueError: the table is empty.

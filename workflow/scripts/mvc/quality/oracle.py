@@ -1,9 +1,9 @@
-"""The judge: a classifier of real images that says which class a synthetic image shows.
+"""The oracle: a classifier of real images that says which class a synthetic image shows.
 
-It sees neither the synthetic images nor, where the data set has a `judge` split, any image of the
+It sees neither the synthetic images nor, where the data set has a `oracle` split, any image of the
 target pool, and it is another network than the classifiers of Table 1. Four convolutions, the
 first and third of stride 2, then the maximum over positions: a third of WRN-10-1's time, and more
-accurate in the same number of updates.
+accurate in the same number of steps.
 Axes: n images, 3 channels, h and w pixels, k classes.
 """
 
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 LAYERS = ((3, 32, 2), (32, 64, 1), (64, 64, 2), (64, 128, 1))  # inputs, outputs, stride
 
 
-class Judge(nn.Module):
+class Oracle(nn.Module):
     """A small convolutional network for images of any size of 8 pixels or more."""
 
     def __init__(self, n_classes: int):
@@ -40,17 +40,17 @@ def train(
     labels: Int[Tensor, " n"],
     *,
     n_classes: int,
-    updates: int,
+    steps: int,
     batch_size: int,
     learning_rate: float,
     weight_decay: float,
     seed: int,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
-) -> Judge:
-    """Train a judge: AdamW, one learning rate cycle, random flips.
+) -> Oracle:
+    """Train an oracle: AdamW, one learning rate cycle, random flips.
 
     Args:
-        updates: optimiser steps of `batch_size` images each, whatever the size of the set.
+        steps: optimizer steps of `batch_size` images each, whatever the size of the set.
         learning_rate: the peak of the cycle.
         progress: wraps the loop's steps to show how far it is.
 
@@ -58,47 +58,47 @@ def train(
         ValueError: there are no images, or a label is not in 0..k-1.
     """
     if not len(pixels):
-        raise ValueError("no real images to train the judge on")
+        raise ValueError("no real images to train the oracle on")
     if not 0 <= int(labels.min()) <= int(labels.max()) < n_classes:
         raise ValueError(f"labels {int(labels.min())}..{int(labels.max())} of {n_classes} classes")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        judge = Judge(n_classes).to(pixels.device, memory_format=torch.channels_last)
+        oracle = Oracle(n_classes).to(pixels.device, memory_format=torch.channels_last)
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(judge.parameters(), learning_rate, weight_decay=weight_decay)
+    optimizer = torch.optim.AdamW(oracle.parameters(), learning_rate, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=updates + 1, pct_start=0.2
+        optimizer, learning_rate, total_steps=steps + 1, pct_start=0.2
     )
     order = torch.empty(0, dtype=torch.int64)
-    judge.train()
-    for _ in progress(range(updates)):
+    oracle.train()
+    for _ in progress(range(steps)):
         while len(order) < batch_size:
             order = torch.cat([order, torch.randperm(len(pixels), generator=generator)])
         batch, order = order[:batch_size].to(pixels.device), order[batch_size:]
         images = _flip(pixels[batch], generator)
-        loss = F.cross_entropy(judge(images), labels[batch])
+        loss = F.cross_entropy(oracle(images), labels[batch])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
-    return judge.eval()
+    return oracle.eval()
 
 
 @torch.inference_mode()
 def predict(
-    judge: Judge, pixels: UInt8[Tensor, "n 3 h w"], *, batch_size: int = 500
+    oracle: Oracle, pixels: UInt8[Tensor, "n 3 h w"], *, batch_size: int = 500
 ) -> Int[Tensor, " n"]:
-    """The class that the judge sees in each image."""
-    judge.eval()
-    device = judge.head.weight.device
-    answers = [judge(batch.to(device)).argmax(1).cpu() for batch in pixels.split(batch_size)]
+    """The class that the oracle sees in each image."""
+    oracle.eval()
+    device = oracle.head.weight.device
+    answers = [oracle(batch.to(device)).argmax(1).cpu() for batch in pixels.split(batch_size)]
     return torch.cat(answers) if len(pixels) else torch.empty(0, dtype=torch.int64)
 
 
 def agreement(
     predicted: Int[Tensor, " n"], labels: Int[np.ndarray, " n"], class_names: dict[int, str]
 ) -> dict[str, float | dict[str, float]]:
-    """Percent of images in which the judge sees the label they were made for; of each class too."""
+    """Percent of images in which the oracle sees their label, overall and per class."""
     right = predicted.numpy() == labels
     per_class = {
         name: 100 * float(right[labels == label].mean())
@@ -108,21 +108,21 @@ def agreement(
     return {"agreement": 100 * float(right.mean()), "per_class": per_class}
 
 
-def save(judge: Judge, path: str | Path, about: dict) -> None:
+def save(oracle: Oracle, path: str | Path, about: dict) -> None:
     """Write the weights, with what a reader of them must know as JSON in the file's metadata."""
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in judge.state_dict().items()}
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in oracle.state_dict().items()}
     save_file(tensors, path, {"about": json.dumps(about, ensure_ascii=False)})
     Path(path).chmod(0o644)
 
 
-def load(path: str | Path) -> tuple[Judge, dict]:
-    """The judge in a file that `save` wrote, and what was said about it."""
+def load(path: str | Path) -> tuple[Oracle, dict]:
+    """The oracle in a file that `save` wrote, and what was said about it."""
     with safe_open(path, "pt") as file:
         about = json.loads(file.metadata()["about"])
         weights = {name: file.get_tensor(name) for name in file.keys()}
-    judge = Judge(weights["head.bias"].numel())
-    judge.load_state_dict(weights)
-    return judge.eval(), about
+    oracle = Oracle(weights["head.bias"].numel())
+    oracle.load_state_dict(weights)
+    return oracle.eval(), about
 
 
 def _flip(pixels: UInt8[Tensor, "n 3 h w"], generator: torch.Generator) -> UInt8[Tensor, "n 3 h w"]:

@@ -11,7 +11,7 @@ SETS = {
     "real": "real images",
     "finetuned": "fine-tuned (MVC)",
     "pretrained": "pre-trained",
-    "round_trip": "real through the VAE",
+    "real_vae": "real through the VAE",
 }
 LIKENESS = {  # column: heading, decimals
     "agreement": ("label agreement %", 1),
@@ -31,7 +31,7 @@ NEARNESS = {
 }
 LEGEND = """\
 - Real images: {yardstick}; none of them was used for training. They are the yardstick.
-- Label agreement: images in which a judge sees the class they were made for. {judge}
+- Label agreement: images in which an oracle sees the class they were made for. {oracle}
 - Fréchet distance, precision and recall: in CLIP's image features, {compared} images of each set
   against as many real images that are neither test nor yardstick images. Diversity: within a class,
   as a multiple of that of as many of those real images; far above 1 it is another domain's.
@@ -65,7 +65,7 @@ def rows(results: Sequence[dict]) -> pd.DataFrame:
 
 
 def quality_markdown(results: Sequence[dict]) -> str:
-    """Likeness and copies of every set, then the judge's agreement class by class."""
+    """Likeness and copies of every set, then the oracle's agreement class by class."""
     table = rows(results)
     parts = ["# Quality of the synthetic images"]
     for dataset, own in table.groupby("dataset", sort=False):
@@ -79,8 +79,11 @@ def quality_markdown(results: Sequence[dict]) -> str:
 def _line(result: dict, name: str, key: str) -> dict:
     measured = {k: v for k, v in result[key].items() if k not in ("per_class", "note")}
     classes = {f"class: {k}": v for k, v in result[key]["per_class"].items()}
-    judge = {"judge_split": result["judge"]["split"], "judge_n_train": result["judge"]["n_train"]}
-    return {"dataset": result["dataset"], "set": name, **measured, **judge, **classes}
+    oracle = {
+        "judge_split": result["oracle"]["split"],
+        "judge_n_train": result["oracle"]["n_train"],
+    }
+    return {"dataset": result["dataset"], "set": name, **measured, **oracle, **classes}
 
 
 def _table(own: pd.DataFrame, wanted: dict[str, tuple[str, int]]) -> str:
@@ -98,18 +101,18 @@ def _known(value: float | int | None) -> float:
 
 def _legend(results: Sequence[dict]) -> str:
     result = results[0]
-    judge, real = result["judge"], result["real"]
+    oracle, real = result["oracle"], result["real"]
     trained = (
-        f"It was trained on {count(judge['n_train'])} real images of the {judge['split']} split"
+        f"It was trained on {count(oracle['n_train'])} real images of the {oracle['split']} split"
     )
-    if judge["split"] == "train":
-        trained += ", since there is no judge split: the images that the generator saw too"
+    if oracle["split"] == "train":
+        trained += ", since there is no oracle split: the images that the generator saw too"
     if real:
         trained += f"; it is right on {number(real['agreement'], 1)} % of the yardstick"
     yardstick = f"{count(real['n'])} of the {result['real_split']} split" if real else "none left"
     sizes = {r["synthetic"]["n_compared"] for r in results}
     compared = " or ".join(count(n) for n in sorted(sizes))
-    return LEGEND.format(yardstick=yardstick, judge=trained + ".", compared=compared)
+    return LEGEND.format(yardstick=yardstick, oracle=trained + ".", compared=compared)
 
 
 def _notes(results: Sequence[dict]) -> list[str]:

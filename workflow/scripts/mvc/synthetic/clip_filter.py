@@ -14,7 +14,7 @@ from mvc.core.pixels import load
 from mvc.models.clip import feature_size, image_features, load_clip, text_features
 
 
-def consistency(
+def clip_probability(
     files: Sequence[bytes],
     labels: Sequence[int],
     names: Mapping[int, str],

@@ -18,7 +18,7 @@ from mvc.models.stable_diffusion import encode, load_vae
 from mvc.synthetic.sampler import resize
 
 
-def round_trip(
+def real_vae(
     vae: torch.nn.Module, files: Sequence[bytes], *, side: int, batch_size: int
 ) -> Iterator[UInt8[Tensor, "b 3 s s"]]:
     """Images through the VAE and back, without diffusion: what resizing and the VAE cost."""
@@ -39,7 +39,7 @@ def through_vae(
 ) -> list[bytes]:
     """Image files through the VAE at `resolution`, stored as PNG files of `side` pixels."""
     vae = load_vae(diffusion, device=device)
-    batches = round_trip(vae, contents, side=resolution, batch_size=batch_size)
+    batches = real_vae(vae, contents, side=resolution, batch_size=batch_size)
     batches = progress(batches, total=len(contents), unit="images", count=len)
     return [png for b in batches for png in encode_png(resize(b, side), grayscale=False)]
 
@@ -80,7 +80,7 @@ def real_table(
                 f"class {names[label]!r} has {len(members)} further real images, the arms with "
                 f"real ones need {count}; raise images.extra_per_class (imagefolder: lower "
                 "images.labels_per_class), lower banks.per_real, or take the arms ra+real and "
-                "ra+roundtrip out of classifiers.arms"
+                "ra+real_vae out of classifiers.arms"
             )
         rows += members[:count]
     indices = bounds(len(rows), shard, shards)

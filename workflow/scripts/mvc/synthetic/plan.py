@@ -101,7 +101,7 @@ def to_table(
     digest: str,
     guidance: str,
     steps: int,
-    consistency: Sequence[float],
+    clip_probability: Sequence[float],
 ) -> pa.Table:
     """A shard's table: the images and where each comes from.
 
@@ -110,7 +110,7 @@ def to_table(
         train, captions: the training images and their captions, row by row the same.
         digest: of the generator's weights.
         guidance: mode and scale, for instance `text 7.5`.
-        consistency: CLIP's probability of each image's class.
+        clip_probability: CLIP's probability of each image's class.
     """
     n = len(files)
     names = dict(zip(train["label"].to_pylist(), train["class_name"].to_pylist(), strict=True))
@@ -130,7 +130,7 @@ def to_table(
         seed=pa.array(plan.seeds, pa.int64()),
         guidance=pa.array([guidance] * n, pa.string()),
         steps=pa.array([steps] * n, pa.int32()),
-        consistency=pa.array(consistency, pa.float32()),
+        clip_probability=pa.array(clip_probability, pa.float32()),
     )
 
 

@@ -14,16 +14,15 @@ NOT_RUN = "not run"
 # What the arms of the diagnostics are there for.
 MEANING = {
     "random": "as many random policies as FAA has searched ones, what its search must beat",
-    "ra+long": "real images alone, for as many updates as with synthetic ones: what training "
+    "ra+long": "real images alone, for as many steps as with synthetic ones: what training "
     "longer does",
     "ra+append": "synthetic images added to each batch, where RSP puts them in place of real ones",
     "ra+pretrained": "the synthetic images of the generator before it was fine-tuned",
-    "ra+reconstructed": "the training images as the VAE reconstructs them, in place of synthetic "
+    "ra+train_vae": "the training images as the VAE reconstructs them, in place of synthetic "
     "ones: nothing new, but the VAE's blur",
     "ra+real": "as many further labelled real images as there are synthetic ones: the ceiling of "
     "any generator",
-    "ra+roundtrip": "those same images through the VAE: what the generator's resolution alone "
-    "costs",
+    "ra+real_vae": "those same images through the VAE: what the generator's resolution alone costs",
 }
 
 
@@ -172,7 +171,7 @@ def _conditions(accuracy: pd.DataFrame, name: Callable[[str], str] = heading) ->
         if own["n_extra"].max() > 0:
             extra = own[own["n_extra"] > 0]
             says.append(f"extra images: {_by_arm(extra, 'n_extra', name)}")
-        says.append(f"updates: {_by_arm(own, 'updates', name)}")
+        says.append(f"steps: {_by_arm(own, 'steps', name)}")
         lines.append(f"- {dataset}, {model}: {'; '.join(says)}.")
     return "\n".join(lines)
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 KEYS = ["dataset", "model"]
 CELL = [*KEYS, "arm"]
-FIELDS = (*CELL, "seed", "split", "accuracy", "n_train", "n_extra", "n_test", "updates", "settings")
+FIELDS = (*CELL, "seed", "split", "accuracy", "n_train", "n_extra", "n_test", "steps", "settings")
 
 
 def read(paths: Sequence[str | Path]) -> pd.DataFrame:
@@ -49,7 +49,7 @@ def check(runs: pd.DataFrame) -> None:
     """
     _one_value(runs, "split", [], "a table is of one split")
     _one_value(runs, "n_test", ["dataset"], "arms are compared on the same images")
-    for field in ("settings", "n_train", "n_extra", "updates"):
+    for field in ("settings", "n_train", "n_extra", "steps"):
         _one_value(runs, field, CELL, "seeds of one arm share everything but the seed")
     twice = runs[runs.duplicated([*CELL, "seed"], keep=False)]
     if len(twice):

@@ -22,8 +22,8 @@ DIAGNOSTICS = (
     "ra+long",
     "ra+append",
     "ra+pretrained",
-    "ra+reconstructed",
-    "ra+roundtrip",
+    "ra+train_vae",
+    "ra+real_vae",
     "ra+real",
 )
 DIAGNOSTIC_GAINS = (
@@ -32,12 +32,12 @@ DIAGNOSTIC_GAINS = (
     ("ra+long", "ra"),
     ("ra+append", "ra"),
     ("ra+pretrained", "ra"),
-    ("ra+reconstructed", "ra"),
-    ("ra+roundtrip", "ra"),
+    ("ra+train_vae", "ra"),
+    ("ra+real_vae", "ra"),
     ("ra+real", "ra"),
     ("ra+syn", "ra+long"),  # is it the images or the longer training
     ("ra+syn", "ra+pretrained"),  # fine-tuned against pre-trained generator, as in Table 4
-    ("ra+roundtrip", "ra+real"),  # what the VAE alone costs
+    ("ra+real_vae", "ra+real"),  # what the VAE alone costs
     ("ra+syn", "ra+real"),  # what is left to the ceiling
 )
 NO_SPREAD = 1e-9  # points; below this the differences are equal but for rounding
@@ -77,7 +77,7 @@ def cells(runs: pd.DataFrame) -> pd.DataFrame:
     """One row a cell, in the order in which the runs came: mean, sd (ddof 1) and n over seeds."""
     grouped = runs.groupby(CELL, sort=False)
     result = grouped["accuracy"].agg(mean="mean", sd="std", n="count")
-    shared = grouped[["split", "n_train", "n_extra", "n_test", "updates"]].first()
+    shared = grouped[["split", "n_train", "n_extra", "n_test", "steps"]].first()
     return result.join(shared).reset_index()
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mvc.core.image_set import Labelled, check_classes
 from mvc.core.seeds import stream_seed
 from mvc.training import networks, strategies
-from mvc.training.hyperparameters import Recipe, augmentation
+from mvc.training.hyperparameters import Hyperparameters, augmentation
 from mvc.training.loop import placed, statistics, train
 
 
@@ -23,7 +23,7 @@ class Fitted:
     net: nn.Module
     mean: Float32[Tensor, " 3"]
     std: Float32[Tensor, " 3"]
-    updates: int
+    steps: int
 
 
 def fit(
@@ -31,7 +31,7 @@ def fit(
     extra: Labelled | None,
     *,
     model: str,
-    recipe: Recipe,
+    hyperparameters: Hyperparameters,
     root: int,
     seed: int,
     device: torch.device,
@@ -45,51 +45,72 @@ def fit(
     for part, name in zip(parts, ("training", "extra"), strict=False):
         check_classes(real, part, name)
     order, choice, draws, weights = streams(root, seed)
-    plan = planned(real, extra, recipe, order=order, choice=choice)
-    print(" + ".join(f"{len(part.labels):,}" for part in parts), "images (real + extra),", recipe)
+    plan = planned(real, extra, hyperparameters, order=order, choice=choice)
+    print(
+        " + ".join(f"{len(part.labels):,}" for part in parts),
+        "images (real + extra),",
+        hyperparameters,
+    )
     images = torch.cat([part.images for part in parts]) if extra else real.images
     labels = torch.cat([part.labels for part in parts]).to(device)
     network = networks.build(
-        model, len(real.class_names), weights=recipe.weights, size=tuple(images.shape[2:]),
+        model,
+        len(real.class_names),
+        weights=hyperparameters.weights,
+        size=tuple(images.shape[2:]),
         generator=weights,
-    )  # fmt: skip
+    )
     net = network.net.to(device, memory_format=torch.channels_last)
     images = placed(images, device)
-    known = (network.mean, network.std) if recipe.weights else statistics(real.images)
+    known = (network.mean, network.std) if hyperparameters.weights else statistics(real.images)
     mean, std = (values.to(device) for values in known)
-    updates = train(
-        net, images, labels, plan, optimiser=recipe.optimiser, clip=recipe.clip,
-        weight_decay=recipe.weight_decay,
-        prepare=augmentation(recipe, mean, std, tuple(images.shape[2:]), draws),
-    )  # fmt: skip
-    return Fitted(net, mean, std, updates)
+    steps = train(
+        net,
+        images,
+        labels,
+        plan,
+        optimizer=hyperparameters.optimizer,
+        max_grad_norm=hyperparameters.max_grad_norm,
+        weight_decay=hyperparameters.weight_decay,
+        prepare=augmentation(hyperparameters, mean, std, tuple(images.shape[2:]), draws),
+    )
+    return Fitted(net, mean, std, steps)
 
 
 def planned(
     real: Labelled,
     extra: Labelled | None,
-    recipe: Recipe,
+    hyperparameters: Hyperparameters,
     *,
     order: torch.Generator,
     choice: torch.Generator,
 ) -> list[strategies.Phase]:
-    """The phases of a training by its recipe.
+    """The phases of a training by its hyperparameters.
 
     Raises:
         ValueError: extra images in an arm that is to be trained as long as one that has them.
     """
-    length = strategies.Length(recipe.batch_size, recipe.epochs, recipe.updates)
-    if (per_real := recipe.updates_as_with) is not None:
+    length = strategies.Length(
+        hyperparameters.batch_size, hyperparameters.epochs, hyperparameters.steps
+    )
+    if (per_real := hyperparameters.steps_as_with) is not None:
         if extra:
-            raise ValueError(f"classifiers.updates_as_with = {per_real}; null with extra images")
-        share = {k: v for k, v in recipe.phase2.items() if k == "share"}
+            raise ValueError(f"classifiers.steps_as_with = {per_real}; null with extra images")
+        share = {k: v for k, v in hyperparameters.phase2.items() if k == "share"}
         length = strategies.lengthened(
-            length, real.labels, per_real, strategy=recipe.strategy, **share
+            length, real.labels, per_real, strategy=hyperparameters.strategy, **share
         )
     return strategies.phases(
-        real.labels, extra.labels if extra else real.labels[:0], length=length, lr=recipe.lr,
-        strategy=recipe.strategy, order=order, choice=choice, **recipe.phase2, **recipe.rsp,
-    )  # fmt: skip
+        real.labels,
+        extra.labels if extra else real.labels[:0],
+        length=length,
+        learning_rate=hyperparameters.learning_rate,
+        strategy=hyperparameters.strategy,
+        order=order,
+        choice=choice,
+        **hyperparameters.phase2,
+        **hyperparameters.rsp,
+    )
 
 
 def streams(root: int, seed: int) -> list[torch.Generator]:

@@ -18,22 +18,22 @@ AUGMENTATIONS = ("default", "aa", "ra", "faa", "random")
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Hyperparameters:
     """How to train and augment: the config section `classifiers` for one arm.
 
-    `ra` holds n and m (see `augment_policies`), `phase2` share and lr_scale, `rsp` p and mode (see
-    `batches`); `sub_policies` are those that faa and random draw from (see `policies`).
+    `ra` holds n and m (see `autoaugment`), `phase2` share and learning_rate_scale, `rsp` p and mode
+    (see `strategies`); `sub_policies` are those that faa and random draw from (see `policies`).
     """
 
     augmentation: str  # default: crop and flip alone; any other: a policy before them
     batch_size: int
-    lr: int | float
+    learning_rate: int | float
     weight_decay: int | float
-    clip: int | float  # gradient norm
-    optimiser: str = "sgd"  # or adam; their weight decay is L2
+    max_grad_norm: int | float  # gradient norm
+    optimizer: str = "sgd"  # or adam; their weight decay is L2
     weights: str | None = None  # to start from: see `networks`
     epochs: int | float | None = None
-    updates: int | None = None
+    steps: int | None = None
     pad: int = 4  # pixels
     flip: bool = True
     cutout: int = 0  # pixels; 0: none
@@ -44,7 +44,7 @@ class Recipe:
     strategy: str | None = None
     phase2: dict = field(default_factory=dict)
     rsp: dict = field(default_factory=dict)
-    updates_as_with: int | float | None = None  # extra images for each real one: see `batches`
+    steps_as_with: int | float | None = None  # extra images for each real one: see `batches`
 
     def policy(self, size: tuple[int, int]) -> Policy | None:
         """The augmentation policy for images of (h, w) pixels."""
@@ -65,24 +65,33 @@ class Recipe:
 
 
 def augmentation(
-    recipe: Recipe,
+    hyperparameters: Hyperparameters,
     mean: Float32[Tensor, " 3"],
     std: Float32[Tensor, " 3"],
     size: tuple[int, int],
     generator: torch.Generator,
 ) -> Augment:
-    """The recipe's augmentation as a function of a batch."""
-    chosen, fill = recipe.policy(size), fill_colour(recipe, mean)
+    """The hyperparameters's augmentation as a function of a batch."""
+    chosen, fill = hyperparameters.policy(size), fill_colour(hyperparameters, mean)
 
     def prepare(images: UInt8[Tensor, "b 3 h w"]) -> Float32[Tensor, "b 3 h w"]:
         return augment(
-            images, policy=chosen, pad=recipe.pad, flip=recipe.flip, cutout_size=recipe.cutout,
-            mean=mean, std=std, fill=fill, generator=generator,
-        )  # fmt: skip
+            images,
+            policy=chosen,
+            pad=hyperparameters.pad,
+            flip=hyperparameters.flip,
+            cutout_size=hyperparameters.cutout,
+            mean=mean,
+            std=std,
+            fill=fill,
+            generator=generator,
+        )
 
     return prepare
 
 
-def fill_colour(recipe: Recipe, mean: Float32[Tensor, " 3"]) -> UInt8[Tensor, " 3"]:
+def fill_colour(
+    hyperparameters: Hyperparameters, mean: Float32[Tensor, " 3"]
+) -> UInt8[Tensor, " 3"]:
     """What geometric operations move into an image: black, or the mean (0..255)."""
-    return (mean.round() if recipe.fill == "mean" else torch.zeros_like(mean)).byte()
+    return (mean.round() if hyperparameters.fill == "mean" else torch.zeros_like(mean)).byte()

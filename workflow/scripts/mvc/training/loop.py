@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from mvc.console.progress import Meter
 from mvc.training.augment import normalise
-from mvc.training.optimisers import optimiser as named
+from mvc.training.optimizers import optimizer as named
 from mvc.training.strategies import Phase
 
 BLOCK = 2**18  # pixels augmented at once: 334 images of 28 x 28
@@ -33,45 +33,45 @@ def train(
     *,
     prepare: Augment,
     weight_decay: int | float,
-    clip: int | float,
-    optimiser: str = "sgd",
+    max_grad_norm: int | float,
+    optimizer: str = "sgd",
 ) -> int:
     """Train `net` in place through the phases; progress goes to standard output.
 
     Args:
-        images, labels: on the device of `net` or another. optimiser: sgd or adam (`optimisers`).
+        images, labels: on the device of `net` or another. optimizer: sgd or adam (`optimizers`).
 
     Returns:
-        The number of updates.
+        The number of steps.
     """
     net.train()
-    meter, done = Meter(sum(phase.updates for phase in phases), "updates"), 0
+    meter, done = Meter(sum(phase.steps for phase in phases), "steps"), 0
     device = next(net.parameters()).device
     bf16 = device.type == "cuda"
     for phase in phases:
-        steps = named(optimiser, net, weight_decay=weight_decay, clip=clip)
+        steps = named(optimizer, net, weight_decay=weight_decay, max_grad_norm=max_grad_norm)
         batches = prepared(phase.batches, images, labels, prepare, device=device)
         for step, (inputs, targets) in enumerate(batches):
-            lr = phase.lr * (1 + math.cos(math.pi * step / phase.updates)) / 2
+            learning_rate = phase.learning_rate * (1 + math.cos(math.pi * step / phase.steps)) / 2
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
                 loss = F.cross_entropy(net(inputs), targets)
             loss.backward()
-            steps.step(lr)
+            steps.step(learning_rate)
             done += 1
             if meter.due(done):
-                meter.show(done, told(loss.item(), lr, done))
+                meter.show(done, told(loss.item(), learning_rate, done))
     return done
 
 
-def told(loss: float, lr: float, update: int) -> str:
+def told(loss: float, learning_rate: float, update: int) -> str:
     """Loss and learning rate for the log.
 
     Raises:
         ValueError: the loss is not finite.
     """
     if not math.isfinite(loss):
-        raise ValueError(f"loss {loss} at update {update}; lower classifiers.lr")
-    return f"loss {loss:.3f}, lr {lr:.4f}"
+        raise ValueError(f"loss {loss} at update {update}; lower classifiers.learning_rate")
+    return f"loss {loss:.3f}, learning_rate {learning_rate:.4f}"
 
 
 def prepared(

@@ -108,7 +108,7 @@ def _check_size(net: nn.Module, name: str, size: tuple[int, int]) -> None:
         height, width = size
         raise ValueError(
             f"{name} takes no images of {width} x {height} pixels ({error}); "
-            "set classifiers.image_size"
+            "set classifiers.resolution"
         ) from error
 
 

@@ -4,13 +4,13 @@ Images are numbered: 0..r-1 the real ones, r..r+x-1 the extra ones (synthetic or
 Axes: r real and x extra images; batches vary in length.
 
 - `combined`: passes over real and extra images together.
-- `two_phase`: `combined`, then the real images alone for fewer updates at a smaller learning rate.
+- `two_phase`: `combined`, then the real images alone for fewer steps at a smaller learning rate.
 - `rsp`: passes over the real images; each slot of a batch takes, with probability p, a random
   extra image of its own class: in its place (`replace`) or besides (`append`).
 
-The length is given in `epochs` (passes; phase 2 adds its share to them) or in `updates` (the total
+The length is given in `epochs` (passes; phase 2 adds its share to them) or in `steps` (the total
 of every arm, phase 2 included: arms with and without extra images are trained equally long). With
-`epochs`, an arm without extra images sees fewer updates, unless it is told to take as many as with
+`epochs`, an arm without extra images sees fewer steps, unless it is told to take as many as with
 so many extra images for each real one (`lengthened`): the control for the length alone.
 """
 
@@ -28,49 +28,49 @@ STRATEGIES = ("two_phase", "rsp", "combined")
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training with its own cosine schedule: `updates` batches, starting at `lr`."""
+    """A stretch of training: `steps` batches, a cosine schedule from `learning_rate` to 0."""
 
     batches: Iterator[Int64[Tensor, " _"]]
-    updates: int
-    lr: int | float
+    steps: int
+    learning_rate: int | float
 
 
 @dataclass(frozen=True)
 class Length:
-    """How long to train: exactly one of `epochs` and `updates` is a number."""
+    """How long to train: exactly one of `epochs` and `steps` is a number."""
 
     batch_size: int
     epochs: int | float | None = None
-    updates: int | None = None
+    steps: int | None = None
 
     def __post_init__(self) -> None:
-        if (self.epochs is None) == (self.updates is None):
+        if (self.epochs is None) == (self.steps is None):
             raise ValueError(
-                f"classifiers.epochs = {self.epochs}, classifiers.updates = {self.updates}; "
+                f"classifiers.epochs = {self.epochs}, classifiers.steps = {self.steps}; "
                 "set one of them, the other to null"
             )
         if self.batch_size < 2:
             raise ValueError(f"classifiers.batch_size = {self.batch_size}; must be >= 2")
 
     def split(self, share: int | float) -> tuple["Length", "Length"]:
-        """Lengths of phase 1 and 2: of given updates `share` is phase 2, to epochs it is added."""
+        """Lengths of phase 1 and 2: of given steps `share` is phase 2, to epochs it is added."""
         if not 0 <= share < 1:
             raise ValueError(f"classifiers.phase2.share = {share}; must be >= 0 and < 1")
-        if self.updates is None:
+        if self.steps is None:
             parts = self.epochs, share * self.epochs
             return tuple(Length(self.batch_size, epochs=part) for part in parts)
-        second = round(share * self.updates)
-        return tuple(Length(self.batch_size, updates=u) for u in (self.updates - second, second))
+        second = round(share * self.steps)
+        return tuple(Length(self.batch_size, steps=u) for u in (self.steps - second, second))
 
     def draws(self, n: int) -> int:
         """How many images in all, given a set of `n`; no last batch of one image alone.
 
         Batch norm has no statistics of one image where that is a single position by then.
         """
-        if self.updates is None:
+        if self.steps is None:
             draws = round(self.epochs * n)
             return draws + (draws % self.batch_size == 1)
-        return self.updates * self.batch_size
+        return self.steps * self.batch_size
 
 
 def phases(
@@ -78,10 +78,10 @@ def phases(
     extra: Int64[Tensor, " x"],
     *,
     length: Length,
-    lr: int | float,
+    learning_rate: int | float,
     strategy: str | None,
     share: int | float = 0.2,
-    lr_scale: int | float = 0.1,
+    learning_rate_scale: int | float = 0.1,
     p: int | float = 0.8,
     mode: str = "replace",
     order: torch.Generator,
@@ -92,25 +92,25 @@ def phases(
     Args:
         real, extra: labels of the real and of the extra images.
         strategy: one of STRATEGIES; ignored without extra images.
-        share, lr_scale: of phase 2 (`two_phase`). p, mode: see `insert` (`rsp`).
+        share, learning_rate_scale: of phase 2 (`two_phase`). p, mode: see `insert` (`rsp`).
         order: of the real images; equal states give equal real batches with and without `rsp`.
         choice: of the extra images.
 
     Raises:
         ValueError: unknown strategy, or share outside of 0..1.
     """
-    alone, together = _phase(len(real), length, lr, order), len(real) + len(extra)
+    alone, together = _phase(len(real), length, learning_rate, order), len(real) + len(extra)
     if not len(extra):
         return [alone]
     if strategy == "rsp":
         mixed = insert(alone.batches, real, extra, p=p, mode=mode, generator=choice)
-        return [Phase(mixed, alone.updates, lr)]
+        return [Phase(mixed, alone.steps, learning_rate)]
     if strategy == "combined":
-        return [_phase(together, length, lr, order)]
+        return [_phase(together, length, learning_rate, order)]
     if strategy == "two_phase":
         first, second = length.split(share)
-        last = _phase(len(real), second, lr * lr_scale, order)
-        return [_phase(together, first, lr, choice), last]
+        last = _phase(len(real), second, learning_rate * learning_rate_scale, order)
+        return [_phase(together, first, learning_rate, choice), last]
     raise ValueError(f"classifiers.strategy = {strategy}; must be one of {', '.join(STRATEGIES)}")
 
 
@@ -122,7 +122,7 @@ def lengthened(
     strategy: str | None,
     share: int | float = 0.2,
 ) -> Length:
-    """The length, in updates, of a training with so many extra images for each real one.
+    """The length, in steps, of a training with so many extra images for each real one.
 
     Args: as of `phases`.
     """
@@ -130,10 +130,16 @@ def lengthened(
     extra = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
     unread = torch.Generator()  # batches are not drawn here
     plan = phases(
-        real, extra, length=length, lr=0, strategy=strategy, share=share, order=unread,
+        real,
+        extra,
+        length=length,
+        learning_rate=0,
+        strategy=strategy,
+        share=share,
+        order=unread,
         choice=unread,
-    )  # fmt: skip
-    return Length(length.batch_size, updates=sum(phase.updates for phase in plan))
+    )
+    return Length(length.batch_size, steps=sum(phase.steps for phase in plan))
 
 
 def wanted(per_real: int | float, real: int) -> int:
@@ -141,10 +147,10 @@ def wanted(per_real: int | float, real: int) -> int:
     return ceil(Fraction(str(per_real)) * real)
 
 
-def _phase(n: int, length: Length, lr: int | float, generator: torch.Generator) -> Phase:
+def _phase(n: int, length: Length, learning_rate: int | float, generator: torch.Generator) -> Phase:
     draws = length.draws(n)
-    updates = -(-draws // length.batch_size)
-    return Phase(shuffled(n, draws, length.batch_size, generator=generator), updates, lr)
+    steps = -(-draws // length.batch_size)
+    return Phase(shuffled(n, draws, length.batch_size, generator=generator), steps, learning_rate)
 
 
 def shuffled(

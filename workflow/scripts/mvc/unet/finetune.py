@@ -93,7 +93,15 @@ def make_pool(
 
 def make_trainer(unet: torch.nn.Module, cfg: Mapping, accelerator: Accelerator) -> Trainer:
     """A trainer by the config's section `unet`, on the noise schedule of `models.diffusion`."""
-    keys = ("steps", "learning_rate", "schedule", "warmup", "weight_decay", "clip_norm", "ema")
+    keys = (
+        "steps",
+        "learning_rate",
+        "schedule",
+        "warmup_steps",
+        "weight_decay",
+        "max_grad_norm",
+        "ema_decay",
+    )
     torch.manual_seed(cfg["seed"])
     return Trainer(
         unet,

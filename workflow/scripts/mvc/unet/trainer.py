@@ -33,25 +33,29 @@ class Trainer:
         steps: int,
         learning_rate: float,
         schedule: str,
-        warmup: int,
+        warmup_steps: int,
         weight_decay: float,
-        clip_norm: float,
-        ema: float,
+        max_grad_norm: float,
+        ema_decay: float,
         betas: DDPMScheduler,
         accelerator: Accelerator,
     ):
         """Args: `betas`, the noise schedule; `ema`, decay; the rest as in the config's section."""
         self.accelerator, self.betas, self.steps = accelerator, betas, steps
-        self.clip_norm, self.step, self.losses = clip_norm, 0, torch.full((steps,), torch.nan)
+        self.max_grad_norm, self.step, self.losses = (
+            max_grad_norm,
+            0,
+            torch.full((steps,), torch.nan),
+        )
         unet.to(accelerator.device).train().requires_grad_(True)  # before the average's copy
         self.parameters = list(unet.parameters())
         optimizer = torch.optim.AdamW(
             self.parameters, lr=learning_rate, weight_decay=weight_decay, fused=True
         )
-        self.ema = EMAModel(self.parameters, decay=ema, foreach=True)
+        self.ema = EMAModel(self.parameters, decay=ema_decay, foreach=True)
         self.unet, self.optimizer = accelerator.prepare(unet, optimizer)
         self.rate = get_scheduler(
-            schedule, optimizer, num_warmup_steps=warmup, num_training_steps=steps
+            schedule, optimizer, num_warmup_steps=warmup_steps, num_training_steps=steps
         )
 
     def update(self, batch: Batch) -> Float[Tensor, ""]:
@@ -65,7 +69,7 @@ class Trainer:
             estimate = self.unet(inputs, batch.timestep, encoder_hidden_states=text).sample
         loss = torch.nn.functional.mse_loss(estimate.float(), batch.noise)
         self.accelerator.backward(loss)
-        self.accelerator.clip_grad_norm_(self.parameters, self.clip_norm)
+        self.accelerator.clip_grad_norm_(self.parameters, self.max_grad_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.rate.step()

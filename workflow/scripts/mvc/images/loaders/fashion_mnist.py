@@ -61,7 +61,7 @@ def fashion_mnist(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
     arrays, source, failures = find(cfg["path"], data=data, key=f"{key}.path")
     train = array_records(arrays.train_images, arrays.train_labels, name="train", part="train")
     start = max(len(train) - POOL, 0)
-    records = [record._replace(part="judge") for record in train[:start]] + train[start:]
+    records = [record._replace(part="oracle") for record in train[:start]] + train[start:]
     records += array_records(arrays.test_images, arrays.test_labels, name="test", part="test")
     report = {"loader": "fashion_mnist", "source": source, "tried": failures, "warnings": []}
     return CLASSES, records, report | {"found": len(records)}

@@ -1,4 +1,4 @@
-"""judge: a classifier of real images, for the label agreement of the synthetic ones."""
+"""oracle: a classifier of real images, for the label agreement of the synthetic ones."""
 
 from mvc.console.progress import progress
 from mvc.core import image_tables
@@ -14,28 +14,28 @@ def main(snakemake) -> None:
     with stage_log(snakemake) as made:
         train, own = (
             image_tables.read(snakemake.input.train),
-            image_tables.read(snakemake.input.judge),
+            image_tables.read(snakemake.input.oracle),
         )
-        split, table = ("judge", own) if own.num_rows else ("train", train)
-        data = labelled(table, size=cfg["size"])
+        split, table = ("oracle", own) if own.num_rows else ("train", train)
+        data = labelled(table, size=cfg["resolution"])
         check_classes(data.class_names, class_names(train))
         images, labels = data.images.to(device()), data.labels.to(device())
         trained = oracle.train(
             images,
             labels,
             n_classes=max(data.class_names) + 1,
-            updates=cfg["updates"],
+            steps=cfg["steps"],
             batch_size=cfg["batch_size"],
             learning_rate=cfg["learning_rate"],
             weight_decay=cfg["weight_decay"],
             seed=cfg["seed"],
-            progress=lambda steps: progress(steps, total=cfg["updates"], unit="updates"),
+            progress=lambda steps: progress(steps, total=cfg["steps"], unit="steps"),
         )
         fitted = (oracle.predict(trained, images) == data.labels).double().mean()
         told = f"{100 * fitted:.1f} % of {len(images):,} images of split {split} fitted"
         with image_tables.atomic(snakemake.output[0]) as temporary:
             oracle.save(trained, temporary, {"split": split, "n_train": len(images), **cfg})
-        made(cfg["updates"], "updates", told)
+        made(cfg["steps"], "steps", told)
 
 
 if __name__ == "__main__":
