@@ -212,21 +212,20 @@ def page(rows: Sequence[Line], throughput: float | int, measured: str) -> str:
     items = [f"{count(sum(r.items for r in part))} {part[0].unit}" for part in by_stage]
     first = [row(*given) for given in zip(stages, by_stage, items, strict=True)]
     second = [row(name, part) for name, part in zip(names, by_set, strict=True)]
-    return (
-        "\n\n".join(
-            [
-                "# What the tables of this configuration would cost",
-                table(["stage", "jobs", "items", *headings], [*first, row("all", rows, "")]),
-                table(["data set", "jobs", *headings], second),
-                f"Device hours at {throughput / 1e12:,.2f} × 10^12 operations a second, {measured}; a "
-                "multiplication and its addition count as two. Small networks and batches run below that "
-                "rate: take the hours for a lower bound. `estimate.teraflops` names another machine's "
-                "rate. Left out: downloads, reading and writing, figures, and the arms that stand in no "
-                "table.",
-            ]
-        )
-        + "\n"
+    note = (
+        f"Device hours at {throughput / 1e12:,.2f} × 10^12 operations a second, {measured}; a "
+        "multiplication and its addition count as two. Small networks and batches run below that "
+        "rate: take the hours for a lower bound. `estimate.teraflops` names another machine's "
+        "rate. Left out: downloads, reading and writing, figures, and the arms that stand in no "
+        "table."
     )
+    parts = [
+        "# What the tables of this configuration would cost",
+        table(["stage", "jobs", "items", *headings], [*first, row("all", rows, "")]),
+        table(["data set", "jobs", *headings], second),
+        note,
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def _short(value: float | int) -> str:
