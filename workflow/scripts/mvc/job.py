@@ -9,6 +9,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from mvc.config.code import refuse_edited
+from mvc.console.endings import name_job
 from mvc.console.progress import summary
 
 
@@ -32,12 +33,7 @@ def stage_log(snakemake) -> Iterator[Callable[..., None]]:
                 traceback.print_exc()
                 sys.excepthook = lambda *_: print(f"failed: see {file}", file=sys.stderr)
                 raise
-            print(f"{name(file)}: {summary(time.perf_counter() - start, *told)}")
-
-
-def name(log: Path) -> str:
-    """A job's name by its log: `photos/unet` of `logs/photos/unet.log`."""
-    return log.with_suffix("").as_posix().removeprefix("logs/")
+            print(f"{name_job(file)}: {summary(time.perf_counter() - start, *told)}")
 
 
 def limit_threads(threads: int) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mvc.console.progress import span
-from mvc.job import name
 
 SHOWN = 15  # lines of a failed job's log
 TOLD = 5  # failed jobs
@@ -80,10 +79,15 @@ def readable(file: Path) -> str:
     return str(page if page.is_file() else file)
 
 
+def name_job(log: Path) -> str:
+    """A job's name by its log: `photos/unet` of `logs/photos/unet.log`."""
+    return log.with_suffix("").as_posix().removeprefix("logs/")
+
+
 def ended_well(text: str, logs: Iterable[str]) -> bool:
     """Whether a stage came to its end: of a group that fails, Snakemake reports all jobs."""
     last = text.rstrip().rpartition("\n")[2]
-    return any(last.startswith(f"{name(Path(log))}: ") for log in logs)
+    return any(last.startswith(f"{name_job(Path(log))}: ") for log in logs)
 
 
 def failure(rule: str, logs: Sequence[str], text: str, message: str | None, site: str = "") -> str:
@@ -97,7 +101,7 @@ def failure(rule: str, logs: Sequence[str], text: str, message: str | None, site
     """
     own, *others = logs or ["no log"]
     said = [] if message in (None, "None") else [message]
-    lines = [f"Stage {rule} failed ({name(Path(own))}):", *said, "", *last_lines(text)]
+    lines = [f"Stage {rule} failed ({name_job(Path(own))}):", *said, "", *last_lines(text)]
     if site.strip() and not FRAMES.search(text):
         lines += ["", f"The end of {others[-1]}:", *last_lines(site, TOLD)]
     elif not text.strip() or ended_well(text, logs):
