@@ -2,8 +2,8 @@
 
 import pytest
 import raw_data
+from mvc.config.catalogue import Size
 from mvc.estimate import cost, size
-from mvc.estimate.cost import Size
 
 MODELS = {
     "captioner": "Salesforce/blip2-opt-2.7b",

@@ -10,11 +10,11 @@ import urllib.request
 import numpy as np
 import pytest
 import raw_data
-from mvc.config.catalogue import SIZES
+from mvc.config.catalogue import LOADERS
 from mvc.core import image_tables
-from mvc.images import downloads, manifests
+from mvc.images import manifests
 from mvc.images.build import build_images
-from mvc.images.loaders import fashion_mnist, registry
+from mvc.images.loaders import fashion_mnist
 from mvc.images.loaders.brain_tumor import eight_bits, slice_png
 from mvc.images.loaders.cifar import unpickled
 from mvc.images.loaders.tiny_imagenet import class_names
@@ -175,12 +175,12 @@ class Network:
 
 @pytest.fixture
 def cifar_is_tiny(tmp_path, monkeypatch):
-    """The network has a small CIFAR-10; torchvision's class has its checksum."""
-    from torchvision.datasets import CIFAR10
-
+    """The network has a small CIFAR-10; the catalogue has its checksum."""
     data = tar_of(tmp_path / "served.tar.gz", raw_data.cifar10()).read_bytes()
-    monkeypatch.setattr(CIFAR10, "tgz_md5", hashlib.md5(data).hexdigest())
-    network = Network({CIFAR10.url: data})
+    known = LOADERS["cifar10"]
+    archive = known.archive._replace(md5=hashlib.md5(data).hexdigest())
+    monkeypatch.setitem(LOADERS, "cifar10", known._replace(archive=archive))
+    network = Network({archive.url: data})
     monkeypatch.setattr(urllib.request, "urlopen", network)
     return network
 
@@ -210,7 +210,7 @@ def test_download_with_another_checksum_is_not_kept(tmp_path, cifar_is_tiny):
 def test_without_network_the_file_its_place_and_the_key_are_named(tmp_path, monkeypatch, loader):
     network = Network({})
     monkeypatch.setattr(urllib.request, "urlopen", network)
-    source = downloads.published(loader)
+    source = LOADERS[loader].archive
     with pytest.raises(FileNotFoundError) as caught:
         build(tmp_path, loader, None, DRAWN)
     text = str(caught.value)
@@ -224,7 +224,7 @@ def test_addresses_and_checksums_are_torchvisions(tmp_path, monkeypatch):
     from torchvision.datasets import CIFAR10, CIFAR100, caltech
 
     for loader, published in (("cifar10", CIFAR10), ("cifar100", CIFAR100)):
-        found = downloads.published(loader)
+        found = LOADERS[loader].archive
         assert found == (published.url, published.tgz_md5) and found.name == published.filename
     asked = {}
 
@@ -235,11 +235,11 @@ def test_addresses_and_checksums_are_torchvisions(tmp_path, monkeypatch):
     monkeypatch.setattr(caltech, "download_and_extract_archive", record)
     with pytest.raises(KeyboardInterrupt):
         caltech.Caltech101(tmp_path, download=True)
-    assert downloads.CALTECH101 == (asked["url"], asked["md5"])
-    assert downloads.TINY_IMAGENET.name == "tiny-imagenet-200.zip"
+    assert LOADERS["caltech101"].archive == (asked["url"], asked["md5"])
+    assert LOADERS["tiny_imagenet"].archive.name == "tiny-imagenet-200.zip"
 
 
-@pytest.mark.parametrize("loader", [*registry.LOADERS])
+@pytest.mark.parametrize("loader", [*LOADERS])
 def test_path_that_is_not_there_names_the_key(tmp_path, loader):
     cfg = {**raw_data.FASHION, **FOLDER}
     error = ValueError if loader == "digits" else FileNotFoundError
@@ -772,7 +772,7 @@ def test_every_loader_has_its_report_written(tmp_path, monkeypatch):
         "digits": None,
     }
     dataset(12).save_to_disk(paths["huggingface"])
-    assert paths.keys() == registry.LOADERS.keys() and SIZES.keys() < paths.keys()
+    assert paths.keys() == LOADERS.keys()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(fashion_mnist, "POOL", 100)
     for loader, path in paths.items():

@@ -14,32 +14,13 @@ from mvc.comparisons.compare import pairs
 from mvc.console.endings import Jobs
 from mvc.config.layouts import TABLES, arms
 from mvc.images.manifests import source_digest
+from mvc.config.catalogue import LOADERS
 from mvc.config.code import code_digest
 from mvc.core.hashing import settings_digest
 from mvc.config.check import STUDIES, faults, missing_files
 from mvc.config.expand import expanded
 from mvc.core.atomic import check_folder
 
-# Keys of the section `images` that a loader reads, if not those of a folder of image files.
-READ_IMAGES = {
-    "fashion_mnist": (
-        "labels_per_class",
-        "validation_per_class",
-        "extra_per_class",
-        "test_per_class",
-        "oracle_per_class",
-    ),
-    "cifar10": ("labels_per_class", "validation_fraction"),
-    "cifar100": ("labels_per_class", "validation_fraction"),
-    "tiny_imagenet": ("labels_per_class", "validation_fraction", "unreadable"),
-    "digits": ("labels_per_class", "validation_fraction", "test_fraction"),
-}
-READ_FOLDER = (
-    "labels_per_class",
-    "validation_fraction",
-    "test_fraction",
-    "unreadable",
-)
 # Files of a model folder that are read; its card is not.
 MODEL_SUFFIXES = (".json", ".safetensors", ".txt", ".gz")
 # Sections that the estimate reads for each data set.
@@ -166,7 +147,7 @@ def source(wildcards):
     """Settings of a data set's images: what its loader reads, and a digest of the files there."""
     section = merged("images", wildcards.dataset)
     own = config["datasets"][wildcards.dataset]
-    read = READ_IMAGES.get(own["loader"], READ_FOLDER)
+    read = LOADERS[own["loader"]].keys
     return {
         **{key: section[key] for key in (*read, "seed")},
         "loader": own["loader"],
@@ -365,8 +346,8 @@ def local_files(named):
 
 def has_extra(dataset):
     """Whether a data set can have further real images: one of which all are used has none."""
-    sized = config["datasets"][dataset]["loader"] == "fashion_mnist"
-    return sized or merged("images", dataset)["labels_per_class"] is not None
+    per_class = LOADERS[config["datasets"][dataset]["loader"]].per_class
+    return per_class or merged("images", dataset)["labels_per_class"] is not None
 
 
 def rows(table):

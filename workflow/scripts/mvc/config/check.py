@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator, ValidationError
 
+from mvc.config.catalogue import LOADERS
 from mvc.config.expand import unlike
 
 # The split that each study compares on: settings are never chosen on test images.
@@ -14,13 +15,6 @@ STUDIES = {"sweep": "validation", "headroom": "test", "evidence": "test"}
 # Folders in results/ that are no data set's.
 TAKEN = (*STUDIES, "benchmarks", "figures", "miniature", "tables")
 WIDE_RESNET = re.compile(r"wrn-(\d+)-[1-9]\d*")
-# Loaders of a person's own data, and what their path is to name.
-PERSONAL = {
-    "imagefolder": "the folder that holds a folder of images for each class, or an archive of it",
-    "csv": "the file with the columns path and label",
-    "brain_tumor": "the folder or archive of its files",
-    "huggingface": "a folder saved by datasets, or Parquet with a column of images",
-}
 
 
 def faults(config: Mapping, schema: Mapping) -> list[str]:
@@ -46,12 +40,15 @@ def missing_files(config: Mapping) -> list[str]:
         if not hub and not file and not Path(value).is_dir():
             lines.append(f"models.{name} = {value!r}: no such folder, and no owner/name of a hub")
     for name, own in config["datasets"].items():
-        loader, path = own["loader"], own["path"]
-        wanted = path or (loader in PERSONAL and loader != "brain_tumor")  # a plan needs no data
-        if wanted and not Path(path or "nothing named").exists():
+        loader, path = LOADERS[own["loader"]], own["path"]
+        # A plan needs no data: null passes where the size is known without them.
+        missing = not Path(path).exists() if path else not (loader.null or loader.size)
+        if path and not loader.path:
+            lines.append(f"datasets.{name}.path = {path!r}; must be null")
+        elif missing:
             lines.append(
-                f"datasets.{name}.path = {path!r}: no such file or folder; name "
-                f"{PERSONAL.get(loader, 'a folder or an archive that holds it, or null')}"
+                f"datasets.{name}.path = {path!r}: no such file or folder; name {loader.path}"
+                f"{', or null' if loader.null else ''}"
             )
         training = {**config["classifiers"], **own.get("classifiers", {})}
         for part in (training, *training["models"].values(), *training["arms"].values()):

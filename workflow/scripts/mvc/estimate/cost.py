@@ -9,22 +9,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
 
+from mvc.config.catalogue import Size
 from mvc.core.markdown import count, table
 from mvc.estimate import architectures, flops
 
 PNG = 2.0  # bytes a pixel of a stored colour photograph, about
 TOKENS, HALF = 77, 2  # context tokens of a caption; bytes of a number of its embedding
 WEIGHT = 4  # bytes of a weight of the fine-tuned U-Net
-
-
-@dataclass(frozen=True)
-class Size:
-    """How large a data set is once it is split."""
-
-    train: int  # labelled training images, all that is captioned and learnt from
-    test: int
-    classes: int
-    side: int  # pixels of a stored synthetic image
 
 
 @dataclass(frozen=True)
@@ -88,7 +79,8 @@ def lines(name: str, own: Mapping, size: Size, models: Mapping[str, str]) -> lis
 
     Args:
         name, own: of the data set: its sections, and `runs`, one mapping of settings a run.
-        size: its images.
+        size: its images once they are split: `train` are the labelled ones, all that is captioned
+            and learned from; `side` is that of a stored synthetic image.
         models: folder or hub name of `captioner`, `clip` and `diffusion`.
     """
     k, res = size.train, own["unet"]["resolution"]

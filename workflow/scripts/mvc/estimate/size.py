@@ -5,9 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from mvc.config.catalogue import POOL, known_size
-from mvc.config.catalogue import Size as Raw
-from mvc.estimate.cost import Size
+from mvc.config.catalogue import LOADERS, Size
 from mvc.images import folders
 
 
@@ -21,13 +19,14 @@ def measure(name: str, own: Mapping) -> Size:
     Raises:
         ValueError: a source whose images cannot be counted beforehand.
     """
-    raw = known_size(own["loader"]) or count(name, own["loader"], own["path"])
+    loader = LOADERS[own["loader"]]
+    raw = loader.size or count(name, own["loader"], own["path"])
     section, res = own["images"], own["unet"]["resolution"]
     test, side = raw.test, min(raw.side or res, res)
     limit = section["labels_per_class"]
-    if own["loader"] == "fashion_mnist":
+    if loader.per_class:
         kept = section["validation_per_class"] + (section["extra_per_class"] or 0)
-        train = POOL - raw.classes * kept
+        train = loader.pool - raw.classes * kept
         test = raw.classes * section["test_per_class"] if section["test_per_class"] else test
     else:
         drawn = 0 if test else round(section["test_fraction"] * raw.train)
@@ -38,7 +37,7 @@ def measure(name: str, own: Mapping) -> Size:
     return Size(train, test, raw.classes, side)
 
 
-def count(name: str, loader: str, path: str | None) -> Raw:
+def count(name: str, loader: str, path: str | None) -> Size:
     """The images of a person's own data; their side stays 0, unknown.
 
     Raises:
@@ -49,12 +48,12 @@ def count(name: str, loader: str, path: str | None) -> Raw:
         entries = folders.scan(place).entries
         parts = Counter(entry.part for entry in entries)
         classes = len({entry.class_name for entry in entries})
-        return Raw(len(entries) - parts["test"], parts["test"], classes, 0)
+        return Size(len(entries) - parts["test"], parts["test"], classes, 0)
     if loader == "csv" and place.is_file():
         with open(place, encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
         test = sum(row.get("split") == "test" for row in rows)
-        return Raw(len(rows) - test, test, len({row["label"] for row in rows}), 0)
+        return Size(len(rows) - test, test, len({row["label"] for row in rows}), 0)
     if loader == "huggingface" and place.exists():
         return _parquet(place)
     raise ValueError(
@@ -63,11 +62,11 @@ def count(name: str, loader: str, path: str | None) -> Raw:
     )
 
 
-def _parquet(place: Path) -> Raw:
-    from mvc.images.loaders.registry import LOADERS
+def _parquet(place: Path) -> Size:
+    from mvc.images.loaders.huggingface import huggingface
 
-    classes, records, _ = LOADERS["huggingface"](
+    classes, records, _ = huggingface(
         {"path": str(place), "unreadable": "skip"}, key="estimate", data=Path("data"), threads=1
     )
     test = sum(record.part == "test" for record in records)
-    return Raw(len(records) - test, test, len(classes), 0)
+    return Size(len(records) - test, test, len(classes), 0)

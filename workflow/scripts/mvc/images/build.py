@@ -20,6 +20,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mvc.config.catalogue import LOADERS
 from mvc.console.progress import Meter
 from mvc.core import image_tables
 from mvc.images import splits
@@ -27,7 +28,6 @@ from mvc.images.loaders import registry
 from mvc.images.records import listed
 from mvc.images.splits import Record, fraction_splits
 
-SIZED = ("fashion_mnist",)  # loaders whose splits are numbers of images a class; others: shares
 ROW_GROUP_BYTES = 16 * 2**20  # bounds the memory of writers and readers
 
 
@@ -53,10 +53,10 @@ def build_images(cfg: dict, *, name: str, data: Path, threads: int = 1) -> Built
         ValueError: files that cannot be used, or splits that cannot be made; names them.
     """
     key = f"datasets.{name}"
-    load = registry.LOADERS[cfg["loader"]]
+    load = registry.FUNCTIONS[cfg["loader"]]
     classes, records, report = load(cfg, key=key, data=data, threads=threads)
     records, copies = splits.drop_copies(records)
-    if cfg["loader"] in SIZED:
+    if LOADERS[cfg["loader"]].per_class:
         parts = splits.sized_splits(records, classes, sizes=cfg, seed=cfg["seed"], key=key)
     else:
         parts = fraction_splits(records, classes, cfg=cfg, seed=cfg["seed"])

@@ -1,4 +1,4 @@
-"""Data sets that are fetched by themselves: torchvision's addresses and checksums, kept once whole.
+"""Data sets that are downloaded from where the catalogue says, and kept once whole.
 
 What is kept is the published archive, under `data/<loader>/`; it is compared with its checksum at
 each use, so a damaged one is fetched anew.
@@ -10,42 +10,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+
+from mvc.config.catalogue import LOADERS
 
 PATIENCE = 15  # seconds without an answer before a server is given up
-
-
-class Published(NamedTuple):
-    """Where an archive is published, and its MD5 checksum."""
-
-    url: str
-    md5: str
-
-    @property
-    def name(self) -> str:
-        return self.url.rsplit("/", 1)[1]
-
-
-# torchvision has these two addresses inside functions, or not at all
-CALTECH101 = Published(
-    "https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip",
-    "3138e1922a9193bfa496528edbbc45d0",
-)
-TINY_IMAGENET = Published(
-    "http://cs231n.stanford.edu/tiny-imagenet-200.zip", "90528d7ca1a48142e341f4ef8d21d0de"
-)
-
-
-def published(loader: str) -> Published:
-    """The archive of a loader; those of CIFAR as torchvision's classes name them."""
-    from torchvision.datasets import CIFAR10, CIFAR100
-
-    return {
-        "cifar10": Published(CIFAR10.url, CIFAR10.tgz_md5),
-        "cifar100": Published(CIFAR100.url, CIFAR100.tgz_md5),
-        "tiny_imagenet": TINY_IMAGENET,
-        "caltech101": CALTECH101,
-    }[loader]
 
 
 def located(path: str | None, loader: str, *, data: Path, key: str) -> Path:
@@ -58,8 +26,8 @@ def located(path: str | None, loader: str, *, data: Path, key: str) -> Path:
         return archive(loader, data=data, key=key)
     if not Path(path).exists():
         raise FileNotFoundError(
-            f"{key} = {path}: no such file or folder; name {published(loader).name} or the folder "
-            "that it unpacks to, or null, which downloads it"
+            f"{key} = {path}: no such file or folder; name {LOADERS[loader].archive.name} or the "
+            "folder that it unpacks to, or null, which downloads it"
         )
     return Path(path)
 
@@ -68,7 +36,7 @@ def archive(loader: str, *, data: Path, key: str) -> Path:
     """The archive of a data set, downloaded before or now; whole or not at all.
 
     Args:
-        loader: a key of `published`.
+        loader: that has an archive in the catalogue.
         data: the project's data folder.
         key: the config key that may name a file of one's own, for messages.
 
@@ -77,7 +45,7 @@ def archive(loader: str, *, data: Path, key: str) -> Path:
     """
     from torchvision.datasets.utils import check_integrity, download_url
 
-    source = published(loader)
+    source = LOADERS[loader].archive
     kept = data / loader / source.name
     if check_integrity(kept, source.md5):
         return kept

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Num, UInt8
 
+from mvc.config.catalogue import LOADERS
 from mvc.core.decoding import png
 from mvc.images import archives, folders
 from mvc.images.records import Item, Loaded, checked, listed
 
 CLASSES = ("meningioma", "glioma", "pituitary tumor")  # labels 1, 2, 3
 FOLDS = "cvind.mat"  # the authors' cross-validation folds; no image
-PAGE = "https://figshare.com/articles/dataset/brain_tumor_dataset/1512427"
+PAGE = LOADERS["brain_tumor"].page
 
 
 def brain_tumor(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-from mvc.config.catalogue import POOL
+from mvc.config.catalogue import LOADERS
 from mvc.images.downloads import PATIENCE, beside, patient
 from mvc.images.records import Loaded, array_records
 
@@ -33,6 +33,7 @@ CLASSES = (
     "Bag",
     "Ankle boot",
 )
+POOL = LOADERS["fashion_mnist"].pool
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 PACKAGE = "dataset-fashion-mnist"
 FILES = {

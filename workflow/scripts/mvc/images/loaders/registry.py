@@ -12,15 +12,15 @@ from mvc.images.loaders.tiny_imagenet import tiny_imagenet
 from mvc.images.records import Loaded
 
 # name in the config: function of the data set's settings, its key, the data folder and threads
-LOADERS: dict[str, Callable[..., Loaded]] = {
+FUNCTIONS: dict[str, Callable[..., Loaded]] = {
     "fashion_mnist": fashion_mnist,
     "cifar10": cifar10,
     "cifar100": cifar100,
     "tiny_imagenet": tiny_imagenet,
     "caltech101": caltech101,
     "brain_tumor": brain_tumor,
+    "digits": digits,
     "imagefolder": imagefolder,
     "csv": csv,
     "huggingface": huggingface,
-    "digits": digits,
 }
