@@ -1,33 +1,49 @@
-# Two commands: `make demo` runs the default pipeline and prints Table 1, `make test` the tests.
-# `make status` says what is done, stale, running or failed: of TARGET, with CONFIGFILE over the
-# default configuration.
+# `make` without a target lists the targets. TARGET and CONFIGFILE are read by `make status`.
 PYTHON ?= python3.11
 CORES ?= all
 TARGET ?= all
 BIN := .venv/bin
+FAST := not slow and not workflow and not slurm
 
-.PHONY: demo status test check environment
+.DEFAULT_GOAL := help
+.PHONY: help environment demo status test test-fast test-workflow test-slurm check lock
 
-environment: .venv/installed
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.venv/installed: envs/requirements.txt
+environment: .venv/installed  ## make .venv and install the locked versions (6 GB)
+
+.venv/installed: envs/requirements.lock
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --requirement envs/requirements.txt
+	$(BIN)/python -m pip install --quiet --requirement envs/requirements.lock
 	touch $@
 
-demo: environment
+demo: environment  ## run the default pipeline and print its table (20 minutes on two cores)
 	$(BIN)/snakemake --cores $(CORES) --quiet rules -- results/tables/table1.csv
 	@$(BIN)/python workflow/scripts/show.py results/tables/table1.md
 	@$(BIN)/python workflow/scripts/timings.py results/benchmarks
 
-status: environment
+status: environment  ## report what is done, running, failed or stale, and why
 	@$(BIN)/python workflow/scripts/status.py $(if $(CONFIGFILE),--configfile $(CONFIGFILE)) -- $(TARGET)
 
-test: environment
+test: environment  ## run all tests
 	$(BIN)/python -m pytest
 
-check: environment
+test-fast: environment  ## run the unit tests (3 minutes)
+	$(BIN)/python -m pytest -m "$(FAST)"
+
+test-workflow: environment  ## run the tests that start Snakemake or train a model
+	$(BIN)/python -m pytest -m "not ($(FAST)) and not slurm"
+
+test-slurm: environment  ## run the tests on a SLURM of their own (needs slurm-wlm, munge)
+	$(BIN)/python -m pytest -m slurm
+
+check: environment  ## check style: ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
+
+lock: environment  ## install envs/requirements.txt and write all versions to the lock
+	$(BIN)/python -m pip install --quiet --requirement envs/requirements.txt
+	$(BIN)/python envs/lock.py

@@ -15,6 +15,13 @@ from project_tree import CLASSES, PARTS, REPO, tiny_config
 hook = install_import_hook("mvc", "beartype.beartype")
 
 
+def pytest_collection_modifyitems(items) -> None:
+    """Mark all tests of tests/workflow and tests/slurm, so that markers alone select a tier."""
+    for item in items:
+        if item.path.relative_to(REPO / "tests").parts[0] in ("workflow", "slurm"):
+            item.add_marker("workflow")
+
+
 @pytest.fixture(scope="session")
 def project(tmp_path_factory) -> Path:
     """A copy of the project with tiny data, tiny models and a tiny configuration; nothing built."""
