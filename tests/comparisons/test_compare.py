@@ -9,9 +9,9 @@ import pytest
 import yaml
 from mvc.comparisons import compare as comparing
 from mvc.comparisons import report
-from mvc.comparisons.compare import Side
-from mvc.config.check import STUDIES
 from mvc.config.expand import expanded
+from mvc.config.plan import STUDIES
+from mvc.config.subsets import Side, pair_subsets
 from scipy import stats
 from snakemake.utils import update_config
 from workflow_run import snakemake
@@ -45,7 +45,7 @@ def result(gains):
 
 
 def test_subsets_are_found_by_number_and_both_sides_must_be_there():
-    found = comparing.pairs(
+    found = pair_subsets(
         "x",
         {"treated": "set-{subset}-own/m/a", "control": "set-{subset}/m/b"},
         ["set-10", "set-2", "set-2-own", "set-10-own", "set-3-own", "set-x-own"],
@@ -56,14 +56,14 @@ def test_subsets_are_found_by_number_and_both_sides_must_be_there():
 
 def test_a_comparison_may_take_the_first_subsets_alone():
     names = [f"set-{i}" for i in (3, 0, 10, 2)]
-    found = comparing.pairs("x", SAYS | {"subsets": 3}, names)
+    found = pair_subsets("x", SAYS | {"subsets": 3}, names)
     assert [pair.subset for pair in found] == [0, 2, 3]
     with pytest.raises(ValueError, match=r"comparisons\.x\.subsets = 5; there are 4 of set-"):
-        comparing.pairs("x", SAYS | {"subsets": 5}, names)
+        pair_subsets("x", SAYS | {"subsets": 5}, names)
 
 
 def test_a_data_set_without_a_number_is_one_subset():
-    (pair,) = comparing.pairs("x", {"treated": "d/m/a", "control": "d/m/b"}, ["d"])
+    (pair,) = pair_subsets("x", {"treated": "d/m/a", "control": "d/m/b"}, ["d"])
     assert pair == (0, Side("d", "m", "a"), Side("d", "m", "b"))
 
 
@@ -76,7 +76,7 @@ def test_a_data_set_without_a_number_is_one_subset():
 )
 def test_a_wrong_side_is_named(treated, says):
     with pytest.raises(ValueError) as error:
-        comparing.pairs("x", SAYS | {"treated": treated}, ["set-0"])
+        pair_subsets("x", SAYS | {"treated": treated}, ["set-0"])
     assert says in str(error.value)
 
 
@@ -183,7 +183,7 @@ def test_the_studies_compare_runs_that_there_are_on_their_split(name):
     config = study(name)
     assert STUDIES[name] == {"sweep": "validation"}.get(name, "test")
     for key, comparison in config["evidence"]["comparisons"].items():
-        found = comparing.pairs(key, comparison, config["datasets"])
+        found = pair_subsets(key, comparison, config["datasets"])
         assert len(found) >= 3, key
         for side in (side for pair in found for side in (pair.treated, pair.control)):
             section = {**config["classifiers"], **config["datasets"][side.dataset]["classifiers"]}

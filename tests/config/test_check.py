@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from mvc.config.check import faults, missing_files
+from mvc.config.check import faults
 from mvc.config.expand import expanded
+from mvc.config.files import list_missing_files
 from mvc.tables.published import FIGURES as PUBLISHED
 from snakemake.utils import update_config
 
@@ -118,14 +119,14 @@ def test_what_is_named_must_be_there(tmp_path, monkeypatch):
     config["datasets"]["other"] = {"loader": "imagefolder", "path": None}
     config["captions"]["file"] = "own.csv"
     config["models"]["captioner"] = "Salesforce/blip2-opt-2.7b"
-    lines = missing_files(config)
+    lines = list_missing_files(config)
     assert sum("models." in line for line in lines) == 2
     assert any("models.clip = 'resources/miniature/clip': no such folder" in s for s in lines)
     assert any("datasets.mine.path = 'fotos': no such file or folder" in line for line in lines)
     assert any("datasets.other.path = None: no such file or folder" in line for line in lines)
     assert any("captions.file = 'own.csv' (mine): no such file" in line for line in lines)
     monkeypatch.chdir(REPO)
-    assert missing_files(CONFIG) == []
+    assert list_missing_files(CONFIG) == []
 
 
 def overlaid(text):
@@ -166,7 +167,7 @@ def test_null_takes_out():
 def test_the_papers_configuration_is_valid():
     text = (REPO / "config/paper.yaml").read_text(encoding="utf-8")
     config = overlaid(text)
-    assert faults(config, SCHEMA) == [] and missing_files(config) == []
+    assert faults(config, SCHEMA) == [] and list_missing_files(config) == []
     rows = {
         (table, dataset, model)
         for dataset, own in config["datasets"].items()

@@ -68,7 +68,7 @@ def test_a_job_that_finds_another_configuration_is_refused(fresh):
     library = fresh / "workflow/scripts/mvc"
 
     def edit():
-        append(library / "banks.py", "\n# a comment\n")
+        append(library / "banks/mixing.py", "\n# a comment\n")
         append(library / "embeddings.py", "\nADDED = 1\n")
         overlay.write_text("# words\nunet: {steps: 5}\nbanks: {coarse: 1}\n", encoding="utf-8")
 

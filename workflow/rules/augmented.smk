@@ -18,7 +18,7 @@ rule augmented:
         mem_mb=lambda wildcards, attempt: 8_000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        cfg=settings("banks", "clip", "diffusion"),
+        cfg=reads("augmented"),
         code=code("augmented.py"),
     script:
         "../scripts/augmented.py"

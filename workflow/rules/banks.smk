@@ -16,7 +16,7 @@ rule banks:
         mem_mb=lambda wildcards, attempt: 24_000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        cfg=settings("banks"),
+        cfg=reads("banks"),
         code=code("banks.py"),
     script:
         "../scripts/banks.py"

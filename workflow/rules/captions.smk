@@ -2,7 +2,7 @@ rule captions:
     input:
         images=rules.images.output.train,
         held_out=rules.images.output.held_out,
-        own=own_captions,
+        own=own_file("captions"),
         models=model_files("captioner"),
     output:
         "results/{dataset}/captions.parquet",
@@ -21,7 +21,7 @@ rule captions:
         runtime=lambda wildcards, attempt: 360 * attempt,
         gpu=1,
     params:
-        cfg=settings("captions", "captioner"),
+        cfg=reads("captions"),
         code=code("captions.py"),
     script:
         "../scripts/captions.py"

@@ -2,8 +2,8 @@ rule classifiers:
     input:
         train=rules.images.output.train,
         extra=extra_images,
-        evaluation=evaluation_split,
-        policy=policy_file,
+        evaluation=evaluation_images,
+        policy=arm_policies,
         weights=weights_files,
     output:
         "results/{dataset}/classifiers/{model}/{arm}/{seed}.json",
@@ -24,7 +24,7 @@ rule classifiers:
         runtime=lambda wildcards, attempt: 480 * attempt,
         gpu=1,
     params:
-        cfg=classifier_settings,
+        cfg=reads("classifiers"),
         code=code("classifiers.py"),
     script:
         "../scripts/classifiers.py"

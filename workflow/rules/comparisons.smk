@@ -12,12 +12,12 @@ rule comparisons:
     benchmark:
         "results/benchmarks/{study}/comparisons.tsv"
     wildcard_constraints:
-        study="|".join(STUDIES),
+        study="|".join(plan.STUDIES),
     localrule: True
     conda:
         "../../envs/mvc.yaml"
     params:
-        cfg=comparison_settings,
+        cfg=reads("comparisons"),
         code=code("comparisons.py"),
     script:
         "../scripts/comparisons.py"

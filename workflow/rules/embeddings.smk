@@ -19,7 +19,7 @@ rule embeddings:
         runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=1,
     params:
-        cfg=settings("embeddings", "clip"),
+        cfg=reads("embeddings"),
         code=code("embeddings.py"),
     script:
         "../scripts/embeddings.py"

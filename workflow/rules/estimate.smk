@@ -6,7 +6,7 @@ rule estimate:
         "../../envs/mvc.yaml"
     threads: 1
     params:
-        cfg=estimate_settings(),
+        cfg=reads("estimate"),
         code=code("estimate.py"),
     script:
         "../scripts/estimate.py"

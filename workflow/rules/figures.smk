@@ -1,8 +1,8 @@
 rule figure1:
     input:
         real="results/{dataset}/images/train.parquet".format(dataset=SHOWN["figure1"]),
-        pretrained=shards(SHOWN["figure1"], "pretrained"),
-        finetuned=shards(SHOWN["figure1"], "finetuned"),
+        pretrained=plan.list_shards(config, SHOWN["figure1"], "pretrained"),
+        finetuned=plan.list_shards(config, SHOWN["figure1"], "finetuned"),
     output:
         "results/figures/figure1.png",
     log:
@@ -13,7 +13,7 @@ rule figure1:
     conda:
         "../../envs/mvc.yaml"
     params:
-        cfg={key: config["figures"][key] for key in ("classes", "images", "cell")},
+        cfg=reads("figure1"),
         code=code("figure1.py"),
     script:
         "../scripts/figure1.py"
@@ -45,7 +45,7 @@ rule figure2:
         runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=1,
     params:
-        cfg=figure2_settings(),
+        cfg=reads("figure2"),
         code=code("figure2.py"),
     script:
         "../scripts/figure2.py"
@@ -54,8 +54,8 @@ rule figure2:
 rule figure5:
     input:
         real="results/{dataset}/images/train.parquet".format(dataset=SHOWN["figure5"]),
-        pretrained=shards(SHOWN["figure5"], "pretrained"),
-        finetuned=shards(SHOWN["figure5"], "finetuned"),
+        pretrained=plan.list_shards(config, SHOWN["figure5"], "pretrained"),
+        finetuned=plan.list_shards(config, SHOWN["figure5"], "finetuned"),
     output:
         "results/figures/figure5.png",
     log:
@@ -66,7 +66,7 @@ rule figure5:
     conda:
         "../../envs/mvc.yaml"
     params:
-        cfg={key: config["figures"][key] for key in ("classes", "images", "cell")},
+        cfg=reads("figure5"),
         code=code("figure5.py"),
     script:
         "../scripts/figure5.py"
@@ -99,7 +99,7 @@ rule figure6:
         runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=1,
     params:
-        cfg=figure6_settings(),
+        cfg=reads("figure6"),
         code=code("figure6.py"),
     script:
         "../scripts/figure6.py"

@@ -18,7 +18,7 @@ rule images:
         mem_mb=lambda wildcards, attempt: 8_000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
-        cfg=source,
+        cfg=reads("images"),
         code=code("images.py"),
     script:
         "../scripts/images.py"

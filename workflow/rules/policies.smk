@@ -1,8 +1,8 @@
 rule policies:
     input:
         train=rules.images.output.train,
-        own=own_policies,
-        weights=search_weights,
+        own=own_file("policies"),
+        weights=search_weights_files,
     output:
         faa="results/{dataset}/policies/faa.json",
         random="results/{dataset}/policies/random.json",
@@ -18,7 +18,7 @@ rule policies:
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=1,
     params:
-        cfg=policy_settings,
+        cfg=reads("policies"),
         code=code("policies.py"),
     script:
         "../scripts/policies.py"

@@ -16,7 +16,7 @@ rule oracle:
         runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=1,
     params:
-        cfg=settings("oracle"),
+        cfg=reads("oracle"),
         code=code("oracle.py"),
     script:
         "../scripts/oracle.py"
@@ -28,7 +28,7 @@ rule quality:
         train=rules.images.output.train,
         validation=rules.images.output.validation,
         extra=rules.images.output.extra,
-        synthetic=lambda wildcards: shards(wildcards.dataset, wildcards.generator),
+        synthetic=generator_images,
         clip=model_files("clip"),
     output:
         "results/{dataset}/quality/{generator}.json",
@@ -46,7 +46,7 @@ rule quality:
         runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=1,
     params:
-        cfg=settings("quality", "clip"),
+        cfg=reads("quality"),
         code=code("quality.py"),
     script:
         "../scripts/quality.py"

@@ -27,7 +27,7 @@ rule synthetic:
         runtime=lambda wildcards, attempt: 120 * attempt,
         gpu=1,
     params:
-        cfg=synthetic_settings("finetuned"),
+        cfg=reads("synthetic"),
         code=code("synthetic.py"),
     script:
         "../scripts/synthetic.py"
@@ -59,7 +59,7 @@ rule pretrained:
         runtime=lambda wildcards, attempt: 120 * attempt,
         gpu=1,
     params:
-        cfg=synthetic_settings("pretrained"),
+        cfg=reads("pretrained"),
         code=code("synthetic.py"),
     script:
         "../scripts/synthetic.py"
@@ -93,7 +93,7 @@ rule mixed:
         runtime=lambda wildcards, attempt: 120 * attempt,
         gpu=1,
     params:
-        cfg=synthetic_settings("mixed"),
+        cfg=reads("mixed"),
         code=code("synthetic.py"),
     script:
         "../scripts/synthetic.py"
@@ -124,7 +124,7 @@ rule real:
         runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=1,
     params:
-        cfg=real_settings,
+        cfg=reads("real"),
         code=code("real.py"),
     script:
         "../scripts/real.py"

@@ -16,7 +16,7 @@ rule table:
     conda:
         "../../envs/mvc.yaml"
     params:
-        cfg=table_settings,
+        cfg=reads("table"),
         code=code("tables.py"),
     script:
         "../scripts/tables.py"
@@ -42,7 +42,7 @@ rule diagnostics:
     conda:
         "../../envs/mvc.yaml"
     params:
-        cfg={key: config["tables"][key] for key in ("digits", "confidence")},
+        cfg=reads("diagnostics"),
         code=code("diagnostics.py"),
     script:
         "../scripts/diagnostics.py"

@@ -24,7 +24,7 @@ rule unet:
         runtime=lambda wildcards, attempt: 720 * attempt,
         gpu=processes,
     params:
-        cfg=unet_settings,
+        cfg=reads("unet"),
         code=code("unet.py"),
     script:
         "../scripts/unet.py"

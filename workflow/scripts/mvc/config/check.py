@@ -3,15 +3,12 @@
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from pathlib import Path
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from mvc.config.catalogue import LOADERS
 from mvc.config.expand import unlike
+from mvc.config.plan import STUDIES
 
-# The split that each study compares on: settings are never chosen on test images.
-STUDIES = {"sweep": "validation", "headroom": "test", "evidence": "test"}
 # Folders in results/ that are no data set's.
 TAKEN = (*STUDIES, "benchmarks", "figures", "miniature", "tables")
 WIDE_RESNET = re.compile(r"wrn-(\d+)-[1-9]\d*")
@@ -26,43 +23,6 @@ def faults(config: Mapping, schema: Mapping) -> list[str]:
     if not lines and "datasets" in config:
         lines = _across(config)
     return list(dict.fromkeys(lines))
-
-
-def missing_files(config: Mapping) -> list[str]:
-    """Folders and files that the configuration names and that are not there, one line each.
-
-    Found before anything runs, since a stage that fails takes its finished results with it.
-    """
-    lines = []
-    for name, value in config["models"].items():
-        hub = value.count("/") == 1 and not value.startswith((".", "/", "~"))
-        file = name == "clip" and Path(value.partition("/")[2]).is_file()  # architecture/file
-        if not hub and not file and not Path(value).is_dir():
-            lines.append(f"models.{name} = {value!r}: no such folder, and no owner/name of a hub")
-    for name, own in config["datasets"].items():
-        loader, path = LOADERS[own["loader"]], own["path"]
-        # A plan needs no data: null passes where the size is known without them.
-        missing = not Path(path).exists() if path else not (loader.null or loader.size)
-        if path and not loader.path:
-            lines.append(f"datasets.{name}.path = {path!r}; must be null")
-        elif missing:
-            lines.append(
-                f"datasets.{name}.path = {path!r}: no such file or folder; name {loader.path}"
-                f"{', or null' if loader.null else ''}"
-            )
-        training = {**config["classifiers"], **own.get("classifiers", {})}
-        for part in (training, *training["models"].values(), *training["arms"].values()):
-            weights = part.get("weights")
-            if weights not in (None, "pretrained") and not Path(weights).exists():
-                lines.append(
-                    f"classifiers.weights = {weights!r} ({name}): no such file or folder, and not "
-                    "pretrained or null"
-                )
-        for section in ("captions", "policies"):
-            file = {**config[section], **own.get(section, {})}["file"]
-            if file and not Path(file).is_file():
-                lines.append(f"{section}.file = {file!r} ({name}): no such file")
-    return lines
 
 
 def _lines(error: ValidationError, schema: Mapping) -> Iterator[str]:

@@ -1,10 +1,12 @@
 """Digests of code, settings and files: what a result depends on, in a few characters."""
 
 import ast
+import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from mvc.core.hashing import _hash
+from mvc.core.hashing import _hash, settings_digest
 
 
 def code_digest(script: str | Path) -> str:
@@ -40,6 +42,37 @@ def refuse_edited(script: str | Path, digest: str) -> None:
             f"The code of stage {Path(script).stem} was edited after this run had started: "
             "stop it, and start snakemake again; what is finished is kept."
         )
+
+
+def recall_start(config: Mapping, record: str | None) -> dict[str, dict[str, str]]:
+    """Digests of what a run had read when it started: `config` by its parts, `code` by script.
+
+    What is recorded of a result is what the run had read, and a job reads all anew: one that finds
+    another configuration is refused here, one that finds other code by `refuse_edited`.
+
+    Args:
+        record: these digests as JSON, which the run hands on to its jobs; without it, the run
+            starts now, or its executor passes no environment on and nothing is checked.
+
+    Raises:
+        ValueError: names the parts of the configuration that differ, and says how to go on.
+    """
+    now = digest_config(config)
+    started = (record and json.loads(record)) or {"config": now, "code": {}}
+    was = started["config"]
+    if edited := sorted(part for part in {*was, *now} if was.get(part) != now.get(part)):
+        raise ValueError(
+            f"The section {', '.join(edited)} of the configuration was edited after this run had "
+            "started: stop it, and start snakemake again; what is finished is kept."
+        )
+    return started
+
+
+def digest_config(config: Mapping) -> dict[str, str]:
+    """Digests of a configuration by section and by data set; the order of data sets counts."""
+    parts = {**config, "datasets": list(config["datasets"])}
+    parts |= {f"datasets.{name}": own for name, own in config["datasets"].items()}
+    return {part: settings_digest({part: value}) for part, value in parts.items()}
 
 
 @cache

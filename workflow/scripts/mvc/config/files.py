@@ -1,0 +1,71 @@
+"""Files that the configuration names: which of them a stage reads, and which are not there."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mvc.config.catalogue import LOADERS
+from mvc.config.sections import merge_section
+
+# Files of a model folder that are read; its card is not.
+MODEL_SUFFIXES = (".json", ".safetensors", ".txt", ".gz")
+
+
+def list_model_files(models: Mapping[str, str], *names: str) -> list[str]:
+    """The files of foundation models that are on this disk, so that a changed one is noticed.
+
+    Args:
+        models: a folder, a hub's name, or architecture/file of open_clip, by the model's name.
+    """
+    files = []
+    for name in names:
+        folder, file = Path(models[name]), models[name].partition("/")[2]
+        if folder.is_dir():
+            files += [str(path) for path in sorted(folder.rglob("*")) if path.is_file()]
+        elif file.endswith(".safetensors") and Path(file).is_file():
+            files.append(file)  # architecture/file of open_clip
+    return [file for file in files if file.endswith(MODEL_SUFFIXES)]
+
+
+def list_weights_files(weights: str | None) -> list[str]:
+    """The file of a classifier's weights, or those of their folder; none for a name of timm's."""
+    path = Path(weights or "nothing named")
+    if path.is_dir():
+        return [str(file) for file in sorted(path.iterdir()) if file.suffix in MODEL_SUFFIXES]
+    return [weights] if path.is_file() else []
+
+
+def list_missing_files(config: Mapping) -> list[str]:
+    """Folders and files that the configuration names and that are not there, one line each.
+
+    Found before anything runs, since a stage that fails takes its finished results with it.
+    """
+    lines = []
+    for name, value in config["models"].items():
+        hub = value.count("/") == 1 and not value.startswith((".", "/", "~"))
+        file = name == "clip" and Path(value.partition("/")[2]).is_file()  # architecture/file
+        if not hub and not file and not Path(value).is_dir():
+            lines.append(f"models.{name} = {value!r}: no such folder, and no owner/name of a hub")
+    for name, own in config["datasets"].items():
+        loader, path = LOADERS[own["loader"]], own["path"]
+        # A plan needs no data: null passes where the size is known without them.
+        missing = not Path(path).exists() if path else not (loader.null or loader.size)
+        if path and not loader.path:
+            lines.append(f"datasets.{name}.path = {path!r}; must be null")
+        elif missing:
+            lines.append(
+                f"datasets.{name}.path = {path!r}: no such file or folder; name {loader.path}"
+                f"{', or null' if loader.null else ''}"
+            )
+        training = {**config["classifiers"], **own.get("classifiers", {})}
+        for part in (training, *training["models"].values(), *training["arms"].values()):
+            weights = part.get("weights")
+            if weights not in (None, "pretrained") and not Path(weights).exists():
+                lines.append(
+                    f"classifiers.weights = {weights!r} ({name}): no such file or folder, and not "
+                    "pretrained or null"
+                )
+        for section in ("captions", "policies"):
+            file = merge_section(config, section, name)["file"]
+            if file and not Path(file).is_file():
+                lines.append(f"{section}.file = {file!r} ({name}): no such file")
+    return lines

@@ -1,0 +1,194 @@
+"""Which runs, image sets, tables and reports a configuration asks for.
+
+Pure functions of the configuration and the values of a rule's wildcards.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from mvc.config.catalogue import LOADERS
+from mvc.config.layouts import TABLES, arms
+from mvc.config.sections import merge_section
+from mvc.config.subsets import Side, pair_subsets
+
+# The split that each study compares on: settings are never chosen on test images.
+STUDIES = {"sweep": "validation", "headroom": "test", "evidence": "test"}
+# Generators whose images are further real ones.
+REAL = ("real", "real_vae")
+
+
+class Run(NamedTuple):
+    """One training of a classifier; its arm is an augmentation with or without extra images."""
+
+    dataset: str
+    model: str
+    arm: str
+    seed: int
+
+    @property
+    def path(self) -> str:
+        """The file of its accuracy."""
+        return f"results/{self.dataset}/classifiers/{self.model}/{self.arm}/{self.seed}.json"
+
+
+def choose_generator(config: Mapping, dataset: str) -> str:
+    """The generator of the images that arms call synthetic."""
+    share = merge_section(config, "synthetic", dataset)["pretrained_share"]
+    return "finetuned" if share == 0 else "pretrained" if share == 1 else "mixed"
+
+
+def list_shards(config: Mapping, dataset: str, generator: str) -> list[str]:
+    """The files of one generator's images, in the order of the images."""
+    shards = merge_section(config, "synthetic", dataset)["shards"]
+    folder = f"results/{dataset}/synthetic/{generator}"
+    return [f"{folder}/{shard}-of-{shards}.parquet" for shard in range(shards)]
+
+
+def read_arm(config: Mapping, dataset: str, arm: str) -> dict:
+    """An arm's own values, its extra images named by their generator."""
+    own = dict(merge_section(config, "classifiers", dataset)["arms"][arm])
+    if own["extra"] == "synthetic":
+        own["extra"] = choose_generator(config, dataset)
+    return own
+
+
+def list_extra_images(config: Mapping, dataset: str, arm: str) -> list[str]:
+    """The shards that an arm adds to the real images; none for an arm of real images alone."""
+    extra = read_arm(config, dataset, arm)["extra"]
+    return list_shards(config, dataset, extra) if extra else []
+
+
+def find_policies(config: Mapping, dataset: str, arm: str) -> str | None:
+    """The policies of an arm whose augmentation was searched for, or drawn at random."""
+    augmentation = read_arm(config, dataset, arm)["augmentation"]
+    searched = augmentation in ("faa", "random")
+    return f"results/{dataset}/policies/{augmentation}.json" if searched else None
+
+
+def has_further_images(config: Mapping, dataset: str) -> bool:
+    """Whether a data set can have further real images: one of which all are used has none."""
+    per_class = LOADERS[config["datasets"][dataset]["loader"]].per_class
+    return per_class or merge_section(config, "images", dataset)["labels_per_class"] is not None
+
+
+def list_rows(config: Mapping, table: str) -> list[list[str]]:
+    """A table's rows, each a data set and a classifier."""
+    return [
+        [dataset, model]
+        for dataset in config["datasets"]
+        for model in merge_section(config, "tables", dataset)["rows"].get(table, [])
+    ]
+
+
+def list_columns(config: Mapping, table: str, dataset: str) -> list[str]:
+    """The arms of a data set that a table shows.
+
+    The arm of synthetic images is Table 4's of fine-tuned ones, where they all are: no run twice.
+    """
+    available = set(merge_section(config, "classifiers", dataset)["arms"])
+    if table == "table4":
+        pure = choose_generator(config, dataset) == "finetuned" and "aa+syn" in available
+        available.discard("aa+finetuned" if pure else "aa+syn")
+    return list(arms(TABLES[table], available).values())
+
+
+def list_diagnostic_arms(config: Mapping, dataset: str) -> list[str]:
+    """The arms that stand in no table, and those that they are compared with."""
+    every = merge_section(config, "classifiers", dataset)["arms"]
+    in_tables = {arm for table in TABLES.values() for arm in table.columns}
+    outside = [arm for arm in every if arm not in in_tables]
+    bases = {"ra", "ra+syn"} | {arm.split("+")[0] for arm in outside}
+    bases |= {"faa"} if "random" in every else set()
+    return [arm for arm in every if arm in outside or arm in bases]
+
+
+def list_table_runs(config: Mapping, table: str) -> list[Run]:
+    """What a table is made of.
+
+    Raises:
+        ValueError: no data set stands in it; says where to add one.
+    """
+    rows = list_rows(config, table)
+    if not rows:
+        raise ValueError(
+            f"no data set stands in {table}; add it to a data set's tables.rows, for instance "
+            f"{table}: [{next(iter(config['classifiers']['models']))}]"
+        )
+    return _list_runs(config, rows, lambda dataset: list_columns(config, table, dataset))
+
+
+def list_diagnostic_runs(config: Mapping) -> list[Run]:
+    """Runs outside the tables, of the rows of Table 1, and those that they are compared with."""
+    rows = list_rows(config, "table1")
+    return _list_runs(config, rows, lambda dataset: list_diagnostic_arms(config, dataset))
+
+
+def list_comparison_runs(config: Mapping, study: str) -> list[Run]:
+    """The runs that a study compares; to choose settings (sweep) on validation images alone.
+
+    Raises:
+        ValueError: there is nothing to compare, its runs are measured on another split, or it names
+            a classifier or an arm that there is not.
+    """
+    runs = []
+    for side in _list_sides(config):
+        section = merge_section(config, "classifiers", side.dataset)
+        _check_side(section, side, study)
+        runs += [Run(*side, seed) for seed in section["seeds"]]
+    return runs
+
+
+def list_tables(config: Mapping) -> list[str]:
+    """The tables that have rows."""
+    return [table for table in TABLES if list_rows(config, table)]
+
+
+def choose_figure_datasets(config: Mapping) -> dict[str, str]:
+    """The data set that each figure shows: the first one where none is named."""
+    first = next(iter(config["datasets"]))
+    return {figure: name or first for figure, name in config["figures"]["datasets"].items()}
+
+
+def _list_runs(
+    config: Mapping, rows: Iterable[Iterable[str]], choose_arms: Callable[[str], list[str]]
+) -> list[Run]:
+    """The runs of pairs of data set and classifier, of the arms chosen for the data set."""
+    return [
+        Run(dataset, model, arm, seed)
+        for dataset, model in rows
+        for section in [merge_section(config, "classifiers", dataset)]
+        for arm in choose_arms(dataset)
+        if section["arms"][arm]["extra"] not in REAL or has_further_images(config, dataset)
+        for seed in section["seeds"]
+    ]
+
+
+def _list_sides(config: Mapping) -> list[Side]:
+    """The two sides of every comparison on every labelled subset, each side once."""
+    pairs = [
+        pair
+        for name, comparison in config["evidence"]["comparisons"].items()
+        for pair in pair_subsets(name, comparison, config["datasets"])
+    ]
+    if not pairs:
+        raise ValueError(
+            "evidence.comparisons is empty; lay a configuration over it that has some, such as "
+            "--configfile config/evidence.yaml, or for the targets sweep and headroom "
+            "config/sweep.yaml and config/headroom.yaml"
+        )
+    return list(dict.fromkeys(side for pair in pairs for side in (pair.treated, pair.control)))
+
+
+def _check_side(section: Mapping, side: Side, study: str) -> None:
+    split = STUDIES[study]
+    if section["split"] != split:
+        raise ValueError(
+            f"classifiers.split = {section['split']} ({side.dataset}): the target {study} is of "
+            f"{split} images"
+        )
+    for key, name in (("models", side.model), ("arms", side.arm)):
+        if name not in section[key]:
+            raise ValueError(
+                f"evidence.comparisons: {name!r} is none of classifiers.{key} ({side.dataset}): "
+                f"{', '.join(section[key])}"
+            )

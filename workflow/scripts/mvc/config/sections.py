@@ -1,0 +1,41 @@
+"""A section of the configuration as one data set has it, and the order of its keys."""
+
+from collections.abc import Mapping
+
+
+def merge_section(config: Mapping, section: str, dataset: str) -> dict:
+    """A section, the data set's own values over it, and the seed of its random streams."""
+    seed = find_seed(config, dataset)
+    return {**config[section], **config["datasets"][dataset].get(section, {}), "seed": seed}
+
+
+def find_seed(config: Mapping, dataset: str) -> int:
+    """The root of a data set's random streams.
+
+    Raises:
+        ValueError: there is no such data set; names those that there are.
+    """
+    if dataset not in config["datasets"]:
+        raise ValueError(
+            f"no data set {dataset!r}; there are {', '.join(config['datasets'])} "
+            "(is its --configfile named?)"
+        )
+    return config["datasets"][dataset].get("seed", config["seed"])
+
+
+def sort_config(config: Mapping) -> dict:
+    """The configuration with its keys sorted: Snakemake compares the text of what a stage reads.
+
+    Data sets and comparisons keep their order, which is that of the tables' rows.
+    """
+    kept = ("datasets", "evidence")
+    datasets = {name: sort_keys(own) for name, own in config["datasets"].items()}
+    sections = {key: own if key in kept else sort_keys(own) for key, own in config.items()}
+    return sections | {"datasets": datasets}
+
+
+def sort_keys(value: object) -> object:
+    """A value with the keys of its dictionaries sorted, at every depth."""
+    if isinstance(value, Mapping):
+        return {key: sort_keys(value[key]) for key in sorted(value)}
+    return value

@@ -1,0 +1,78 @@
+"""Which data sets a comparison is made on: two sides over labelled subsets.
+
+A labelled subset is a data set of its own: other labelled images, captions, mixtures, generator.
+Runs of one subset share all of that, so the subset is the unit of the interval, not the run.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+SUBSET = "{subset}"
+
+
+class Side(NamedTuple):
+    """What is trained and measured."""
+
+    dataset: str
+    model: str
+    arm: str
+
+
+class Pair(NamedTuple):
+    """Two sides that differ in what a comparison is about, and share their labelled subset."""
+
+    subset: int
+    treated: Side
+    control: Side
+
+
+def pair_subsets(name: str, comparison: Mapping, datasets: Iterable[str]) -> list[Pair]:
+    """The pairs of a comparison: one for each number that gives two data sets that there are.
+
+    Args:
+        comparison: `treated` and `control` as `data set/model/arm`, with `{subset}` in the data
+            set's name where a number stands; `subsets`: the first so many alone.
+        datasets: names of all.
+
+    Raises:
+        ValueError: a side has not three parts, or no number, or fewer than `subsets`, give two
+            data sets.
+    """
+    found, names = [], set(datasets)
+    sides = {key: comparison[key].split("/") for key in ("treated", "control")}
+    for key, parts in sides.items():
+        if len(parts) != 3:
+            raise ValueError(
+                f"evidence.comparisons.{name}.{key} = {comparison[key]!r}; must be "
+                "<data set>/<classifier>/<arm>"
+            )
+    treated, control = (Side(*parts) for parts in sides.values())
+    for subset in _find_numbers(treated.dataset, names):
+        both = [
+            side._replace(dataset=side.dataset.replace(SUBSET, str(subset)))
+            for side in (treated, control)
+        ]
+        if all(side.dataset in names for side in both):
+            found.append(Pair(subset, *both))
+    if not found:
+        raise ValueError(
+            f"evidence.comparisons.{name}: no data sets {treated.dataset} and {control.dataset}; "
+            f"there are {', '.join(sorted(names))}"
+        )
+    wanted = comparison.get("subsets", len(found))
+    if wanted > len(found):
+        raise ValueError(
+            f"evidence.comparisons.{name}.subsets = {wanted}; there are {len(found)} of "
+            f"{treated.dataset} and {control.dataset}"
+        )
+    return found[:wanted]
+
+
+def _find_numbers(pattern: str, names: Iterable[str]) -> list[int]:
+    """The numbers that make names out of a pattern; 0 for a pattern without a place for one."""
+    if SUBSET not in pattern:
+        return [0]
+    head, tail = map(re.escape, pattern.split(SUBSET, 1))
+    hits = (re.fullmatch(rf"{head}(\d+){tail}", name) for name in names)
+    return sorted(int(hit[1]) for hit in hits if hit)
