@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
 from mvc.training.augment import augment
 from mvc.training.autoaugment import autoaugment, randaugment
-from mvc.training.loop import prepared
+from mvc.training.loop import augment_batches
 from mvc.training.strategies import shuffled
 
 MEAN, STD = torch.full((3,), 73.0), torch.full((3,), 90.0)
@@ -71,7 +71,7 @@ def batched(images, policy):
     labels = torch.zeros(len(images), dtype=torch.int64)
     start = time.perf_counter()
     order = shuffled(len(images), len(images), BATCH, generator=generator)
-    seen = sum(len(inputs) for inputs, _ in prepared(order, images, labels, prepare))
+    seen = sum(len(inputs) for inputs, _ in augment_batches(order, images, labels, prepare))
     assert seen == len(images)
     return time.perf_counter() - start
 

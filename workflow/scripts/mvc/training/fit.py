@@ -13,7 +13,7 @@ from mvc.core.image_set import Labelled, check_classes
 from mvc.core.seeds import stream_seed
 from mvc.training import networks, strategies
 from mvc.training.hyperparameters import Hyperparameters, augmentation
-from mvc.training.loop import placed, statistics, train
+from mvc.training.loop import measure_statistics, move_to_device, train
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,10 @@ def fit(
         generator=weights,
     )
     net = network.net.to(device, memory_format=torch.channels_last)
-    images = placed(images, device)
-    known = (network.mean, network.std) if hyperparameters.weights else statistics(real.images)
+    images = move_to_device(images, device)
+    known = (
+        (network.mean, network.std) if hyperparameters.weights else measure_statistics(real.images)
+    )
     mean, std = (values.to(device) for values in known)
     steps = train(
         net,
@@ -72,7 +74,7 @@ def fit(
         optimizer=hyperparameters.optimizer,
         max_grad_norm=hyperparameters.max_grad_norm,
         weight_decay=hyperparameters.weight_decay,
-        prepare=augmentation(hyperparameters, mean, std, tuple(images.shape[2:]), draws),
+        augment_batch=augmentation(hyperparameters, mean, std, tuple(images.shape[2:]), draws),
     )
     return Fitted(net, mean, std, steps)
 

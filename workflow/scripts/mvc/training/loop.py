@@ -1,6 +1,7 @@
 """The training loop and the prediction of classes, for any network.
 
-A cosine schedule to zero in each phase, gradients clipped by norm. All images lie in memory as
+SGD with Nesterov momentum or Adam, both with L2 weight decay (not AdamW's), after gradients are
+clipped by their common norm; a cosine schedule to zero in each phase. All images lie in memory as
 uint8, on a GPU where they leave it room; each batch is augmented as a whole on the network's
 device. float32 on CPU; bfloat16 autocast on a GPU.
 Axes: n images, 3 channels, h and w pixels, b images of a batch.
@@ -8,20 +9,26 @@ Axes: n images, 3 channels, h and w pixels, b images of a batch.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+from torch.optim.lr_scheduler import LambdaLR
 
 from mvc.console.progress import Meter
 from mvc.training.augment import normalise
-from mvc.training.optimizers import optimizer as named
 from mvc.training.strategies import Phase
 
 BLOCK = 2**18  # pixels augmented at once: 334 images of 28 x 28
 PIXELS = 2**22  # pixels predicted at once: 83 images of 224 x 224
 ROOM = 4  # images may take one part in so many of a GPU's free memory
+OPTIMIZERS = {
+    "sgd": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
+    "adam": torch.optim.Adam,
+}
 Augment = Callable[[UInt8[Tensor, "b 3 h w"]], Float32[Tensor, "b 3 h w"]]
 
 
@@ -31,54 +38,80 @@ def train(
     labels: Int64[Tensor, " n"],
     phases: Sequence[Phase],
     *,
-    prepare: Augment,
+    augment_batch: Augment,
+    optimizer: str,
     weight_decay: int | float,
     max_grad_norm: int | float,
-    optimizer: str = "sgd",
 ) -> int:
     """Train `net` in place through the phases; progress goes to standard output.
 
     Args:
-        images, labels: on the device of `net` or another. optimizer: sgd or adam (`optimizers`).
+        images, labels: on the device of `net` or another.
+        optimizer: one of OPTIMIZERS; each phase starts with a new one.
 
     Returns:
         The number of steps.
+
+    Raises:
+        ValueError: the optimizer is unknown, or the loss is not finite.
     """
     net.train()
-    meter, done = Meter(sum(phase.steps for phase in phases), "steps"), 0
+    meter = Meter(sum(phase.steps for phase in phases), "steps")
+    steps = 0
     device = next(net.parameters()).device
-    bf16 = device.type == "cuda"
     for phase in phases:
-        steps = named(optimizer, net, weight_decay=weight_decay, max_grad_norm=max_grad_norm)
-        batches = prepared(phase.batches, images, labels, prepare, device=device)
-        for step, (inputs, targets) in enumerate(batches):
-            learning_rate = phase.learning_rate * (1 + math.cos(math.pi * step / phase.steps)) / 2
-            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        stepper = build_optimizer(optimizer, net, phase.learning_rate, weight_decay=weight_decay)
+        schedule = LambdaLR(stepper, partial(decay_by_cosine, steps=phase.steps))
+        batches = augment_batches(phase.batches, images, labels, augment_batch, device=device)
+        for inputs, targets in batches:
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
                 loss = F.cross_entropy(net(inputs), targets)
             loss.backward()
-            steps.step(learning_rate)
-            done += 1
-            if meter.due(done):
-                meter.show(done, told(loss.item(), learning_rate, done))
-    return done
+            clip_grad_norm_(net.parameters(), max_grad_norm)
+            stepper.step()
+            stepper.zero_grad()
+            steps += 1
+            if meter.due(steps):
+                meter.show(steps, describe_progress(loss.item(), stepper, steps))
+            schedule.step()
+    return steps
 
 
-def told(loss: float, learning_rate: float, update: int) -> str:
+def build_optimizer(
+    name: str, net: nn.Module, learning_rate: int | float, *, weight_decay: int | float
+) -> torch.optim.Optimizer:
+    """The optimizer called `name` for a network's parameters.
+
+    Raises:
+        ValueError: the name is none of OPTIMIZERS.
+    """
+    if name not in OPTIMIZERS:
+        allowed = ", ".join(OPTIMIZERS)
+        raise ValueError(f"classifiers.optimizer = {name}; must be one of {allowed}")
+    return OPTIMIZERS[name](net.parameters(), lr=learning_rate, weight_decay=weight_decay)
+
+
+def decay_by_cosine(step: int, *, steps: int) -> float:
+    """Factor of the learning rate at `step` of 0..steps: half a cosine wave from 1 to 0."""
+    return (1 + math.cos(math.pi * step / max(steps, 1))) / 2
+
+
+def describe_progress(loss: float, optimizer: torch.optim.Optimizer, step: int) -> str:
     """Loss and learning rate for the log.
 
     Raises:
         ValueError: the loss is not finite.
     """
     if not math.isfinite(loss):
-        raise ValueError(f"loss {loss} at update {update}; lower classifiers.learning_rate")
-    return f"loss {loss:.3f}, learning_rate {learning_rate:.4f}"
+        raise ValueError(f"loss {loss} at step {step}; lower classifiers.learning_rate")
+    return f"loss {loss:.3f}, learning_rate {optimizer.param_groups[0]['lr']:.4f}"
 
 
-def prepared(
+def augment_batches(
     batches: Iterable[Int64[Tensor, " _"]],
     images: UInt8[Tensor, "n 3 h w"],
     labels: Int64[Tensor, " n"],
-    prepare: Augment,
+    augment_batch: Augment,
     *,
     device: torch.device | None = None,
 ) -> Iterator[tuple[Float32[Tensor, "_ 3 h w"], Int64[Tensor, " _"]]]:
@@ -97,7 +130,7 @@ def prepared(
         waiting.clear()
         chosen = images[rows.to(images.device)].to(device)
         targets = labels[rows.to(labels.device)].to(device)
-        yield from zip(prepare(chosen).split(sizes), targets.split(sizes), strict=True)
+        yield from zip(augment_batch(chosen).split(sizes), targets.split(sizes), strict=True)
 
     for batch in batches:
         waiting.append(batch)
@@ -107,15 +140,17 @@ def prepared(
         yield from flush()
 
 
-def placed(images: UInt8[Tensor, "n 3 h w"], device: torch.device) -> UInt8[Tensor, "n 3 h w"]:
-    """The images on the device; in the machine's memory where a GPU has no room for them."""
+def move_to_device(
+    images: UInt8[Tensor, "n 3 h w"], device: torch.device
+) -> UInt8[Tensor, "n 3 h w"]:
+    """Move images to the device; leave them in main memory where a GPU has no room for them."""
     if device.type == "cuda" and images.nbytes > torch.cuda.mem_get_info(device)[0] / ROOM:
-        print(f"{images.nbytes / 2**30:.1f} GiB of images stay in the machine's memory")
+        print(f"{images.nbytes / 2**30:.1f} GiB of images stay in main memory")
         return images
     return images.to(device)
 
 
-def statistics(
+def measure_statistics(
     images: UInt8[Tensor, "n 3 h w"],
 ) -> tuple[Float32[Tensor, " 3"], Float32[Tensor, " 3"]]:
     """Mean and standard deviation of each channel, in 0..255; 1 for a uniform channel."""
