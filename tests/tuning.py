@@ -62,7 +62,7 @@ def inputs(folder: Path) -> None:
     tiny.stable_diffusion(folder / "stable-diffusion")
     rng = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (len(LABELS), 3, 32, 32), generator=rng, dtype=torch.uint8)
-    table = image_tables.image_table(
+    table = image_tables.build_table(
         data=encode(pixels, grayscale=False),
         labels=LABELS,
         class_names=[f"class {label}" for label in LABELS],

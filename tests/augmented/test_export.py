@@ -42,7 +42,7 @@ def tables():
     labels = [i % 3 for i in range(N_REAL)]
     data = [raw_data.picture(i, suffix="JPEG" if i == 1 else "PNG") for i in range(N_REAL)]
     data[4] = gif()
-    train = image_tables.image_table(
+    train = image_tables.build_table(
         data=data,
         labels=labels,
         class_names=[CLASSES[label] for label in labels],
@@ -63,7 +63,7 @@ def tables():
     ]
     pretrained = [i % 4 == 3 for i in range(N_MADE)]
     kinds = ["pretrained" if p else "finetuned" for p in pretrained]
-    made = image_tables.image_table(
+    made = image_tables.build_table(
         data=[raw_data.picture(100 + i) for i in range(N_MADE)],
         labels=[i % 3 for i in range(N_MADE)],
         class_names=[CLASSES[i % 3] for i in range(N_MADE)],
@@ -164,10 +164,10 @@ def test_datasets_opens_it_offline(folder, tmp_path, monkeypatch):
 
 def test_bytes_are_the_original_ones_in_both_layouts(folder):
     original = tables()
-    data = image_tables.image_bytes(original["images"]) + image_tables.image_bytes(original["made"])
+    data = image_tables.get_bytes(original["images"]) + image_tables.get_bytes(original["made"])
     (part,) = (folder / "data").iterdir()
     assert part.name == "train-00000-of-00001.parquet"
-    assert image_tables.image_bytes(pq.read_table(part)) == data
+    assert image_tables.get_bytes(pq.read_table(part)) == data
     for i, row in enumerate(rows(folder / "provenance.csv")):
         content = (folder / row["file"]).read_bytes()
         assert row["sha256"] == hashlib.sha256(data[i]).hexdigest()
@@ -221,8 +221,8 @@ def test_row_groups_and_parts_are_filled_across_shards(tmp_path, monkeypatch):
     original = tables()
     ids = original["images"]["image_id"].to_pylist() + original["made"]["image_id"].to_pylist()
     assert table["image_id"].to_pylist() == ids
-    data = image_tables.image_bytes(original["images"]) + image_tables.image_bytes(original["made"])
-    assert image_tables.image_bytes(table) == data
+    data = image_tables.get_bytes(original["images"]) + image_tables.get_bytes(original["made"])
+    assert image_tables.get_bytes(table) == data
 
 
 def held(column: str, value: str) -> pa.Table:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from mvc.banks import change, mixing
 from mvc.banks.recipes import from_rows, from_table, to_table
-from mvc.core import counts, image_tables
+from mvc.core import image_tables
 
 M, D = 12, 8
 DRAW = dict(rows=(0, M - 1), width=D, base="uniform", seed=0, first_id=0)
@@ -123,10 +123,6 @@ def test_content_rows_leave_prefix_and_padding_alone():
     assert mixing.content_rows(E, torch.tensor([7, 6, 8])) == (4, 7)
     same = E[:1].repeat(2, 1, 1)
     assert mixing.content_rows(same, torch.tensor([7, 7])) == (0, 6)
-
-
-def test_wanted_rounds_up_without_binary_noise():
-    assert [counts.wanted(10, 1.1), counts.wanted(3, 0.5), counts.wanted(20, 4)] == [11, 2, 80]
 
 
 def test_measures_of_change():

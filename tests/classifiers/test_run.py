@@ -9,7 +9,7 @@ import torch
 from mvc.classifiers.extra_images import part_of_classes, read_extra
 from mvc.classifiers.run import Hyperparameters, run
 from mvc.core import image_tables, pixels
-from mvc.core.image_set import Labelled, coloured_like, labelled
+from mvc.core.image_set import Labelled, load_labelled, match_grayscale
 from mvc.core.leakage import check_sources
 from mvc.training import strategies
 from mvc.training.fit import fit
@@ -170,15 +170,6 @@ def test_control_of_equal_updates_has_no_extra_images():
             device=CPU,
             hyperparameters=hyperparameters(steps_as_with=4, strategy="combined"),
         )
-
-
-def test_wanted_is_free_of_binary_rounding():
-    assert [strategies.wanted(*pair) for pair in ((1.1, 10), (0.1, 30), (0.5, 3), (4, 2))] == [
-        11,
-        3,
-        2,
-        8,
-    ]
 
 
 @pytest.mark.parametrize("n, epochs", [(9, 1), (13, 1), (5, 1), (10, 0.5)])
@@ -620,7 +611,7 @@ def test_synthetic_images_come_from_training_images(source):
 def table(part, prefix, source=None):
     n = len(part.labels)
     columns = {} if source is None else {"source_image_id": [f"{source}/{i % 8}" for i in range(n)]}
-    return image_tables.image_table(
+    return image_tables.build_table(
         data=pixels.encode(part.images, grayscale=False),
         labels=part.labels.tolist(),
         class_names=[part.class_names[k] for k in part.labels.tolist()],
@@ -631,34 +622,34 @@ def table(part, prefix, source=None):
 
 def test_labelled_reads_a_table():
     part = toy()
-    found = labelled(table(part, "train"), size=None)
+    found = load_labelled(table(part, "train"), size=None)
     assert torch.equal(found.images, part.images) and torch.equal(found.labels, part.labels)
     assert found.class_names == NAMES and found.ids == part.ids
-    assert labelled(table(part, "x", source="train"), size=4).ids == {
+    assert load_labelled(table(part, "x", source="train"), size=4).ids == {
         f"train/{i}" for i in range(8)
     }
     twice = table(part, "train").set_column(2, "class_name", [["boot"] * 23 + ["hat"]])
     with pytest.raises(ValueError, match="is both"):
-        labelled(twice, size=None)
+        load_labelled(twice, size=None)
 
 
 def test_extra_images_are_read_as_greyscale_where_the_data_set_is():
     grey, colour = toy(), toy(6, prefix="made")
     grey.images[:] = grey.images[:, :1]
     colour.images[:, 0] = 255
-    read = coloured_like(grey, colour).images
+    read = match_grayscale(grey, colour).images
     assert torch.equal(read[:, 0], read[:, 1]) and torch.equal(read[:, 0], read[:, 2])
     weighted = (colour.images * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1)
     assert (read[:, 0] - weighted).abs().max() <= 0.5
-    assert coloured_like(toy(), colour) is colour
+    assert match_grayscale(toy(), colour) is colour
 
 
 def test_grey_does_not_depend_on_the_part(monkeypatch):
     grey, colour = toy(), toy(7, prefix="made")
     grey.images[:] = grey.images[:, :1]
-    whole = coloured_like(grey, colour).images
+    whole = match_grayscale(grey, colour).images
     monkeypatch.setattr("mvc.core.image_set.PART", 2)
-    assert torch.equal(coloured_like(grey, colour).images, whole)
+    assert torch.equal(match_grayscale(grey, colour).images, whole)
 
 
 def test_the_first_extra_images_of_each_class(tmp_path):
@@ -685,7 +676,7 @@ def test_image_without_source_is_refused():
         lost.column_names.index("source_image_id"), "source_image_id", [["a", None, "b"]]
     )
     with pytest.raises(ValueError, match="row 1 has no source_image_id"):
-        labelled(lost, size=None)
+        load_labelled(lost, size=None)
 
 
 def stage(folder, **changes):

@@ -6,8 +6,8 @@ from modulefinder import ModuleFinder
 
 import pytest
 from mvc.config.code import code_digest, code_files, refuse_edited
-from mvc.core.hashing import files_digest, settings_digest
-from mvc.core.seeds import stream_seed
+from mvc.core.hashing import digest_files, digest_settings
+from mvc.core.seeds import derive_seed
 from project_tree import REPO
 
 SCRIPTS = REPO / "workflow/scripts"
@@ -112,17 +112,17 @@ def test_a_stage_whose_code_was_edited_is_refused(folder):
 
 
 def test_settings_count_by_value_not_by_order():
-    assert settings_digest({"a": 1, "b": [1, 2]}) == settings_digest({"b": [1, 2], "a": 1})
-    assert settings_digest({"a": 1, "b": 2}) != settings_digest({"a": 2, "b": 1})
+    assert digest_settings({"a": 1, "b": [1, 2]}) == digest_settings({"b": [1, 2], "a": 1})
+    assert digest_settings({"a": 1, "b": 2}) != digest_settings({"a": 2, "b": 1})
 
 
 def test_files_count_by_content(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     one.write_text("x")
     two.write_text("x")
-    assert files_digest(one) == files_digest(two) != files_digest(one, two)
+    assert digest_files(one) == digest_files(two) != digest_files(one, two)
 
 
 def test_streams_are_apart():
-    seeds = {stream_seed(r, s, i) for r in range(3) for s in ("unet", "banks") for i in range(99)}
+    seeds = {derive_seed(r, s, i) for r in range(3) for s in ("unet", "banks") for i in range(99)}
     assert len(seeds) == 3 * 2 * 99 and all(0 <= seed < 2**63 for seed in seeds)

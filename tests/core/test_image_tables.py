@@ -10,7 +10,7 @@ from mvc.core import atomic, image_tables
 
 
 def table(n=3):
-    return image_tables.image_table(
+    return image_tables.build_table(
         data=[bytes([i]) * 9 for i in range(n)],
         labels=list(range(n)),
         class_names=[f"class {i}" for i in range(n)],
@@ -27,7 +27,7 @@ def test_round_trip(tmp_path):
     row = back.to_pylist()[1]
     assert row["sha256"] == hashlib.sha256(row["image"]["bytes"]).hexdigest()
     assert row["image"]["path"] == "made/1.png"
-    assert image_tables.image_bytes(back) == [bytes([i]) * 9 for i in range(3)]
+    assert image_tables.get_bytes(back) == [bytes([i]) * 9 for i in range(3)]
 
 
 def test_several_files_keep_their_order(tmp_path):
@@ -39,7 +39,7 @@ def test_several_files_keep_their_order(tmp_path):
 
 def test_a_failed_write_leaves_nothing(tmp_path):
     target = tmp_path / "x"
-    with pytest.raises(RuntimeError), image_tables.atomic(target) as temporary:
+    with pytest.raises(RuntimeError), atomic.atomic(target) as temporary:
         temporary.write_text("half")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
@@ -48,7 +48,7 @@ def test_a_failed_write_leaves_nothing(tmp_path):
 def test_a_failed_write_keeps_the_old_file(tmp_path):
     target = tmp_path / "x"
     target.write_text("old")
-    with pytest.raises(RuntimeError), image_tables.atomic(target) as temporary:
+    with pytest.raises(RuntimeError), atomic.atomic(target) as temporary:
         temporary.write_text("half")
         raise RuntimeError
     assert target.read_text() == "old"
@@ -59,7 +59,7 @@ def test_what_a_killed_job_left_goes_with_the_next_write_of_the_file(tmp_path):
     for name in (".x.1.part", ".x.99999.part", ".x.csv.1.part", ".y.1.part"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "half").touch()
-    with image_tables.atomic(tmp_path / "x") as temporary:
+    with atomic.atomic(tmp_path / "x") as temporary:
         (temporary.parent / ".tmpA1b2").touch()  # of a library that itself writes aside
         temporary.write_text("whole")
     assert sorted(os.listdir(tmp_path)) == [".x.csv.1.part", ".y.1.part", "x"]
@@ -67,9 +67,9 @@ def test_what_a_killed_job_left_goes_with_the_next_write_of_the_file(tmp_path):
 
 def test_a_writer_that_was_taken_for_dead_puts_nothing_in_place(tmp_path):
     target = tmp_path / "x"
-    with pytest.raises(FileNotFoundError), image_tables.atomic(target) as old:
+    with pytest.raises(FileNotFoundError), atomic.atomic(target) as old:
         os.rename(old.parent, tmp_path / ".x.1.part")  # as if on another machine
-        with image_tables.atomic(target) as new:
+        with atomic.atomic(target) as new:
             new.write_text("new")
     assert target.read_text() == "new" and os.listdir(tmp_path) == ["x"]
 
@@ -86,7 +86,7 @@ def test_a_writer_that_was_taken_for_dead_puts_nothing_in_place(tmp_path):
 )
 def test_a_disk_that_takes_no_more_is_told_with_the_mend(tmp_path, error, kind, words):
     words = rf"{tmp_path}/x could not be written: {words}.* run again: what is finished is kept"
-    with pytest.raises(kind, match=words) as told, image_tables.atomic(tmp_path / "x") as temporary:
+    with pytest.raises(kind, match=words) as told, atomic.atomic(tmp_path / "x") as temporary:
         temporary.write_text("half")
         raise error
     assert told.value.errno == getattr(error, "errno", errno.ENOSPC)
@@ -94,7 +94,7 @@ def test_a_disk_that_takes_no_more_is_told_with_the_mend(tmp_path, error, kind, 
 
 
 def test_other_errors_pass_as_they_are(tmp_path):
-    with pytest.raises(RuntimeError, match="^rate 2$"), image_tables.atomic(tmp_path / "x"):
+    with pytest.raises(RuntimeError, match="^rate 2$"), atomic.atomic(tmp_path / "x"):
         raise RuntimeError("rate 2")
 
 

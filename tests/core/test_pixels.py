@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from mvc.core.decoding import MAX_PIXELS, decode, examine, png
+from mvc.core.decoding import MAX_PIXELS, decode, encode_png, examine
 from mvc.core.pixels import encode, load
 from PIL import Image
 
@@ -195,7 +195,7 @@ def test_one_pixel_and_extreme_shapes_are_loaded():
 def test_downscaling_is_antialiased():
     stripes = np.zeros((64, 64), np.uint8)
     stripes[:, ::2] = 255
-    assert load([png(stripes)], size=8).float().std() < 8  # without: columns of 0 or 255
+    assert load([encode_png(stripes)], size=8).float().std() < 8  # without: columns of 0 or 255
 
 
 @pytest.mark.parametrize("grayscale", [True, False])

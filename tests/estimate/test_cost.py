@@ -2,6 +2,8 @@
 
 import pytest
 import raw_data
+import torch
+from mvc.banks import mixing
 from mvc.config.catalogue import Size
 from mvc.estimate import cost, size
 
@@ -79,6 +81,23 @@ def test_pages_sum_up():
     page = cost.page(rows, 1e15, "of a test")
     hours = sum(line.operations for line in rows) / 1e15 / 3600
     assert f"{hours:,.1f}" in page and "16,000 images" in page and "of a test" in page
+
+
+@pytest.mark.parametrize("train, classes, per_real", [(10, 1, 1.1), (100, 10, 1.1), (7, 2, 0.5)])
+def test_synthetic_images_are_the_banks_entries(train, classes, per_real):
+    labels = [row % classes for row in range(train)]
+    tokens, n_tokens = torch.randn(train, 6, 4), torch.full((train,), 5)
+    how = {
+        "per_real": per_real,
+        "coarse": 0,
+        "fine": 0,
+        "rows": "all",
+        "base": "uniform",
+        "seed": 0,
+    }
+    bank = list(mixing.mix_classes(labels, tokens, n_tokens, **how))
+    own = section(banks={"per_real": per_real})
+    assert cost.synthetic_images(own, Size(train, 0, classes, 32)) == len(bank)
 
 
 def test_sizes_of_known_data_sets():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from grids import place
 from mvc.core import image_tables
-from mvc.core.decoding import png
+from mvc.core.decoding import encode_png
 from mvc.figures import grid
 from PIL import Image
 
@@ -118,8 +118,8 @@ def test_column_titles_may_span_different_numbers_of_columns():
 def table(name, shade, each=2):
     """An image table of two classes, each image of its own shade."""
     labels = [0, 1] * each
-    return image_tables.image_table(
-        data=[png(np.full((8, 8, 3), shade + i, np.uint8)) for i in range(2 * each)],
+    return image_tables.build_table(
+        data=[encode_png(np.full((8, 8, 3), shade + i, np.uint8)) for i in range(2 * each)],
         labels=labels,
         class_names=[("Bag", "Ankle boot")[k] for k in labels],
         image_ids=[f"{name}/{i}" for i in range(2 * each)],

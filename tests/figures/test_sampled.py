@@ -76,7 +76,7 @@ def world(tmp_path_factory):
     diffusion = tiny.stable_diffusion(folder / "stable-diffusion")
     rng = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (6, 3, 32, 32), generator=rng, dtype=torch.uint8)
-    train = image_tables.image_table(
+    train = image_tables.build_table(
         data=encode(pixels, grayscale=False),
         labels=LABELS,
         class_names=[NAMES[label] for label in LABELS],
@@ -129,7 +129,7 @@ def test_source_images_stand_first_in_their_rows(world, drawn):
     contents = dict(
         zip(
             world["train"]["image_id"].to_pylist(),
-            image_tables.image_bytes(world["train"]),
+            image_tables.get_bytes(world["train"]),
             strict=True,
         )
     )
@@ -174,7 +174,7 @@ def test_every_picture_is_made_again_from_its_record(world, drawn, generator):
     )
     by_id = {row["bank_id"]: row for row in world["rows"]}
     ids = world["train"]["image_id"].to_pylist()
-    contents = image_tables.image_bytes(world["train"])
+    contents = image_tables.get_bytes(world["train"])
     places = []
     for row in records.itertuples():
         sources = [contents[ids.index(row.conditioned_on)]] if painter.conditioned else None

@@ -228,7 +228,7 @@ def test_fashion_pixels_labels_and_ids_belong_together(tmp_path, pool_of_100):
     arrays = fashion_mnist.read_folder(raw)
     for split in SPLITS:
         table = image_tables.read(outputs[split])
-        pixels = load(image_tables.image_bytes(table), size=None)
+        pixels = load(image_tables.get_bytes(table), size=None)
         for row, image in zip(table.to_pylist(), pixels, strict=True):
             side, index = row["image_id"].split("/")
             assert np.array_equal(image[0], getattr(arrays, f"{side}_images")[int(index)])

@@ -625,7 +625,7 @@ def test_image_files_of_this_project_open(tmp_path, offline):
     assert built.classes == ("a b", "c")
     for split in ("train", "validation", "test"):
         table = image_tables.read(outputs[split])
-        assert [r.read() for r in built.splits[split]] == image_tables.image_bytes(table)
+        assert [r.read() for r in built.splits[split]] == image_tables.get_bytes(table)
         assert [r.label for r in built.splits[split]] == table["label"].to_pylist()
     assert sorted(built.report["not_used"]["first"]) == ["extra", "held_out", "oracle"]
     one = build(tmp_path, "huggingface", outputs["train"], FOLDER)

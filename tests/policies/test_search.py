@@ -214,7 +214,7 @@ def stage(folder, own=None, **changes):
 
     folder.mkdir(exist_ok=True)
     part = toy()
-    table = image_tables.image_table(
+    table = image_tables.build_table(
         data=pixels.encode(part.images, grayscale=False),
         labels=part.labels.tolist(),
         class_names=[part.class_names[k] for k in part.labels.tolist()],

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 import torch
 from mvc.core import image_tables
-from mvc.core.decoding import png
+from mvc.core.decoding import encode_png
 from mvc.models import clip
 from mvc.quality import measures, metrics, oracle
 from mvc.quality import table as quality_table
@@ -203,9 +203,9 @@ def test_measure_says_none_and_why_where_images_are_too_few():
 
 
 def table(n, name, label=0, shade=7, size=6):
-    data = [png(np.full((size, size, 3), shade + i, np.uint8)) for i in range(n)]
+    data = [encode_png(np.full((size, size, 3), shade + i, np.uint8)) for i in range(n)]
     ids = [f"{name}/{i}" for i in range(n)]
-    return image_tables.image_table(
+    return image_tables.build_table(
         data=data, labels=[label] * n, class_names=["a"] * n, image_ids=ids, suffix=".png"
     )
 
@@ -302,14 +302,14 @@ def test_agreement_by_hand():
 
 
 def test_judge_and_training_images_have_the_same_classes():
-    names = image_tables.class_names(
+    names = image_tables.read_class_names(
         pa.table({"label": [1, 0, 1], "class_name": ["Hose", "Tasche", "Hose"]})
     )
     assert list(names.items()) == [(0, "Tasche"), (1, "Hose")]
-    image_tables.check_classes({**names, 2: "more"}, names)
+    oracle.check_classes({**names, 2: "more"}, names)
     for wrong in ({0: "Tasche"}, {0: "Hose", 1: "Tasche"}):
         with pytest.raises(ValueError, match="oracle split"):
-            image_tables.check_classes(wrong, names)
+            oracle.check_classes(wrong, names)
 
 
 # table

@@ -23,12 +23,12 @@ def stated() -> dict[str, list[str]]:
 
 
 def test_rules_that_use_a_gpu_ask_for_it_and_no_others_do():
-    """A script that opens models takes `device()`; fine-tuning leaves that to its processes."""
+    """A script that opens models calls `pick_device()`; fine-tuning leaves it to its processes."""
     scripts = {name: re.search(r'"\.\./scripts/(.+)"', text) for name, text in RULES.items()}
     users = {
         name
         for name, script in scripts.items()
-        if script and "device()" in (REPO / "workflow/scripts" / script[1]).read_text("utf-8")
+        if script and "pick_device()" in (REPO / "workflow/scripts" / script[1]).read_text("utf-8")
     }
     assert GPU == (users | {"unet"}) - {"estimate"}
     assert not GPU & LOCAL

@@ -6,8 +6,8 @@ import pytest
 import torch
 from mvc.classifiers import extra_images
 from mvc.core import image_tables
-from mvc.core.image_set import labelled
-from mvc.core.image_tables import image_table
+from mvc.core.image_set import load_labelled
+from mvc.core.image_tables import build_table
 from mvc.core.pixels import encode, load
 from mvc.models.clip import load_clip, tokenize
 from mvc.synthetic.clip_filter import clip_probability, probabilities
@@ -66,7 +66,7 @@ def test_by_hand():
 
 
 def test_an_arm_takes_the_surest_images_of_each_class_in_their_order():
-    train = labelled(table([0, 0, 1], "train"), size=None)
+    train = load_labelled(table([0, 0, 1], "train"), size=None)
     extra = table([0, 1, 0, 1, 0, 0], "made").append_column(
         "clip_probability", [[0.1, 0.9, 0.7, 0.2, 0.7, 0.8]]
     )
@@ -79,20 +79,20 @@ def test_an_arm_takes_the_surest_images_of_each_class_in_their_order():
 
 
 def test_only_sets_that_clip_has_seen_can_be_chosen_from(tmp_path):
-    train = labelled(table([0, 0, 1], "train"), size=None)
+    train = load_labelled(table([0, 0, 1], "train"), size=None)
     extra = table([0, 1, 0, 1, 0, 0], "made")
     extra = extra.append_column("source_image_id", [["train/0"] * 6])
     image_tables.write(extra, tmp_path / "0.parquet")
     how = {"per_real": 1, "size": None, "select": "clip"}
     for generator in ("real", "real_vae", "train_vae"):
         found = extra_images.read_extra(tmp_path / "0.parquet", train, generator=generator, **how)
-        assert torch.equal(found.images, labelled(extra, size=None).images[:3]), "the first"
+        assert torch.equal(found.images, load_labelled(extra, size=None).images[:3]), "the first"
     with pytest.raises(ValueError, match="clip_probability"):
         extra_images.read_extra(tmp_path / "0.parquet", train, generator="finetuned", **how)
 
 
 def table(labels, name):
-    return image_table(
+    return build_table(
         data=encode(pictures(len(labels)), grayscale=False),
         labels=labels,
         class_names=[NAMES[label] for label in labels],

@@ -23,7 +23,7 @@ def world(tmp_path_factory):
     folder = tiny.stable_diffusion(tmp_path_factory.mktemp("stable-diffusion"))
     rng = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (5, 3, 32, 32), generator=rng, dtype=torch.uint8)
-    train = image_tables.image_table(
+    train = image_tables.build_table(
         data=encode(pixels, grayscale=False),
         labels=LABELS,
         class_names=["cat" if label == 0 else "dog" for label in LABELS],
@@ -127,10 +127,10 @@ def test_sources_are_uniform_over_the_class():
 
 @pytest.mark.parametrize("total, count", [(10, 3), (2, 5), (0, 2), (7, 7)])
 def test_shards_cover_all_indices_once(total, count):
-    ranges = [counts.bounds(total, shard, count) for shard in range(count)]
+    ranges = [counts.slice_shard(total, shard, count) for shard in range(count)]
     assert [i for r in ranges for i in r] == list(range(total))
     with pytest.raises(ValueError, match=f"shard {count} of {count}"):
-        counts.bounds(total, count, count)
+        counts.slice_shard(total, count, count)
 
 
 def test_images_are_stored_at_the_data_sets_size():
@@ -152,7 +152,7 @@ def test_real_images_in_a_sets_place(world):
 
 def test_round_trip_is_the_vae_alone(world):
     vae = load_vae(world["folder"])
-    files = image_tables.image_bytes(world["train"])
+    files = image_tables.get_bytes(world["train"])
     (batch,) = controls.real_vae(vae, files, side=32, batch_size=5)
     (same,) = controls.real_vae(vae, files, side=32, batch_size=3)
     assert torch.equal(batch, same)

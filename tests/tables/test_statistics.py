@@ -353,28 +353,30 @@ def test_tables_load_no_torch():
 
 
 def test_a_table_is_aligned_and_shows_names_as_they_are():
-    text = markdown.table(["name", "value"], [["a|b", "1"], ["スカート", "−10.5"], ["é\\", "x"]])
+    text = markdown.format_table(
+        ["name", "value"], [["a|b", "1"], ["スカート", "−10.5"], ["é\\", "x"]]
+    )
     lines = text.splitlines()
-    assert len({markdown.columns(line) for line in lines}) == 1
+    assert len({markdown.count_columns(line) for line in lines}) == 1
     assert "a\\|b" in lines[2] and "é\\\\" in lines[4] and lines[2].endswith(" 1 |")
     with pytest.raises(ValueError, match="1 cells under 2"):
-        markdown.table(["name", "value"], [["a"]])
+        markdown.format_table(["name", "value"], [["a"]])
 
 
 def test_a_page_is_fitted_to_the_terminal():
     headings = ["name", "a|b", *"cdefgh"]
-    table = markdown.table(headings, [["first", *"1234567"], ["second", *"abcdefg"]])
+    table = markdown.format_table(headings, [["first", *"1234567"], ["second", *"abcdefg"]])
     page = f"# Title\n\n{table}\n\n" + "word " * 30
     assert markdown.fit(page, 200).splitlines()[2] == table.splitlines()[0]
     narrow = markdown.fit(page, 30).splitlines()
     assert max(map(len, narrow)) <= 30
     assert "| a\\|b |     1 |      a |" in narrow
     assert table.splitlines()[0] not in narrow
-    assert markdown.fit(tall := markdown.table(["x" * 30], [["y"]] * 9), 20) == tall + "\n"
+    assert markdown.fit(tall := markdown.format_table(["x" * 30], [["y"]] * 9), 20) == tall + "\n"
 
 
 def test_a_table_too_wide_both_ways_is_cut_evenly_and_keeps_its_first_columns():
-    table = markdown.table(["name", *"abcdefg"], [["first", *"1234567"]] * 9)
+    table = markdown.format_table(["name", *"abcdefg"], [["first", *"1234567"]] * 9)
     parts = markdown.fit(table, 32).strip().split("\n\n")
     assert [line_of(part, "name")[1:] for part in parts] == [[*"ab"], [*"cd"], [*"efg"]]
     assert [line_of(part, "first")[1:] for part in parts] == [[*"12"], [*"34"], [*"567"]]
@@ -386,9 +388,9 @@ def test_a_table_too_wide_both_ways_is_cut_evenly_and_keeps_its_first_columns():
     [(-1.25, True, "−1.2"), (0.04, True, "0.0"), (-0.04, False, "0.0"), (2.0, True, "+2.0")],
 )
 def test_numbers(value, sign, text):
-    assert markdown.number(value, 1, sign=sign) == text
+    assert markdown.format_number(value, 1, sign=sign) == text
 
 
 @pytest.mark.parametrize("p, text", [(0.0774, "0.077"), (0.0004, "< 0.001"), (0.5, "0.5")])
 def test_p_values(p, text):
-    assert markdown.p_value(p) == text
+    assert markdown.format_p_value(p) == text

@@ -1,9 +1,12 @@
 """banks: for each class, the recipes of its mixed embeddings and how much they change."""
 
+from collections import Counter
+
 from mvc.banks import change, mixing
 from mvc.banks.recipes import from_rows, to_table
 from mvc.console.progress import progress
-from mvc.core import counts, image_tables
+from mvc.core import image_tables
+from mvc.core.counts import count_bank
 from mvc.job import stage_log
 from safetensors.torch import load_file
 
@@ -19,8 +22,8 @@ def main(snakemake) -> None:
         if len(labels) != len(tokens):
             raise ValueError(f"captions {len(labels):,} != embeddings {len(tokens):,}")
         mixed = mixing.mix_classes(labels, tokens, n_tokens, **{k: cfg[k] for k in KEYS})
-        wanted = (counts.wanted(labels.count(y), cfg["per_real"]) for y in set(labels))
-        rows = list(progress(mixed, total=sum(wanted), unit="recipes"))
+        total = count_bank(Counter(labels).values(), cfg["per_real"])
+        rows = list(progress(mixed, total=total, unit="recipes"))
         if cfg["edits"] == "noise":
             rows = [*change.as_noise(tokens, rows)]
         recipes = from_rows(rows)

@@ -4,7 +4,7 @@ import pyarrow as pa
 from mvc import captions
 from mvc.console.progress import progress
 from mvc.core import image_tables
-from mvc.core.device import device
+from mvc.core.device import pick_device
 from mvc.core.leakage import refuse_held_out
 from mvc.core.pixels import decode
 from mvc.job import stage_log
@@ -23,8 +23,8 @@ def main(snakemake) -> None:
             source, texts = cfg["file"], captions.own_captions(cfg["file"], ids)
         else:
             source = cfg["captioner"]
-            model, processor = blip2.load_captioner(source, device=device())
-            images = (decode(data) for data in image_tables.image_bytes(train))
+            model, processor = blip2.load_captioner(source, device=pick_device())
+            images = (decode(data) for data in image_tables.get_bytes(train))
             search = {key: cfg[key] for key in ("max_new_tokens", "num_beams", "batch_size")}
             texts = captions.caption(images, model=model, processor=processor, **search)
             texts = list(progress(texts, total=len(ids), unit="images"))

@@ -5,6 +5,7 @@ import json
 import pyarrow as pa
 from mvc.comparisons import compare, report
 from mvc.core import image_tables
+from mvc.core.atomic import atomic
 from mvc.job import stage_log
 from mvc.tables import runs
 
@@ -28,9 +29,9 @@ def main(snakemake) -> None:
             table, split=cfg["split"], digits=cfg["digits"], confidence=cfg["confidence"]
         )
         image_tables.write(pa.Table.from_pandas(runs.long(records), preserve_index=False), out.runs)
-        with image_tables.atomic(out.csv) as temporary:
+        with atomic(out.csv) as temporary:
             table.round(6).to_csv(temporary, index=False)
-        with image_tables.atomic(out.md) as temporary:
+        with atomic(out.md) as temporary:
             temporary.write_text(page, encoding="utf-8")
         report.write_intervals(table, out.intervals)
         report.write_curves(records, out.curves)

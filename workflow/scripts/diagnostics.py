@@ -1,6 +1,6 @@
 """diagnostics: RA with extra real, train_vae and pre-trained images, next to RA and ours."""
 
-from mvc.core import image_tables
+from mvc.core.atomic import atomic
 from mvc.job import stage_log
 from mvc.tables import report, runs, statistics
 
@@ -13,9 +13,9 @@ def main(snakemake) -> None:
         text = report.diagnostics_markdown(
             records, digits=cfg["digits"], confidence=cfg["confidence"]
         )
-        with image_tables.atomic(snakemake.output.csv) as temporary:
+        with atomic(snakemake.output.csv) as temporary:
             table.to_csv(temporary, index=False)
-        with image_tables.atomic(snakemake.output.md) as temporary:
+        with atomic(snakemake.output.md) as temporary:
             temporary.write_text(text, encoding="utf-8")
         made(len(records), "runs")
 

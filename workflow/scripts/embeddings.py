@@ -4,7 +4,8 @@ import torch
 from mvc import embeddings
 from mvc.console.progress import progress
 from mvc.core import image_tables
-from mvc.core.device import device
+from mvc.core.atomic import atomic
+from mvc.core.device import pick_device
 from mvc.job import stage_log
 from mvc.models.clip import load_clip
 from safetensors.torch import save_file
@@ -14,7 +15,7 @@ def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     with stage_log(snakemake) as made:
         prompts = image_tables.read(snakemake.input.captions, ["prompt"])["prompt"].to_pylist()
-        model, _, tokenizer = load_clip(cfg["clip"], device=device())
+        model, _, tokenizer = load_clip(cfg["clip"], device=pick_device())
         texts, index = embeddings.distinct(prompts)
         settings = {"tokenizer": tokenizer, "batch_size": cfg["batch_size"]}
         batches = embeddings.embed([*texts, ""], model=model, **settings)
@@ -23,7 +24,7 @@ def main(snakemake) -> None:
         truncated = int((n_tokens > states.shape[1]).sum())
         print(f"{len(texts):,} distinct of {len(prompts):,} prompts; {truncated:,} truncated")
         tensors = {"tokens": states[index], "null": states[-1].clone(), "n_tokens": n_tokens}
-        with image_tables.atomic(snakemake.output[0]) as temporary:
+        with atomic(snakemake.output[0]) as temporary:
             save_file(tensors, temporary, {"clip": cfg["clip"]})  # one: several are not in order
             temporary.chmod(0o644)
         made(len(prompts), "embeddings", f"{len(texts):,} distinct")

@@ -1,6 +1,6 @@
 """estimate: print what the tables of this configuration would cost."""
 
-from mvc.core.device import device
+from mvc.core.device import pick_device
 from mvc.estimate import cost, flops, size
 from mvc.job import stage_log
 
@@ -14,8 +14,8 @@ def main(snakemake) -> None:
             print(f"{name}: {found}")
             rows += cost.lines(name, own, found, cfg["models"])
         if cfg["teraflops"] is None:
-            throughput = flops.throughput(device(), seconds=cfg["seconds"])
-            measured = "measured on this GPU" if device().type == "cuda" else "one thread here"
+            throughput = flops.throughput(pick_device(), seconds=cfg["seconds"])
+            measured = "measured on this GPU" if pick_device().type == "cuda" else "one thread here"
         else:
             throughput, measured = cfg["teraflops"] * 1e12, "by estimate.teraflops"
         page = cost.page(rows, throughput, measured)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pyarrow as pa
 from mvc.core import image_tables
-from mvc.core.device import device
+from mvc.core.atomic import atomic
+from mvc.core.device import pick_device
 from mvc.figures import sampled
 from mvc.job import stage_log
 from mvc.synthetic import sampler
@@ -21,7 +22,7 @@ def main(snakemake) -> None:
             embeddings,
             diffusion=cfg["diffusion"],
             sampling=sampler.sampling(cfg["synthetic"]),
-            device=device(),
+            device=pick_device(),
         )
         sheet, changes = sampled.mixing_sheet(
             painter,
@@ -32,9 +33,9 @@ def main(snakemake) -> None:
             side=cfg["resolution"],
             **{key: cfg[key] for key in ("classes", "cell", "seed")},
         )
-        with image_tables.atomic(snakemake.output.sheet) as temporary:
+        with atomic(snakemake.output.sheet) as temporary:
             sheet.save(temporary, format="PNG", optimize=True)
-        with image_tables.atomic(snakemake.output.changes) as temporary:
+        with atomic(snakemake.output.changes) as temporary:
             csv.write_csv(pa.Table.from_pylist(changes), temporary)
 
 

@@ -1,6 +1,7 @@
 """figure5: real images, many of ours and the pre-trained generator's, by class (Figure 5)."""
 
 from mvc.core import image_tables
+from mvc.core.atomic import atomic
 from mvc.figures import grid
 from mvc.job import stage_log
 
@@ -19,7 +20,7 @@ def main(snakemake) -> None:
         ]
         sheet = grid.gallery(sets, classes=cfg["classes"], cell=cfg["cell"])
         print(f"{sheet.width} x {sheet.height} pixels")
-        with image_tables.atomic(snakemake.output[0]) as temporary:
+        with atomic(snakemake.output[0]) as temporary:
             sheet.save(temporary, format="PNG", optimize=True)
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pyarrow as pa
 from mvc.core import image_tables
-from mvc.core.device import device
+from mvc.core.atomic import atomic
+from mvc.core.device import pick_device
 from mvc.figures import sampled
 from mvc.job import stage_log
 from mvc.synthetic import sampler
@@ -20,7 +21,11 @@ def main(snakemake) -> None:
         embeddings, sampling = load_file(given.embeddings), sampler.sampling(cfg["synthetic"])
         painters = {
             title: sampler.open_painter(
-                unet, embeddings, diffusion=cfg["diffusion"], sampling=sampling, device=device()
+                unet,
+                embeddings,
+                diffusion=cfg["diffusion"],
+                sampling=sampling,
+                device=pick_device(),
             )
             for title, unet in unets.items()
         }
@@ -31,9 +36,9 @@ def main(snakemake) -> None:
             side=cfg["resolution"],
             **{key: cfg[key] for key in ("images", "classes", "cell", "seed")},
         )
-        with image_tables.atomic(out.recipes) as temporary:
+        with atomic(out.recipes) as temporary:
             csv.write_csv(pa.Table.from_pylist(records), temporary)
-        with image_tables.atomic(out.sheet) as temporary:
+        with atomic(out.sheet) as temporary:
             sheet.save(temporary, format="PNG", optimize=True)
 
 

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from mvc.core import image_tables
+from mvc.core.atomic import atomic
 from mvc.core.leakage import assert_disjoint
 from mvc.images import build
 from mvc.images.splits import SPLITS
@@ -29,7 +30,7 @@ def main(snakemake) -> None:
         image_tables.write(build.held_out_table(held_out), snakemake.output.held_out)
         report = json.dumps(built.report, indent=2, ensure_ascii=False)
         print(report)
-        with image_tables.atomic(snakemake.output.report) as path:
+        with atomic(snakemake.output.report) as path:
             path.write_text(report + "\n", encoding="utf-8")
         made(built.report["used"], "images")
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from mvc.core import image_tables
+from mvc.core.atomic import atomic
 from mvc.job import stage_log
 from mvc.miniature import cards
 
@@ -13,7 +13,7 @@ def main(snakemake) -> None:
     with stage_log(snakemake):
         measured = json.loads(Path(snakemake.input.report).read_text())
         for name, write in cards.CARDS.items():
-            with image_tables.atomic(snakemake.output[name]) as path:
+            with atomic(snakemake.output[name]) as path:
                 path.write_text(write(cfg, measured), encoding="utf-8")
                 path.chmod(0o644)
 

@@ -2,9 +2,10 @@
 
 from mvc.console.progress import progress
 from mvc.core import image_tables
-from mvc.core.device import device
-from mvc.core.image_set import labelled
-from mvc.core.image_tables import check_classes, class_names
+from mvc.core.atomic import atomic
+from mvc.core.device import pick_device
+from mvc.core.image_set import load_labelled
+from mvc.core.image_tables import read_class_names
 from mvc.job import stage_log
 from mvc.quality import oracle
 
@@ -17,9 +18,9 @@ def main(snakemake) -> None:
             image_tables.read(snakemake.input.oracle),
         )
         split, table = ("oracle", own) if own.num_rows else ("train", train)
-        data = labelled(table, size=cfg["resolution"])
-        check_classes(data.class_names, class_names(train))
-        images, labels = data.images.to(device()), data.labels.to(device())
+        data = load_labelled(table, size=cfg["resolution"])
+        oracle.check_classes(data.class_names, read_class_names(train))
+        images, labels = data.images.to(pick_device()), data.labels.to(pick_device())
         trained = oracle.train(
             images,
             labels,
@@ -33,7 +34,7 @@ def main(snakemake) -> None:
         )
         fitted = (oracle.predict(trained, images) == data.labels).double().mean()
         told = f"{100 * fitted:.1f} % of {len(images):,} images of split {split} fitted"
-        with image_tables.atomic(snakemake.output[0]) as temporary:
+        with atomic(snakemake.output[0]) as temporary:
             oracle.save(trained, temporary, {"split": split, "n_train": len(images), **cfg})
         made(cfg["steps"], "steps", told)
 

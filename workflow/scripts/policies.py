@@ -2,9 +2,10 @@
 
 import torch
 from mvc.core import image_tables
-from mvc.core.device import device
-from mvc.core.image_set import COLUMNS, labelled
-from mvc.core.seeds import stream_seed
+from mvc.core.atomic import atomic
+from mvc.core.device import pick_device
+from mvc.core.image_set import COLUMNS, load_labelled
+from mvc.core.seeds import derive_seed
 from mvc.job import stage_log
 from mvc.policies.files import draw_policies, format_policies, policies_digest, read_policies
 from mvc.policies.search import Search, search
@@ -23,18 +24,18 @@ def main(snakemake) -> None:
             found = read_policies(files.own)
             told |= {"from": {"file": file, "sha256": policies_digest(files.own)}}
         else:
-            train = labelled(
+            train = load_labelled(
                 image_tables.read(files.train, COLUMNS), size=training.pop("resolution")
             )
             hyperparameters = Hyperparameters(augmentation="default", **training)
             size = {"size": Search(**cfg), "model": network, "hyperparameters": hyperparameters}
-            found, losses = search(train, **size, root=root, device=device())
+            found, losses = search(train, **size, root=root, device=pick_device())
             told |= {"model": model, "search": cfg, "losses on held-out images": losses}
-        generator = torch.Generator().manual_seed(stream_seed(root, "policies/random"))
+        generator = torch.Generator().manual_seed(derive_seed(root, "policies/random"))
         control = draw_policies([len(sub) for sub in found], generator=generator)
         written = {"faa": (found, told), "random": (control, drawn)}
         for name, (chosen, about) in written.items():
-            with image_tables.atomic(getattr(snakemake.output, name)) as temporary:
+            with atomic(getattr(snakemake.output, name)) as temporary:
                 temporary.write_text(format_policies(chosen, about), "utf-8")
         made(len(found), "sub-policies")
 

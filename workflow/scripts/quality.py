@@ -3,8 +3,9 @@
 import json
 
 from mvc.core import image_tables
-from mvc.core.device import device
-from mvc.core.image_tables import class_names
+from mvc.core.atomic import atomic
+from mvc.core.device import pick_device
+from mvc.core.image_tables import read_class_names
 from mvc.job import stage_log
 from mvc.models.clip import load_clip
 from mvc.quality import measures, oracle
@@ -14,7 +15,7 @@ def main(snakemake) -> None:
     cfg, files = snakemake.params.cfg, snakemake.input
     with stage_log(snakemake) as made:
         referee, about = oracle.load(files.oracle)
-        referee, clip = referee.to(device()), load_clip(cfg["clip"], device=device())[0]
+        referee, clip = referee.to(pick_device()), load_clip(cfg["clip"], device=pick_device())[0]
         train, validation, extra = map(
             image_tables.read, (files.train, files.validation, files.extra)
         )
@@ -36,8 +37,8 @@ def main(snakemake) -> None:
         for name, images in sets.items():
             result[name] = measures.measure(images, **known, n=n, k=cfg["k"])
             seen = oracle.predict(referee, images.pixels)
-            result[name] |= oracle.agreement(seen, images.labels, class_names(train))
-        with image_tables.atomic(snakemake.output[0]) as temporary:
+            result[name] |= oracle.agreement(seen, images.labels, read_class_names(train))
+        with atomic(snakemake.output[0]) as temporary:
             temporary.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
         made(sum(len(images.labels) for images in sets.values()), "images measured")
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from mvc.core import image_tables
+from mvc.core.atomic import atomic
 from mvc.job import stage_log
 from mvc.quality import table
 
@@ -12,9 +12,9 @@ def main(snakemake) -> None:
     with stage_log(snakemake):
         results = [json.loads(Path(f).read_text(encoding="utf-8")) for f in snakemake.input]
         frame = table.rows(results).round(6)
-        with image_tables.atomic(snakemake.output.csv) as temporary:
+        with atomic(snakemake.output.csv) as temporary:
             frame.to_csv(temporary, index=False)
-        with image_tables.atomic(snakemake.output.md) as temporary:
+        with atomic(snakemake.output.md) as temporary:
             temporary.write_text(table.quality_markdown(results), encoding="utf-8")
 
 

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 from mvc.core import image_tables
-from mvc.core.device import device
+from mvc.core.device import pick_device
 from mvc.job import stage_log
 from mvc.synthetic import controls
 from mvc.synthetic.sampler import native_side
@@ -24,9 +24,9 @@ def main(snakemake) -> None:
         sources = table["image_id"]
         if cfg["generator"] != "real":
             how = {key: cfg[key] for key in ("diffusion", "resolution", "batch_size")}
-            how["side"] = native_side(image_tables.image_bytes(train), resolution=cfg["resolution"])
-            files = controls.through_vae(image_tables.image_bytes(table), **how, device=device())
-            table = image_tables.image_table(
+            how["side"] = native_side(image_tables.get_bytes(train), resolution=cfg["resolution"])
+            files = controls.through_vae(image_tables.get_bytes(table), **how, device=pick_device())
+            table = image_tables.build_table(
                 data=files,
                 labels=table["label"].to_pylist(),
                 class_names=table["class_name"].to_pylist(),

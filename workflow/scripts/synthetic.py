@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow.compute as pc
 from mvc.console.progress import progress
 from mvc.core import image_tables
-from mvc.core.device import device
-from mvc.core.image_tables import class_names
+from mvc.core.device import pick_device
+from mvc.core.image_tables import read_class_names
 from mvc.core.leakage import refuse_held_out
 from mvc.job import stage_log
 from mvc.synthetic import plan as planning
@@ -26,10 +26,12 @@ def main(snakemake) -> None:
         if "weights" in given.keys():
             unets["finetuned"] = (Path(given.unet).parent, given.weights)
         labels, opening = train["label"].to_pylist(), {"sampling": sampler.sampling(cfg)}
-        opening |= {"diffusion": cfg["diffusion"], "device": device()}
+        opening |= {"diffusion": cfg["diffusion"], "device": pick_device()}
         part = {"shard": int(names.shard), "shards": int(names.shards), "seed": cfg["seed"]}
-        judged = {key: cfg[key] for key in ("clip", "prefix", "batch_size")} | {"device": device()}
-        side, tables = native_side(image_tables.image_bytes(train), resolution=size), []
+        judged = {key: cfg[key] for key in ("clip", "prefix", "batch_size")} | {
+            "device": pick_device()
+        }
+        side, tables = native_side(image_tables.get_bytes(train), resolution=size), []
         wanted = planning.parts(cfg["generator"], bank, cfg.get("pretrained_share", 0))
         for generator, mask in wanted.items():
             unet, weights = unets[generator]
@@ -38,12 +40,15 @@ def main(snakemake) -> None:
             painter = sampler.open_painter(unet, embeddings, **opening)
             images = sampler.files(painter, plan, train, resolution=size, side=side)
             files = list(progress(images, total=len(plan.seeds), unit="images"))
-            sure = clip_probability(files, plan.labels, class_names(train), **judged).tolist()
+            sure = clip_probability(files, plan.labels, read_class_names(train), **judged).tolist()
             record = planning.provenance(cfg, weights) | {"train": train, "captions": captions}
             tables.append(planning.to_table(plan, files, **record, clip_probability=sure))
         shard = planning.in_order(tables)
         image_tables.write(shard, snakemake.output[0])
-        sure, chance = pc.mean(shard["clip_probability"]).as_py() or 0, 1 / len(class_names(train))
+        sure, chance = (
+            pc.mean(shard["clip_probability"]).as_py() or 0,
+            1 / len(read_class_names(train)),
+        )
         made(len(shard), "images", f"clip_probability {sure:.2f} by CLIP, by chance {chance:.2f}")
 
 

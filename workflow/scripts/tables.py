@@ -1,7 +1,7 @@
 """tables: a table of the paper from the record of every run, for a program and for a person."""
 
 from mvc.config import layouts
-from mvc.core import image_tables
+from mvc.core.atomic import atomic
 from mvc.job import stage_log
 from mvc.tables import latex, report, runs, statistics
 
@@ -18,10 +18,10 @@ def main(snakemake) -> None:
             out.tex: latex.table_latex(records, name, rows, digits=digits),
         }
         for path, data in {out.csv: table, out.runs: runs.long(records)}.items():
-            with image_tables.atomic(path) as temporary:
+            with atomic(path) as temporary:
                 data.to_csv(temporary, index=False)
         for path, text in texts.items():
-            with image_tables.atomic(path) as temporary:
+            with atomic(path) as temporary:
                 temporary.write_text(text, encoding="utf-8")
         made(len(records), "runs")
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from mvc.augmented import filenames
 from mvc.core import image_tables
-from mvc.core.image_tables import class_names
+from mvc.core.image_tables import read_class_names
 from mvc.core.leakage import refuse_held_out
 
 
@@ -49,7 +49,7 @@ def collect(
     real = real.append_column("synthetic", pa.array([False] * len(real)))
     made = made.add_column(len(real.column_names) - 1, "synthetic", pa.array([True] * len(made)))
     table = pa.concat_tables([real, made], promote_options="default")
-    classes = class_names(real)
+    classes = read_class_names(real)
     return Rows(table, classes, filenames.distinct(list(classes.values())))
 
 
@@ -80,7 +80,7 @@ def _check(real: pa.Table, made: pa.Table) -> None:
     ids = pa.concat_arrays([*real["image_id"].chunks, *made["image_id"].chunks])
     if len(ids) != len(ids.unique()):
         raise ValueError("an image_id occurs twice; delete the shards and run again")
-    own, other = class_names(real), class_names(made)
+    own, other = read_class_names(real), read_class_names(made)
     if foreign := {label: name for label, name in other.items() if own.get(label) != name}:
         raise ValueError(f"synthetic images of classes without real images: {foreign}")
 

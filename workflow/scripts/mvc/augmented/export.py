@@ -26,7 +26,7 @@ from mvc.augmented import filenames
 from mvc.augmented.collect import Rows, summary
 from mvc.console.progress import Meter
 from mvc.core import image_tables
-from mvc.core.decoding import FORMATS, decode, png
+from mvc.core.decoding import FORMATS, decode, encode_png
 
 PART = 10 * image_tables.ROW_GROUP  # images a Parquet file
 # Suffixes by format that ImageFolder lists; files of other formats are written as PNG.
@@ -76,7 +76,7 @@ def write(rows: Rows, files: Sequence[str], folder: Path) -> None:
 def _schema(rows: Rows) -> pa.Schema:
     """The Parquet files' schema: `image` opens as pictures, `label` as the classes' names."""
     plain = rows.table.schema.insert(0, pa.field("image", image_tables.IMAGE))
-    metadata = json.loads(image_tables.marked(plain).metadata[b"huggingface"])
+    metadata = json.loads(image_tables.mark_images(plain).metadata[b"huggingface"])
     features = metadata["info"]["features"]
     features["donor_image_ids"] = {"feature": features["image_id"], "_type": "Sequence"}
     if list(rows.classes) == list(range(len(rows.classes))):
@@ -115,7 +115,7 @@ def _listed(data: bytes) -> tuple[bytes, str]:
     """An image file's bytes and suffix; as PNG where ImageFolder lists no file of its format."""
     with Image.open(io.BytesIO(data), formats=(*FORMATS, "MPO")) as image:
         suffix = SUFFIXES.get(image.format)
-    return (data, suffix) if suffix else (png(np.asarray(decode(data))), ".png")
+    return (data, suffix) if suffix else (encode_png(np.asarray(decode(data))), ".png")
 
 
 def _write_csv(rows: Sequence[Mapping], columns: Sequence[str], path: Path) -> None:

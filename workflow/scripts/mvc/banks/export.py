@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mvc.banks.mixing import materialise
 from mvc.banks.recipes import Recipes
-from mvc.core.image_tables import atomic
+from mvc.core.atomic import atomic
 
 CODES = {torch.float16: "F16", torch.int64: "I64"}
 

@@ -15,8 +15,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mvc.banks.recipes import Recipes
-from mvc.core.counts import wanted
-from mvc.core.seeds import stream_seed
+from mvc.core.counts import count_mixed
+from mvc.core.seeds import derive_seed
 
 
 def mix(
@@ -49,7 +49,7 @@ def mix(
         Rows of bank.parquet without the label and the change.
     """
     for i in range(first_id, first_id + count):
-        stream = stream_seed(seed, "banks", i)
+        stream = derive_seed(seed, "banks", i)
         rng = np.random.default_rng(stream)
         turn = int(rng.integers(len(sources)))
         if base == "round_robin":
@@ -91,7 +91,7 @@ def mix_classes(
     first_id = 0
     for label in sorted(set(labels)):
         sources = [k for k, other in enumerate(labels) if other == label]
-        count = wanted(len(sources), per_real)
+        count = count_mixed(len(sources), per_real)
         limits = content_rows(tokens[sources], n_tokens[sources])
         for recipe in mix(
             sources,

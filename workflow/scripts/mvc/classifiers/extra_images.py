@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from mvc.core import image_tables
-from mvc.core.image_set import EXTRA_COLUMNS, Labelled, coloured_like, labelled
+from mvc.core.counts import count_mixed
+from mvc.core.image_set import EXTRA_COLUMNS, Labelled, load_labelled, match_grayscale
 from mvc.core.leakage import check_sources
-from mvc.training.strategies import wanted
 
 CLIP_PROBABILITY = "clip_probability"  # column of synthetic images
 NOT_ASKED = {"real", "real_vae", "train_vae"}  # CLIP has not seen their images
@@ -42,9 +42,9 @@ def read_extra(
     )
     if per_real is not None:
         table = part_of_classes(table, train, per_real, select=select)
-    extra = labelled(table, size=size)
+    extra = load_labelled(table, size=size)
     check_sources(train.ids, extra.ids, generator)
-    return coloured_like(train, extra)
+    return match_grayscale(train, extra)
 
 
 def part_of_classes(
@@ -65,7 +65,7 @@ def part_of_classes(
         rank = np.argsort(-np.asarray(table[CLIP_PROBABILITY]), kind="stable")
     kept = ~np.isin(labels, list(train.class_names))  # left for `check_classes` to refuse
     for label, name in train.class_names.items():
-        n = wanted(per_real, int((train.labels == label).sum()))
+        n = count_mixed(int((train.labels == label).sum()), per_real)
         rows = rank[labels[rank] == label]
         if len(rows) < n:
             raise ValueError(

@@ -7,8 +7,8 @@ import matplotlib
 import pandas as pd
 
 from mvc.core import markdown
-from mvc.core.image_tables import atomic
-from mvc.core.markdown import interval, number, p_value
+from mvc.core.atomic import atomic
+from mvc.core.markdown import format_interval, format_number, format_p_value
 
 matplotlib.use("Agg")
 COLOURS = {"holds": "#1a7f37", "does not hold": "#b3261e", "undecided": "#5f6368"}
@@ -19,11 +19,11 @@ def markdown_page(table: pd.DataFrame, *, split: str, digits: int, confidence: f
     rows = [
         [
             row.says,
-            f"{number(row.treated, digits)} ± {number(row.treated_sd, digits)}",
-            f"{number(row.control, digits)} ± {number(row.control_sd, digits)}",
-            number(row.gain, digits, sign=True),
-            interval(row, digits),
-            p_value(row.p),
+            f"{format_number(row.treated, digits)} ± {format_number(row.treated_sd, digits)}",
+            f"{format_number(row.control, digits)} ± {format_number(row.control_sd, digits)}",
+            format_number(row.gain, digits, sign=True),
+            format_interval(row, digits),
+            format_p_value(row.p),
             f"{row.subsets} × {row.runs / row.subsets:.3g}",
             row.verdict,
         ]
@@ -33,7 +33,7 @@ def markdown_page(table: pd.DataFrame, *, split: str, digits: int, confidence: f
     headings += ["subsets × seeds", "verdict"]
     parts = [
         f"# Comparisons: accuracy in % on the {split} images",
-        markdown.table(headings, rows),
+        markdown.format_table(headings, rows),
         "Mean ± standard deviation over all runs. Gains in points, paired by labelled subset and "
         "seed; the interval is that of the mean over subsets (Student's t), with one subset that "
         "of its seeds. *Holds*: the interval lies above 0; *does not hold*: below; *undecided*: 0 "

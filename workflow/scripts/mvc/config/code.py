@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from mvc.core.hashing import _hash, settings_digest
+from mvc.core.hashing import digest_bytes, digest_settings
 
 
 def code_digest(script: str | Path) -> str:
@@ -15,7 +15,7 @@ def code_digest(script: str | Path) -> str:
     Comments, docstrings and layout do not count, so only an edit that can change a result does.
     """
     sources = code_files(script)
-    return _hash("\0".join(sources[path] for path in sorted(sources)).encode())
+    return digest_bytes("\0".join(sources[path] for path in sorted(sources)).encode())
 
 
 def code_files(script: str | Path) -> dict[Path, str]:
@@ -72,7 +72,7 @@ def digest_config(config: Mapping) -> dict[str, str]:
     """Digests of a configuration by section and by data set; the order of data sets counts."""
     parts = {**config, "datasets": list(config["datasets"])}
     parts |= {f"datasets.{name}": own for name, own in config["datasets"].items()}
-    return {part: settings_digest({part: value}) for part, value in parts.items()}
+    return {part: digest_settings({part: value}) for part, value in parts.items()}
 
 
 @cache

@@ -37,7 +37,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     folder = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with explained(path):
+        with explain_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             for left in path.parent.glob(".*.part"):
                 if left.name.rsplit(".", 2)[0] == f".{path.name}":
@@ -50,7 +50,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def explained(path: str | Path) -> Iterator[None]:
+def explain_errors(path: str | Path) -> Iterator[None]:
     """Say in the error, if the block fails for the disk's sake, what is wrong and the mend."""
     try:
         yield
@@ -76,7 +76,7 @@ def check_folder(folder: str | Path) -> None:
     Raises:
         OSError: it cannot be made, or takes no file.
     """
-    with explained(folder):
+    with explain_errors(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"0" * 4096)  # a block

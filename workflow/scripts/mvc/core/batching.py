@@ -12,12 +12,12 @@ import torch
 CPU_BATCH = 8
 
 
-def batch_size_on(device: torch.device | str, wanted: int) -> int:
+def pick_batch_size(device: torch.device | str, wanted: int) -> int:
     """Items to compute at once on a device."""
     return CPU_BATCH if torch.device(device).type == "cpu" else wanted
 
 
-def padded_batches(n: int, batch_size: int) -> Iterator[tuple[list[int], int]]:
+def pad_batches(n: int, batch_size: int) -> Iterator[tuple[list[int], int]]:
     """Rows of each batch, the last one filled up with its last row, and how many are real.
 
     Batches of one shape also keep a compiled model compiled.

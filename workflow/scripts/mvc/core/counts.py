@@ -1,15 +1,30 @@
 """Counts that several stages must agree on."""
 
+from collections.abc import Iterable
 from fractions import Fraction
 from math import ceil
 
 
-def wanted(captions: int, per_real: float | int) -> int:
+def count_mixed(captions: int, per_real: float | int) -> int:
     """N_y = ceil(per_real * K_y), free of binary rounding: 1.1 of 10 is 11."""
     return ceil(Fraction(str(per_real)) * captions)
 
 
-def bounds(total: int, shard: int, shards: int) -> range:
+def count_bank(captions: Iterable[int], per_real: float | int) -> int:
+    """Entries of a bank, and so images of a synthetic set: the sum of N_y over classes.
+
+    Args:
+        captions: K_y of each class.
+    """
+    return sum(count_mixed(n, per_real) for n in captions)
+
+
+def split_evenly(total: int, parts: int) -> list[int]:
+    """Sizes that sum to `total` and differ by at most one."""
+    return [len(slice_shard(total, part, parts)) for part in range(parts)]
+
+
+def slice_shard(total: int, shard: int, shards: int) -> range:
     """The global indices of one shard: contiguous, in order, sizes differing by at most one.
 
     Raises:

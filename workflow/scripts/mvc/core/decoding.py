@@ -72,7 +72,7 @@ def examine(data: bytes) -> tuple[Image.Image, tuple[str, ...], set[str]]:
     return (image if turn is None else image.transpose(turn)), notes, suffixes
 
 
-def png(pixels: UInt8[np.ndarray, "h w"] | UInt8[np.ndarray, "h w 3"]) -> bytes:
+def encode_png(pixels: UInt8[np.ndarray, "h w"] | UInt8[np.ndarray, "h w 3"]) -> bytes:
     """Lossless PNG of a grey or RGB array; the same array gives the same bytes."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="PNG")

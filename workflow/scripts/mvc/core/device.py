@@ -1,7 +1,7 @@
 """The device that a stage computes on."""
 
 
-def device():
+def pick_device():
     """The CUDA device where there is one, else the CPU."""
     import torch
 

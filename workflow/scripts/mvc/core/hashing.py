@@ -8,12 +8,12 @@ from pathlib import Path
 LENGTH = 12  # hexadecimal digits kept; 48 bits
 
 
-def settings_digest(settings: Mapping) -> str:
+def digest_settings(settings: Mapping) -> str:
     """Hash settings by value: the order of keys does not count."""
-    return _hash(json.dumps(settings, sort_keys=True, ensure_ascii=False).encode())
+    return digest_bytes(json.dumps(settings, sort_keys=True, ensure_ascii=False).encode())
 
 
-def files_digest(*paths: str | Path) -> str:
+def digest_files(*paths: str | Path) -> str:
     """Hash the contents of files in the order given."""
     digest = hashlib.sha256()
     for path in paths:
@@ -22,5 +22,5 @@ def files_digest(*paths: str | Path) -> str:
     return digest.hexdigest()[:LENGTH]
 
 
-def _hash(blob: bytes) -> str:
+def digest_bytes(blob: bytes) -> str:
     return hashlib.sha256(blob).hexdigest()[:LENGTH]

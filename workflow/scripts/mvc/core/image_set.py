@@ -25,7 +25,7 @@ class Labelled:
     ids: frozenset[str] = field(default_factory=frozenset)
 
 
-def labelled(table: pa.Table, *, size: int | None) -> Labelled:
+def load_labelled(table: pa.Table, *, size: int | None) -> Labelled:
     """Decode an image table; `size` is the side in pixels, None the native one.
 
     Raises:
@@ -43,14 +43,14 @@ def labelled(table: pa.Table, *, size: int | None) -> Labelled:
         raise ValueError(f"row {ids.index(None)} has no {origin}; delete the file and run again")
     show = Meter(len(table), "images decoded").show
     return Labelled(
-        pixels.load(image_tables.image_bytes(table), size=size, show=show),
+        pixels.load(image_tables.get_bytes(table), size=size, show=show),
         torch.tensor(table["label"].to_pylist(), dtype=torch.int64),
         dict(sorted(names.items())),
         frozenset(ids),
     )
 
 
-def coloured_like(train: Labelled, extra: Labelled) -> Labelled:
+def match_grayscale(train: Labelled, extra: Labelled) -> Labelled:
     """Extra images as the training images are: greyscale (ITU-R 601) where all of those are.
 
     A generator may give a grey garment a tint, or a pre-trained one draw in colour; a person whose

@@ -24,12 +24,12 @@ ROW_GROUP = 1024  # images; bounds the memory of a reader that streams
 def write(table: pa.Table, path: str | Path) -> None:
     """Write a table as Parquet (zstd); an `image` column is marked as a Hugging Face Image."""
     if "image" in table.column_names:
-        table = table.cast(marked(table.schema))
+        table = table.cast(mark_images(table.schema))
     with atomic(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
 
 
-def marked(schema: pa.Schema) -> pa.Schema:
+def mark_images(schema: pa.Schema) -> pa.Schema:
     """A schema that tells Hugging Face `datasets` to open the column `image` as pictures."""
     features = {field.name: _feature(field) for field in schema}
     return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
@@ -47,7 +47,7 @@ def read(paths: str | Path | Sequence[str | Path], columns: list[str] | None = N
     return pa.concat_tables([_read_one(path, columns) for path in paths])
 
 
-def image_table(
+def build_table(
     *,
     data: Sequence[bytes],
     labels: Sequence[int],
@@ -79,7 +79,7 @@ def image_table(
     )
 
 
-def image_bytes(table: pa.Table) -> list[bytes]:
+def get_bytes(table: pa.Table) -> list[bytes]:
     """The file contents of an image table's rows, in order."""
     return pc.struct_field(table["image"], "bytes").to_pylist()
 
@@ -104,21 +104,7 @@ def _feature(field: pa.Field) -> dict:
     return {"dtype": str(field.type).replace("double", "float64"), "_type": "Value"}
 
 
-def class_names(table: pa.Table) -> dict[int, str]:
+def read_class_names(table: pa.Table) -> dict[int, str]:
     """Label to name of the classes in an image table, in order of label."""
     pairs = zip(table["label"].to_pylist(), table["class_name"].to_pylist(), strict=True)
     return dict(sorted(set(pairs)))
-
-
-def check_classes(own: dict[int, str], training: dict[int, str]) -> None:
-    """Refuse an oracle that does not know every class of the training images by the same name.
-
-    Raises:
-        ValueError: naming the class.
-    """
-    for label, name in training.items():
-        if own.get(label) != name:
-            raise ValueError(
-                f"class {label} is {name!r} in the training images, {own.get(label)!r} in "
-                "the oracle split, which must have the same classes, or be empty"
-            )

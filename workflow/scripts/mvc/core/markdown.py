@@ -10,7 +10,7 @@ from typing import SupportsInt
 MINUS = "\N{MINUS SIGN}"
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
+def format_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
     """A pipe table; the first `left` columns are flush left, the others flush right.
 
     Raises:
@@ -20,7 +20,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int =
         if len(row) != len(headings):
             raise ValueError(f"a row of {len(row)} cells under {len(headings)} headings: {row}")
     lines = [[escape(cell) for cell in row] for row in (headings, *rows)]
-    widths = [max(3, *(columns(line[i]) for line in lines)) for i in range(len(headings))]
+    widths = [max(3, *(count_columns(line[i]) for line in lines)) for i in range(len(headings))]
     rule = ["-" * w if i < left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
     padded = [
         [
@@ -51,7 +51,7 @@ def fit(text: str, width: int) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def number(value: float, digits: int, *, sign: bool = False) -> str:
+def format_number(value: float, digits: int, *, sign: bool = False) -> str:
     """A number with a true minus sign, and `+` if `sign`; a dash for NaN. Never `-0.0`."""
     if math.isnan(value):
         return "\N{EN DASH}"
@@ -61,19 +61,20 @@ def number(value: float, digits: int, *, sign: bool = False) -> str:
     return text.replace("-", MINUS)
 
 
-def interval(gain, digits: int) -> str:
+def format_interval(gain, digits: int) -> str:
     """A gain's interval as `[−0.4, +1.2]`, a dash where there is none."""
     if math.isnan(gain.low):
         return "\N{EN DASH}"
-    return f"[{number(gain.low, digits, sign=True)}, {number(gain.high, digits, sign=True)}]"
+    low, high = (format_number(end, digits, sign=True) for end in (gain.low, gain.high))
+    return f"[{low}, {high}]"
 
 
-def count(value: SupportsInt) -> str:
+def format_count(value: SupportsInt) -> str:
     """A whole number with thousands separators."""
     return f"{int(value):,}"
 
 
-def p_value(p: float) -> str:
+def format_p_value(p: float) -> str:
     """Two significant digits, `< 0.001` below that; a dash for NaN."""
     if math.isnan(p):
         return "\N{EN DASH}"
@@ -85,14 +86,14 @@ def escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
 
 
-def columns(text: str) -> int:
+def count_columns(text: str) -> int:
     """How many terminal columns a text takes: wide East Asian letters take two, accents none."""
     marks = sum(unicodedata.combining(c) != 0 for c in text)
     return len(text) - marks + sum(unicodedata.east_asian_width(c) in "WF" for c in text)
 
 
 def _width(block: str) -> int:
-    return columns(block.split("\n")[0])
+    return count_columns(block.split("\n")[0])
 
 
 def _cells(lines: Sequence[str]) -> list[list[str]]:
@@ -103,7 +104,7 @@ def _cells(lines: Sequence[str]) -> list[list[str]]:
 
 def _turned(lines: Sequence[str]) -> str:
     headings, *rows = map(list, zip(*_cells(lines), strict=True))
-    return table(headings, rows)
+    return format_table(headings, rows)
 
 
 def _cut(lines: Sequence[str], width: int) -> list[str]:
@@ -113,7 +114,7 @@ def _cut(lines: Sequence[str], width: int) -> list[str]:
 
     def part(first: int, last: int) -> str:
         picked = [[*row[:keys], *row[first:last]] for row in (headings, *rows)]
-        return table(picked[0], picked[1:], left=keys)
+        return format_table(picked[0], picked[1:], left=keys)
 
     def fits(first: int, last: int) -> bool:
         return last - first == 1 or _width(part(first, last)) <= width
@@ -134,5 +135,5 @@ def _unescape(text: str) -> str:
 
 
 def _pad(text: str, width: int, left: bool) -> str:
-    space = " " * (width - columns(text))
+    space = " " * (width - count_columns(text))
     return text + space if left else space + text

@@ -3,7 +3,7 @@
 import hashlib
 
 
-def stream_seed(root: int, stage: str, index: int = 0) -> int:
+def derive_seed(root: int, stage: str, index: int = 0) -> int:
     """A seed for one item of one stage, independent of every other item's.
 
     Args:

@@ -7,10 +7,10 @@ throughput of one device. Left out, being small: tables, figures, quality, the o
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil
 
 from mvc.config.catalogue import Size
-from mvc.core.markdown import count, table
+from mvc.core.counts import count_bank, split_evenly
+from mvc.core.markdown import format_count, format_table
 from mvc.estimate import architectures, flops
 
 PNG = 2.0  # bytes a pixel of a stored colour photograph, about
@@ -112,8 +112,8 @@ def lines(name: str, own: Mapping, size: Size, models: Mapping[str, str]) -> lis
 
 
 def synthetic_images(own: Mapping, size: Size) -> int:
-    """Images of one synthetic set: the bank's entries, with classes of one size."""
-    return size.classes * ceil(own["banks"]["per_real"] * size.train / size.classes)
+    """Images of one synthetic set: the bank's entries, with classes of one size, or nearly."""
+    return count_bank(split_evenly(size.train, size.classes), own["banks"]["per_real"])
 
 
 def generators(own: Mapping) -> set[str]:
@@ -189,7 +189,7 @@ def page(rows: Sequence[Line], throughput: float | int, measured: str) -> str:
     def row(name: str, part: Sequence[Line], *items: str) -> list[str]:
         operations = sum(line.operations for line in part)
         hours, disk = operations / throughput / 3600, sum(line.disk for line in part)
-        jobs = count(sum(line.jobs for line in part))
+        jobs = format_count(sum(line.jobs for line in part))
         return [
             name,
             jobs,
@@ -201,7 +201,7 @@ def page(rows: Sequence[Line], throughput: float | int, measured: str) -> str:
     stages, names = dict.fromkeys(r.stage for r in rows), dict.fromkeys(r.dataset for r in rows)
     by_stage = [[r for r in rows if r.stage == stage] for stage in stages]
     by_set = [[r for r in rows if r.dataset == name] for name in names]
-    items = [f"{count(sum(r.items for r in part))} {part[0].unit}" for part in by_stage]
+    items = [f"{format_count(sum(r.items for r in part))} {part[0].unit}" for part in by_stage]
     first = [row(*given) for given in zip(stages, by_stage, items, strict=True)]
     second = [row(name, part) for name, part in zip(names, by_set, strict=True)]
     note = (
@@ -213,8 +213,8 @@ def page(rows: Sequence[Line], throughput: float | int, measured: str) -> str:
     )
     parts = [
         "# What the tables of this configuration would cost",
-        table(["stage", "jobs", "items", *headings], [*first, row("all", rows, "")]),
-        table(["data set", "jobs", *headings], second),
+        format_table(["stage", "jobs", "items", *headings], [*first, row("all", rows, "")]),
+        format_table(["data set", "jobs", *headings], second),
         note,
     ]
     return "\n\n".join(parts) + "\n"

@@ -8,8 +8,8 @@ import pyarrow as pa
 from PIL import Image
 from torch import Tensor
 
-from mvc.core import image_tables
-from mvc.core.image_tables import class_names, image_bytes
+from mvc.core.atomic import atomic
+from mvc.core.image_tables import get_bytes, read_class_names
 from mvc.figures import grid
 from mvc.figures.sampled import CELL, paint
 from mvc.models.stable_diffusion import load_solver
@@ -21,11 +21,11 @@ def sample_sheet(
     painter: Painter, train: pa.Table, bank: pa.Table, *, each: int, side: int, seed: int
 ) -> Image.Image:
     """For each class a real image that conditions, and `each` images from the bank's first rows."""
-    names = class_names(train)
+    names = read_class_names(train)
     rows = grid.first_of_each(bank["label"].to_pylist(), list(names), each)
     picked = bank.take([row for own in rows for row in own])
     plan = make("finetuned", picked, train["label"].to_pylist(), shard=0, shards=1, seed=seed)
-    contents = image_bytes(train)
+    contents = get_bytes(train)
     sources = [contents[row] for row in plan.sources]
     images = iter(paint(painter, plan.recipes, plan.seeds, sources, side=side))
     made = [[next(images) for _ in own] for own in rows]
@@ -39,7 +39,7 @@ def write_losses(losses: Tensor, *, csv: str | Path, png: str | Path) -> None:
     import matplotlib.pyplot as plt
 
     frame = pd.DataFrame({"step": range(1, len(losses) + 1), "loss": losses.tolist()})
-    with image_tables.atomic(csv) as temporary:
+    with atomic(csv) as temporary:
         frame.to_csv(temporary, index=False, float_format="%.6g")
     figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
     axes.plot(frame["step"], frame["loss"], color="#9ecae1", linewidth=0.5, label="each update")
@@ -49,7 +49,7 @@ def write_losses(losses: Tensor, *, csv: str | Path, png: str | Path) -> None:
     axes.set(xlabel="update", ylabel="loss (Eq. 4)", ylim=(0, top))
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
-    with image_tables.atomic(png) as temporary:
+    with atomic(png) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
     plt.close(figure)
 
@@ -70,5 +70,5 @@ def write_samples(
     sheet = sample_sheet(
         painter, train, bank, each=wanted["each"], side=cfg["resolution"], seed=cfg["seed"]
     )
-    with image_tables.atomic(png) as temporary:
+    with atomic(png) as temporary:
         sheet.save(temporary, format="PNG")

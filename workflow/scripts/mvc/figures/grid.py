@@ -12,7 +12,7 @@ import pyarrow as pa
 from PIL import Image, ImageDraw, ImageFont
 
 from mvc.core.decoding import decode
-from mvc.core.image_tables import class_names, image_bytes
+from mvc.core.image_tables import get_bytes, read_class_names
 
 GAP, GROUP_GAP, MARGIN = 2, 10, 14  # pixels between images, between groups of rows, around all
 INK, PAPER, EMPTY = (32, 33, 36), (255, 255, 255), (238, 238, 240)
@@ -172,11 +172,11 @@ def gallery(sets: Sequence[tuple[str, pa.Table, int]], *, classes: int, cell: in
         classes: columns, the first classes of the first set.
         cell: side in pixels of an image on the sheet, about.
     """
-    names = dict(list(class_names(sets[0][1]).items())[:classes])
+    names = dict(list(read_class_names(sets[0][1]).items())[:classes])
     rows, titles = [], []
     for title, table, lines in sets:
         chosen = first_of_each(table["label"].to_pylist(), list(names), lines)
-        data = image_bytes(table)
+        data = get_bytes(table)
         rows += group([[decode(data[row]) for row in own] for own in chosen], lines)
         titles += [title] + [""] * (lines - 1)
     side = max(image.width for row in rows for image in row if image is not None)

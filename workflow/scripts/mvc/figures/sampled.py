@@ -15,7 +15,7 @@ from mvc.banks import mixing
 from mvc.banks.mixing import materialise
 from mvc.banks.recipes import Recipes, from_rows, unmixed
 from mvc.console.progress import progress
-from mvc.core.image_tables import class_names, image_bytes
+from mvc.core.image_tables import get_bytes, read_class_names
 from mvc.core.pixels import decode
 from mvc.figures import grid
 from mvc.synthetic.plan import noise_seed
@@ -72,8 +72,8 @@ def mixing_sheet(
         The sheet; and how far each mixture's image is from that of the unmixed caption, as a mean
         absolute difference of pixels in 0..255, with other noise's for comparison.
     """
-    labels, contents = train["label"].to_pylist(), image_bytes(train)
-    names = dict(list(class_names(train).items())[:classes])
+    labels, contents = train["label"].to_pylist(), get_bytes(train)
+    names = dict(list(read_class_names(train).items())[:classes])
     base = [labels.index(label) for label in names]
     rows: list[Sequence] = [[decode(contents[row]) for row in base]]
     titles = ["real"]
@@ -131,13 +131,13 @@ def source_sheet(
     Returns:
         The sheet, and a record of each column and class: recipe, images, shares, seed.
     """
-    names = dict(list(class_names(train).items())[: min(classes, MOST_CLASSES)])
+    names = dict(list(read_class_names(train).items())[: min(classes, MOST_CLASSES)])
     tokens = next(iter(painters.values())).tokens
     found = {
         name: most_mixed(bank.filter(pc.equal(bank["label"], y))[:LOOKED_AT].to_pylist(), tokens)
         for y, name in names.items()
     }
-    contents, ids = image_bytes(train), train["image_id"].to_pylist()
+    contents, ids = get_bytes(train), train["image_id"].to_pylist()
     records = list(_records(found, ids, images, seed))
     recipes = from_rows([found[record["class_name"]].recipe for record in records])
     sources = [contents[ids.index(record["conditioned_on"])] for record in records]

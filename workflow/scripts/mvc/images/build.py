@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from mvc.config.catalogue import LOADERS
 from mvc.console.progress import Meter
 from mvc.core import image_tables
+from mvc.core.atomic import atomic
 from mvc.images import splits
 from mvc.images.loaders import registry
 from mvc.images.records import listed
@@ -79,8 +80,8 @@ def write_split(built: Built, split: str, path: str | Path) -> None:
     batches = _batches(built.splits[split], built.classes)
     first = next(batches)
     meter, written = Meter(len(built.splits[split]), f"images of {split} written"), 0
-    schema = image_tables.marked(first.schema)
-    with image_tables.atomic(path) as temporary:
+    schema = image_tables.mark_images(first.schema)
+    with atomic(path) as temporary:
         with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
             for batch in itertools.chain([first], batches):
                 writer.write_table(batch)
@@ -116,7 +117,7 @@ def _batches(records: Sequence[Record], classes: Sequence[str]) -> Iterator[pa.T
 
 
 def _table(records: Sequence[Record], data: list[bytes], classes: Sequence[str]) -> pa.Table:
-    return image_tables.image_table(
+    return image_tables.build_table(
         data=data,
         labels=[r.label for r in records],
         class_names=[classes[r.label] for r in records],

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Integer, UInt8
 
 from mvc.console.progress import progress
-from mvc.core.decoding import NOTES, examine, png
+from mvc.core.decoding import NOTES, encode_png, examine
 from mvc.images.splits import Record
 
 NAMED = 10  # files named in a message or listed in the report; the rest is counted
@@ -120,7 +120,7 @@ def array_records(
             label,
             part,
             hashlib.sha256(pixels.tobytes()).digest(),
-            functools.partial(png, pixels),
+            functools.partial(encode_png, pixels),
         )
         for i, (pixels, label) in enumerate(zip(images, labels.tolist(), strict=True))
     ]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mvc.core.seeds import stream_seed
+from mvc.core.seeds import derive_seed
 from mvc.images import groups
 
 SPLITS = ("train", "validation", "extra", "test", "oracle")
@@ -140,7 +140,7 @@ def shuffled(
     for record in records:
         members[record.label].append(record)
     for label, rows in members.items():
-        rng = np.random.default_rng(stream_seed(seed, f"images/{stream}", label))
+        rng = np.random.default_rng(derive_seed(seed, f"images/{stream}", label))
         members[label] = [rows[i] for i in rng.permutation(len(rows))]
     return members
 

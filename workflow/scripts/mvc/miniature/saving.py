@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mvc.core import image_tables
+from mvc.core.atomic import atomic
 from mvc.miniature.corpus import Corpus
 
 
@@ -30,14 +31,14 @@ def load_corpus(pixels: str | Path, captions: str | Path) -> Corpus:
 
 def save_tensors(tensors: dict[str, Tensor], path: str | Path) -> None:
     """Write safetensors that everybody may read (the library's own files are 0600)."""
-    with image_tables.atomic(path) as temporary:
+    with atomic(path) as temporary:
         save_file({name: t.contiguous() for name, t in tensors.items()}, temporary)
         temporary.chmod(0o644)
 
 
 def save_json(content: dict, path: str | Path) -> None:
     """Write indented JSON."""
-    with image_tables.atomic(path) as temporary:
+    with atomic(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 

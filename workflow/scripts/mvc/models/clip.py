@@ -14,7 +14,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from mvc.console.progress import Meter
-from mvc.core.batching import batch_size_on, padded_batches
+from mvc.core.batching import pad_batches, pick_batch_size
 from mvc.models.opening import FILES, opening, require
 
 
@@ -124,7 +124,7 @@ def image_features(
         for values in (model.visual.image_mean, model.visual.image_std)
     )
     show, found = Meter(len(pixels), "images seen by CLIP").show, []
-    for rows, real in padded_batches(len(pixels), batch_size_on(device, batch_size)):
+    for rows, real in pad_batches(len(pixels), pick_batch_size(device, batch_size)):
         inputs = (pixels[rows].to(device).float() / 255 - mean) / std
         found.append(model.encode_image(inputs, normalize=True).cpu()[:real])
         show(rows[real - 1] + 1)

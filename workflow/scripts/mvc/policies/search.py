@@ -23,7 +23,7 @@ from torch import Tensor
 
 from mvc.console.progress import Meter
 from mvc.core.image_set import Labelled
-from mvc.core.seeds import stream_seed
+from mvc.core.seeds import derive_seed
 from mvc.policies.files import SPACE, STRONGEST, drop_repeated, round_step
 from mvc.training.augment import apply_policy, normalise
 from mvc.training.autoaugment import Policy, SubPolicy, policy
@@ -77,7 +77,7 @@ def search(
             None,
             model=model,
             hyperparameters=hyperparameters,
-            root=stream_seed(root, "policies/classifiers"),
+            root=derive_seed(root, "policies/classifiers"),
             seed=fold,
             device=device,
         )
@@ -86,12 +86,12 @@ def search(
             subset(part, held_out),
             hyperparameters=hyperparameters,
             draws=size.draws,
-            seed=stream_seed(root, "policies/draws", fold),
+            seed=derive_seed(root, "policies/draws", fold),
         )
         without = loss_under(None)
         for number in range(size.rounds):
             index = fold * size.rounds + number
-            best = tried(loss_under, size, seed=stream_seed(root, "policies/search", index) % 2**32)
+            best = tried(loss_under, size, seed=derive_seed(root, "policies/search", index) % 2**32)
             found += [sub for _, subs in best for sub in subs]
             losses = [loss for loss, _ in best]
             told = {"without": without, "best": losses[0], "kept": float(np.mean(losses))}
@@ -109,7 +109,7 @@ def folds(part: Labelled, n: int, root: int) -> Iterator[tuple[np.ndarray, np.nd
     most = int(torch.bincount(part.labels).max())
     if not 2 <= n <= most:
         raise ValueError(f"policies.folds = {n}; must be 2..{most}, the images of a class")
-    seed = stream_seed(root, "policies/folds") % 2**32
+    seed = derive_seed(root, "policies/folds") % 2**32
     splits = StratifiedKFold(n, shuffle=True, random_state=seed)
     return splits.split(np.zeros(len(part.labels)), part.labels.numpy())
 

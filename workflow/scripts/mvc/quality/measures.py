@@ -13,7 +13,7 @@ import pyarrow as pa
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
-from mvc.core.image_tables import IMAGE_COLUMNS, image_bytes
+from mvc.core.image_tables import IMAGE_COLUMNS, get_bytes
 from mvc.core.pixels import load
 from mvc.models.clip import feature_size, image_features
 from mvc.quality.metrics import diversity, frechet, near_share, nearest, precision_recall
@@ -48,7 +48,7 @@ def open_images(table: pa.Table, clip: nn.Module, *, size: int, batch_size: int)
     """
     if not table.num_rows:
         raise ValueError("no images to measure")
-    data, wanted = image_bytes(table), feature_size(clip)
+    data, wanted = get_bytes(table), feature_size(clip)
     pixels = load(data, size=size)
     for_clip = pixels if wanted == size else load(data, size=wanted)
     features = image_features(for_clip, clip, batch_size=batch_size).numpy()

@@ -35,6 +35,20 @@ class Oracle(nn.Module):
         return self.head(self.blocks(x).amax((2, 3)))
 
 
+def check_classes(known: dict[int, str], training: dict[int, str]) -> None:
+    """Refuse an oracle that does not know every class of the training images by the same name.
+
+    Raises:
+        ValueError: naming the class.
+    """
+    for label, name in training.items():
+        if known.get(label) != name:
+            raise ValueError(
+                f"class {label} is {name!r} in the training images, {known.get(label)!r} in "
+                "the oracle split, which must have the same classes, or be empty"
+            )
+
+
 def train(
     pixels: UInt8[Tensor, "n 3 h w"],
     labels: Int[Tensor, " n"],

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from mvc.core import markdown
-from mvc.core.markdown import count, number
+from mvc.core.markdown import format_count, format_number
 
 SETS = {
     "real": "real images",
@@ -90,9 +90,9 @@ def _table(own: pd.DataFrame, wanted: dict[str, tuple[str, int]]) -> str:
     headings = ["images", "n", *(heading for heading, _ in wanted.values())]
     lines = []
     for line in own.to_dict("records"):
-        values = [number(_known(line[k]), digits) for k, (_, digits) in wanted.items()]
-        lines.append([SETS.get(line["set"], line["set"]), count(line["n"]), *values])
-    return markdown.table(headings, lines)
+        values = [format_number(_known(line[k]), digits) for k, (_, digits) in wanted.items()]
+        lines.append([SETS.get(line["set"], line["set"]), format_count(line["n"]), *values])
+    return markdown.format_table(headings, lines)
 
 
 def _known(value: float | int | None) -> float:
@@ -102,16 +102,17 @@ def _known(value: float | int | None) -> float:
 def _legend(results: Sequence[dict]) -> str:
     result = results[0]
     oracle, real = result["oracle"], result["real"]
-    trained = (
-        f"It was trained on {count(oracle['n_train'])} real images of the {oracle['split']} split"
-    )
+    n_train = format_count(oracle["n_train"])
+    trained = f"It was trained on {n_train} real images of the {oracle['split']} split"
     if oracle["split"] == "train":
         trained += ", since there is no oracle split: the images that the generator saw too"
     if real:
-        trained += f"; it is right on {number(real['agreement'], 1)} % of the yardstick"
-    yardstick = f"{count(real['n'])} of the {result['real_split']} split" if real else "none left"
+        trained += f"; it is right on {format_number(real['agreement'], 1)} % of the yardstick"
+    yardstick = (
+        f"{format_count(real['n'])} of the {result['real_split']} split" if real else "none left"
+    )
     sizes = {r["synthetic"]["n_compared"] for r in results}
-    compared = " or ".join(count(n) for n in sorted(sizes))
+    compared = " or ".join(format_count(n) for n in sorted(sizes))
     return LEGEND.format(yardstick=yardstick, oracle=trained + ".", compared=compared)
 
 
@@ -127,7 +128,7 @@ def _per_class(results: Sequence[dict]) -> str:
     sets |= {result["generator"]: result["synthetic"] for result in results}
     names = dict.fromkeys(name for measured in sets.values() for name in measured["per_class"])
     lines = [
-        [name, *(number(m["per_class"].get(name, float("nan")), 1) for m in sets.values())]
+        [name, *(format_number(m["per_class"].get(name, float("nan")), 1) for m in sets.values())]
         for name in names
     ]
-    return markdown.table(["class", *(SETS.get(name, name) for name in sets)], lines)
+    return markdown.format_table(["class", *(SETS.get(name, name) for name in sets)], lines)

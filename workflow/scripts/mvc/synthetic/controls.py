@@ -9,8 +9,8 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from mvc.console.progress import progress
-from mvc.core.batching import batch_size_on, padded_batches
-from mvc.core.counts import bounds
+from mvc.core.batching import pad_batches, pick_batch_size
+from mvc.core.counts import slice_shard
 from mvc.core.pixels import encode as encode_png
 from mvc.core.pixels import load
 from mvc.models.stable_diffusion import decode as decode_latents
@@ -22,7 +22,7 @@ def real_vae(
     vae: torch.nn.Module, files: Sequence[bytes], *, side: int, batch_size: int
 ) -> Iterator[UInt8[Tensor, "b 3 s s"]]:
     """Images through the VAE and back, without diffusion: what resizing and the VAE cost."""
-    for rows, real in padded_batches(len(files), batch_size_on(vae.device, batch_size)):
+    for rows, real in pad_batches(len(files), pick_batch_size(vae.device, batch_size)):
         pixels = load([files[row] for row in rows], size=side)
         latents = encode(vae, pixels, batch_size=len(rows))[0] * vae.config.scaling_factor
         yield decode_latents(vae, latents.to(vae.device))[:real]
@@ -57,7 +57,7 @@ def repeated_table(
         own = members[label]
         rows.append(own[counts[label] % len(own)])
         counts[label] += 1
-    indices = bounds(len(rows), shard, shards)
+    indices = slice_shard(len(rows), shard, shards)
     return train.take([rows[i] for i in indices])
 
 
@@ -83,5 +83,5 @@ def real_table(
                 "ra+real_vae out of classifiers.arms"
             )
         rows += members[:count]
-    indices = bounds(len(rows), shard, shards)
+    indices = slice_shard(len(rows), shard, shards)
     return extra.take([rows[i] for i in indices])

@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from mvc.banks.recipes import Recipes, from_table, unmixed
 from mvc.core import image_tables
-from mvc.core.counts import bounds
-from mvc.core.hashing import files_digest
-from mvc.core.seeds import stream_seed
+from mvc.core.counts import slice_shard
+from mvc.core.hashing import digest_files
+from mvc.core.seeds import derive_seed
 
 pass
 
@@ -77,7 +77,7 @@ def make(
         train_labels: class of each training image.
         wanted: one truth value an entry; None for all.
     """
-    indices = bounds(len(bank), shard, shards)
+    indices = slice_shard(len(bank), shard, shards)
     if wanted is not None:
         indices = [i for i in indices if wanted[i]]
     rows = bank.take(pa.array(indices, pa.int64()))
@@ -116,7 +116,7 @@ def to_table(
     names = dict(zip(train["label"].to_pylist(), train["class_name"].to_pylist(), strict=True))
     prompts = captions["prompt"].to_pylist()
     source_ids = train["image_id"].to_pylist()
-    return image_tables.image_table(
+    return image_tables.build_table(
         data=files,
         labels=plan.labels,
         class_names=[names[label] for label in plan.labels],
@@ -143,7 +143,7 @@ def provenance(cfg: Mapping, weights: Sequence[str]) -> dict:
     """
     scales = [cfg["scale"], cfg["image_scale"]] if cfg["guidance"] == "ip2p" else [cfg["scale"]]
     return {
-        "digest": files_digest(*weights) if weights else cfg["diffusion"],
+        "digest": digest_files(*weights) if weights else cfg["diffusion"],
         "guidance": " ".join(map(str, [cfg["guidance"], *scales])),
         "steps": cfg["steps"],
     }
@@ -175,11 +175,11 @@ def choose_sources(
         raise ValueError(f"no training image of class {empty[0]} to condition on")
     chosen = []
     for i, label in zip(indices, labels, strict=True):
-        rng = np.random.default_rng(stream_seed(seed, stream, i))
+        rng = np.random.default_rng(derive_seed(seed, stream, i))
         chosen.append(int(rng.choice(members[label])))
     return chosen
 
 
 def noise_seed(seed: int, generator: str, index: int) -> int:
     """The seed of one image's z_T."""
-    return stream_seed(seed, f"synthetic/{generator}/noise", index)
+    return derive_seed(seed, f"synthetic/{generator}/noise", index)

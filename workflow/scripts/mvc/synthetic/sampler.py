@@ -15,8 +15,8 @@ from torch.nn.functional import interpolate
 
 from mvc.banks.mixing import materialise
 from mvc.banks.recipes import Recipes
-from mvc.core.batching import batch_size_on, padded_batches
-from mvc.core.image_tables import image_bytes
+from mvc.core.batching import pad_batches, pick_batch_size
+from mvc.core.image_tables import get_bytes
 from mvc.core.pixels import decode, load
 from mvc.core.pixels import encode as encode_png
 from mvc.models.stable_diffusion import decode as decode_latents
@@ -56,7 +56,7 @@ class Painter:
     @property
     def batch_size(self) -> int:
         """Images sampled at once on this device."""
-        return batch_size_on(self.device, self.sampling.batch_size)
+        return pick_batch_size(self.device, self.sampling.batch_size)
 
     @property
     def conditioned(self) -> bool:
@@ -84,7 +84,7 @@ class Painter:
         """
         factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
         shape = (self.vae.config.latent_channels, side // factor, side // factor)
-        for rows, real in padded_batches(len(seeds), self.batch_size):
+        for rows, real in pad_batches(len(seeds), self.batch_size):
             image = None
             if sources is not None:
                 pixels = load([sources[row] for row in rows], size=side)
@@ -152,7 +152,7 @@ def files(
     """
     sources = None
     if painter.conditioned:
-        contents = image_bytes(train)
+        contents = get_bytes(train)
         sources = [contents[row] for row in plan.sources]
     for pixels in painter.paint(plan.recipes, plan.seeds, sources, side=resolution):
         yield from encode_png(resize(pixels, side), grayscale=False)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mvc.config.layouts import TABLES
 from mvc.core import markdown
-from mvc.core.markdown import interval, number
+from mvc.core.markdown import format_interval, format_number
 from mvc.tables.runs import KEYS
 
 # Test accuracy in % by data set and model, in the order of the table's columns; `*`: reproduced by
@@ -106,7 +106,7 @@ def section(table: str, ours: pd.DataFrame, gain: pd.DataFrame, *, digits: int) 
         f"Table {table[-1]} of *Dataset Augmentation by Mixing Visual Concepts*: test accuracy in "
         "%, the mean of 3 runs; `*` reproduced by its authors, a dash where it gives none; "
         "`not run` is said of ours.",
-        markdown.table(["data set", "model", "", *names], lines, left=3),
+        markdown.format_table(["data set", "model", "", *names], lines, left=3),
         NOTES.get(table, ""),
         _gains(table, gain, digits) if met else "None of the paper's rows was run here.",
     ]
@@ -121,9 +121,9 @@ def agreement(paper: float, ours: float, low: float, high: float) -> str:
 
 
 def _ours(row: Row, mean: dict[str, float], digits: int) -> list[list[str]]:
-    own = [number(mean[c], digits) if c in mean else "not run" for c in row.values]
+    own = [format_number(mean[c], digits) if c in mean else "not run" for c in row.values]
     differences = [mean.get(c, math.nan) - value for c, value in row.values.items()]
-    points = [number(value, digits, sign=True) for value in differences]
+    points = [format_number(value, digits, sign=True) for value in differences]
     return [["", "", "ours", *own], ["", "", "ours − paper", *points]]
 
 
@@ -137,14 +137,18 @@ def _gains(table: str, gain: pd.DataFrame, digits: int) -> str:
         if math.isnan(theirs) or math.isnan(row.gain):
             continue
         says = agreement(theirs, row.gain, row.low, row.high)
-        points = [number(v, digits, sign=True) for v in (theirs, row.gain, row.gain - theirs)]
+        points = [
+            format_number(v, digits, sign=True) for v in (theirs, row.gain, row.gain - theirs)
+        ]
         arms = [_short(names[row.arm]), _short(names[row.over])]
-        lines.append([row.dataset, row.model, *arms, *points, interval(row, digits), says])
+        lines.append([row.dataset, row.model, *arms, *points, format_interval(row, digits), says])
     if not lines:
         return ""
     heads = ["data set", "model", "arm", "over", "paper", "ours", "difference", "interval"]
     legend = "; ".join(f"`{word}`: {meaning}" for word, meaning in AGREES.items())
-    return f"{markdown.table([*heads, 'agrees'], lines, left=4)}\n\nGains in points. {legend}."
+    return (
+        f"{markdown.format_table([*heads, 'agrees'], lines, left=4)}\n\nGains in points. {legend}."
+    )
 
 
 def _short(name: str) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from mvc.config.layouts import TABLES, heading
 from mvc.core import markdown
-from mvc.core.markdown import count, interval, number, p_value
+from mvc.core.markdown import format_count, format_interval, format_number, format_p_value
 from mvc.tables import published, statistics
 from mvc.tables.runs import KEYS
 
@@ -50,7 +50,7 @@ def table_markdown(
     parts = [
         f"# Table {table[-1]}: accuracy in % on the {_split(runs)}",
         layout.about,
-        markdown.table(
+        markdown.format_table(
             ["data set", "model", *names.values()],
             [[*key, *cells] for key, cells in body(accuracy, table, rows, digits).items()],
             left=2,
@@ -96,14 +96,16 @@ def diagnostics_markdown(runs: pd.DataFrame, *, digits: int, confidence: float =
     order = dict.fromkeys([*statistics.DIAGNOSTICS, *accuracy["arm"]])
     rank = {arm: i for i, arm in enumerate(order)}
     rows = [
-        [*key, heading(cell["arm"]), count(cell["n_extra"]), mean_sd(cell, digits)]
+        [*key, heading(cell["arm"]), format_count(cell["n_extra"]), mean_sd(cell, digits)]
         for key, own in accuracy.groupby(KEYS, sort=False)
         for cell in sorted(own.to_dict("records"), key=lambda cell: rank[cell["arm"]])
     ]
     gain = statistics.diagnostics(runs, confidence=confidence)
     parts = [
         f"# Diagnostics: accuracy in % on the {_split(runs)}",
-        markdown.table(["data set", "model", "arm", "extra images", "accuracy"], rows, left=3),
+        markdown.format_table(
+            ["data set", "model", "arm", "extra images", "accuracy"], rows, left=3
+        ),
         "Mean ± standard deviation over seeds (number of seeds).",
         "\n".join(f"- {heading(arm)}: {says}." for arm, says in MEANING.items() if arm in ran),
         "## Gains",
@@ -117,8 +119,8 @@ def diagnostics_markdown(runs: pd.DataFrame, *, digits: int, confidence: float =
 
 def mean_sd(cell: dict, digits: int) -> str:
     """A cell's mean, sd and n as `72.9 ± 0.9 (3)`; no deviation where there is one seed."""
-    sd = "" if cell["n"] < 2 else f" ± {number(cell['sd'], digits)}"
-    return f"{number(cell['mean'], digits)}{sd} ({cell['n']})"
+    sd = "" if cell["n"] < 2 else f" ± {format_number(cell['sd'], digits)}"
+    return f"{format_number(cell['mean'], digits)}{sd} ({cell['n']})"
 
 
 def gain_table(
@@ -128,20 +130,21 @@ def gain_table(
     rows = [
         [
             *(row.dataset, row.model, name(row.arm), name(row.over)),
-            *(number(row.gain, digits, sign=True), interval(row, digits)),
-            *(p_value(row.p), str(row.pairs)),
+            *(format_number(row.gain, digits, sign=True), format_interval(row, digits)),
+            *(format_p_value(row.p), str(row.pairs)),
         ]
         for row in gain.itertuples()
     ]
     level = f"{100 * confidence:g} % interval"
     headings = ["data set", "model", "arm", "over", "gain", level, "p", "seeds"]
-    return markdown.table(headings, rows, left=4)
+    return markdown.format_table(headings, rows, left=4)
 
 
 def _mean_gains(gain: pd.DataFrame, names: Mapping[str, str]) -> str:
     mean = gain.groupby(["arm", "over"], sort=False)["gain"].agg(["mean", "count"])
     says = [
-        f"{names[arm]} over {names[over]} {number(row.mean, 2, sign=True)} ({row.count} rows)"
+        f"{names[arm]} over {names[over]} "
+        f"{format_number(row.mean, 2, sign=True)} ({row.count} rows)"
         for (arm, over), row in zip(mean.index, mean.itertuples(index=False), strict=True)
         if row.count > 1
     ]
@@ -166,7 +169,7 @@ def _conditions(accuracy: pd.DataFrame, name: Callable[[str], str] = heading) ->
     lines = []
     for (dataset, model), own in accuracy.groupby(KEYS, sort=False):
         first = own.iloc[0]
-        says = [f"{count(first.n_test)} images evaluated"]
+        says = [f"{format_count(first.n_test)} images evaluated"]
         says.append(f"trained on {_by_arm(own, 'n_train', name)} labelled images")
         if own["n_extra"].max() > 0:
             extra = own[own["n_extra"] > 0]
@@ -189,5 +192,7 @@ def _by_arm(own: pd.DataFrame, field: str, name: Callable[[str], str]) -> str:
     """`1,500`, or where arms differ `1,500 (Baseline, RA), 1,800 (Ours(Syn))`."""
     groups = own.groupby(field, sort=False)["arm"].apply(list)
     if len(groups) == 1:
-        return count(groups.index[0])
-    return ", ".join(f"{count(v)} ({', '.join(map(name, arms))})" for v, arms in groups.items())
+        return format_count(groups.index[0])
+    return ", ".join(
+        f"{format_count(v)} ({', '.join(map(name, arms))})" for v, arms in groups.items()
+    )

@@ -10,7 +10,7 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 
 from mvc.core.image_set import Labelled, check_classes
-from mvc.core.seeds import stream_seed
+from mvc.core.seeds import derive_seed
 from mvc.training import networks, strategies
 from mvc.training.hyperparameters import Hyperparameters, augmentation
 from mvc.training.loop import measure_statistics, move_to_device, train
@@ -118,5 +118,5 @@ def planned(
 def streams(root: int, seed: int) -> list[torch.Generator]:
     """Generators of the order of images, the choice of extra ones, augmentation and weights."""
     names = ("order", "choice", "augment", "weights")
-    seeds = (stream_seed(root, f"classifiers/{name}", seed) for name in names)
+    seeds = (derive_seed(root, f"classifiers/{name}", seed) for name in names)
     return [torch.Generator().manual_seed(s) for s in seeds]

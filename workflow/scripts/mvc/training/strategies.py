@@ -16,12 +16,12 @@ so many extra images for each real one (`lengthened`): the control for the lengt
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
-from math import ceil
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor
+
+from mvc.core.counts import count_mixed
 
 STRATEGIES = ("two_phase", "rsp", "combined")
 
@@ -126,7 +126,7 @@ def lengthened(
 
     Args: as of `phases`.
     """
-    counts = [wanted(per_real, count) for count in torch.bincount(real).tolist()]
+    counts = [count_mixed(count, per_real) for count in torch.bincount(real).tolist()]
     extra = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
     unread = torch.Generator()  # batches are not drawn here
     plan = phases(
@@ -140,11 +140,6 @@ def lengthened(
         choice=unread,
     )
     return Length(length.batch_size, steps=sum(phase.steps for phase in plan))
-
-
-def wanted(per_real: int | float, real: int) -> int:
-    """ceil(per_real x real), free of binary rounding: 1.1 of 10 is 11."""
-    return ceil(Fraction(str(per_real)) * real)
 
 
 def _phase(n: int, length: Length, learning_rate: int | float, generator: torch.Generator) -> Phase:

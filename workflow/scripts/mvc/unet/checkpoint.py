@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mvc.core.atomic import atomic
-from mvc.core.hashing import files_digest, settings_digest
+from mvc.core.hashing import digest_files, digest_settings
 
 
 def state_file(weights: str | Path, depends: Mapping, inputs: Iterable[str]) -> Path:
@@ -22,8 +22,8 @@ def state_file(weights: str | Path, depends: Mapping, inputs: Iterable[str]) -> 
         depends: settings and digest of the code.
         inputs: files read.
     """
-    files = files_digest(*sorted(set(map(str, inputs))))
-    key = settings_digest({**depends, "inputs": files})
+    files = digest_files(*sorted(set(map(str, inputs))))
+    key = digest_settings({**depends, "inputs": files})
     return Path(weights).with_name(f".state-{key}.safetensors")
 
 

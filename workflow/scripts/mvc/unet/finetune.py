@@ -15,6 +15,7 @@ from torch import Tensor
 from mvc.banks.recipes import from_table
 from mvc.console.progress import Meter
 from mvc.core import image_tables
+from mvc.core.atomic import atomic
 from mvc.core.leakage import refuse_held_out
 from mvc.figures.finetuning import write_losses, write_samples
 from mvc.models.stable_diffusion import cache_latents, load_unet, load_vae, widen
@@ -78,7 +79,7 @@ def make_pool(
     if len(train) != len(embeddings["tokens"]):
         raise ValueError(f"embeddings {len(embeddings['tokens']):,} != images {len(train):,}")
     size, flip = cfg["resolution"], cfg["flip"]
-    mean, std = cache_latents(vae, image_tables.image_bytes(train), size=size, flip=flip)
+    mean, std = cache_latents(vae, image_tables.get_bytes(train), size=size, flip=flip)
     print(f"{len(train):,} training images encoded to latents of {tuple(mean.shape[2:])}")
     return Pool(
         mean=mean,
@@ -138,7 +139,7 @@ def show(steps: int) -> Callable[[int, float], None]:
 
 def write_unet(unet: torch.nn.Module, *, weights: str | Path, config: str | Path) -> None:
     """Save the U-Net in diffusers' layout; the weights last, so that they vouch for the rest."""
-    with image_tables.atomic(weights) as part, image_tables.atomic(config) as described:
+    with atomic(weights) as part, atomic(config) as described:
         unet.save_pretrained(part.parent, safe_serialization=True)
         part.chmod(0o644)
         (part.parent / described.name).rename(described)

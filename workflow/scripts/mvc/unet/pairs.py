@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mvc.banks.mixing import materialise
 from mvc.banks.recipes import Recipes
-from mvc.core.seeds import stream_seed
+from mvc.core.seeds import derive_seed
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def draw(
         dropout: probability to drop `text` alone, `image` alone, and `both`.
         timesteps: T.
     """
-    rng = torch.Generator().manual_seed(stream_seed(seed, "unet", step))
+    rng = torch.Generator().manual_seed(derive_seed(seed, "unet", step))
 
     def uniform(high: Tensor) -> Tensor:  # integers in [0, high)
         return (torch.rand(batch_size, generator=rng, dtype=torch.float64) * high).long()

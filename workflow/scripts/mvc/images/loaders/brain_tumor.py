@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Num, UInt8
 
 from mvc.config.catalogue import LOADERS
-from mvc.core.decoding import png
+from mvc.core.decoding import encode_png
 from mvc.images import archives, folders
 from mvc.images.records import Item, Loaded, checked, listed
 
@@ -67,7 +67,7 @@ def slice_png(path: Path) -> bytes:
     values = _read(path, "image")
     if values.ndim != 2 or not values.size or not np.isfinite(values).all():
         raise ValueError(f"cjdata/image of shape {values.shape} is no picture")
-    return png(eight_bits(values.T))
+    return encode_png(eight_bits(values.T))
 
 
 def eight_bits(values: Num[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
