@@ -1,0 +1,262 @@
+"""What each stage reads: for every key the rules that an edit of it touches, and no others."""
+
+import copy
+
+import pytest
+import yaml
+from mvc.config import params
+from mvc.config.catalogue import LOADERS
+from mvc.config.sections import sort_config
+from project_tree import REPO, tiny_config
+from stale import FEEDS, find_stale, find_touched, list_jobs, name_rules
+
+SCHEMA = yaml.safe_load((REPO / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+# Sections of which a data set may have values of its own.
+SECTIONS = [name for name in SCHEMA["$defs"]["dataset"]["properties"] if name in SCHEMA["$defs"]]
+# Keys that change which jobs there are, or what a job needs, and no job's `cfg`.
+PLANNED = {"unet.processes", "synthetic.shards"}
+PLANNED |= {f"classifiers.{key}" for key in ("models", "seeds", "arms")}
+
+SAMPLERS = "synthetic pretrained figure2 figure6"
+SEEDED = f"images banks unet augmented policies classifiers oracle quality {SAMPLERS}"
+# For every key another value, and the rules of which some job reads another `cfg` or is new.
+EDITS = {
+    "seed": (1, SEEDED),
+    "models.captioner": ("another", "captions"),
+    "models.clip": ("another", "embeddings synthetic pretrained augmented quality"),
+    "models.diffusion": ("another", f"unet real augmented {SAMPLERS}"),
+    "datasets.photos.loader": ("csv", "images comparisons"),
+    "datasets.photos.path": ("more", "images comparisons"),
+    "datasets.more.loader": ("csv", "images comparisons"),
+    "datasets.more.path": ("photos", "images comparisons"),
+    "images.labels_per_class": (3, "images"),
+    "images.validation_per_class": (9, ""),  # of Fashion-MNIST alone, as the next three
+    "images.extra_per_class": (9, ""),
+    "images.test_per_class": (9, ""),
+    "images.oracle_per_class": (9, ""),
+    "images.test_fraction": (0.3, "images"),
+    "images.validation_fraction": (0.2, "images"),
+    "images.unreadable": ("skip", "images"),
+    "captions.file": ("own.csv", "captions"),
+    "captions.prefix": ("a photo of {class}", "captions synthetic pretrained"),
+    "captions.describe": (False, "captions"),
+    "captions.max_new_tokens": (9, "captions"),
+    "captions.num_beams": (1, "captions"),
+    "captions.batch_size": (3, "captions"),
+    "embeddings.batch_size": (3, "embeddings"),
+    "banks.per_real": (2, "banks"),
+    "banks.coarse": (1, "banks augmented"),
+    "banks.fine": (1, "banks augmented"),
+    "banks.rows": ("content", "banks"),
+    "banks.edits": ("noise", "banks"),
+    "banks.base": ("round_robin", "banks"),
+    "unet.resolution": (64, f"unet real {SAMPLERS}"),
+    "unet.steps": (5, "unet"),
+    "unet.batch_size": (2, "unet"),
+    "unet.processes": (2, ""),
+    "unet.learning_rate": (0.01, "unet"),
+    "unet.schedule": ("constant_with_warmup", "unet"),
+    "unet.warmup_steps": (1, "unet"),
+    "unet.weight_decay": (0.1, "unet"),
+    "unet.max_grad_norm": (2.0, "unet"),
+    "unet.ema_decay": (0.5, "unet"),
+    "unet.pairing": ("own", "unet"),
+    "unet.text": ("caption", "unet"),
+    "unet.dropout.text": (0.1, "unet"),
+    "unet.dropout.image": (0.1, "unet"),
+    "unet.dropout.both": (0.1, "unet"),
+    "unet.flip": (False, "unet"),
+    "unet.samples.each": (2, "unet"),
+    "unet.samples.steps": (3, "unet"),
+    "unet.samples.scale": (3.0, "unet"),
+    "synthetic.shards": (3, "synthetic pretrained real"),
+    "synthetic.pretrained_share": (0.5, "mixed classifiers"),
+    "synthetic.guidance": ("both", SAMPLERS),
+    "synthetic.scale": (3.0, SAMPLERS),
+    "synthetic.image_scale": (2.0, SAMPLERS),
+    "synthetic.steps": (3, SAMPLERS),
+    "synthetic.batch_size": (7, f"real {SAMPLERS}"),
+    "policies.file": ("own.json", "policies"),
+    "policies.model": ("wrn-10-2", "policies"),
+    "policies.folds": (3, "policies"),
+    "policies.rounds": (2, "policies"),
+    "policies.steps": (5, "policies"),
+    "policies.epochs": (3, "policies"),
+    "policies.trials": (3, "policies"),
+    "policies.kept": (2, "policies"),
+    "policies.sub_policies": (3, "policies"),
+    "policies.operations": (3, "policies"),
+    "policies.draws": (2, "policies"),
+    "classifiers.models.wrn-10-1": ({"learning_rate": 0.2}, "policies classifiers"),
+    "classifiers.models.wrn-10-2": ({"learning_rate": 0.2}, ""),  # in no table
+    "classifiers.seeds": ([0, 1], "classifiers"),
+    "classifiers.arms.aa+rsp.strategy": ("combined", "classifiers"),
+    "classifiers.split": ("validation", "classifiers"),
+    "classifiers.resolution": (20, "policies classifiers"),
+    "classifiers.steps": (4, "classifiers"),
+    "classifiers.epochs": (3, "classifiers"),
+    "classifiers.batch_size": (5, "policies classifiers"),
+    "classifiers.learning_rate": (0.2, "policies classifiers"),
+    "classifiers.weight_decay": (0.1, "policies classifiers"),
+    "classifiers.max_grad_norm": (1.0, "policies classifiers"),
+    "classifiers.optimizer": ("adam", "policies classifiers"),
+    "classifiers.weights": ("pretrained", "policies classifiers"),
+    "classifiers.aa": ("imagenet", "classifiers"),
+    "classifiers.per_real": (0.5, "classifiers"),
+    "classifiers.select": ("clip", ""),  # without `per_real` all images are used
+    "classifiers.steps_as_with": (2, "classifiers"),
+    "classifiers.pad": (2, "policies classifiers"),
+    "classifiers.flip": (False, "policies classifiers"),
+    "classifiers.cutout": (4, "policies classifiers"),
+    "classifiers.ra.n": (3, "classifiers"),
+    "classifiers.ra.m": (5, "classifiers"),
+    "classifiers.fill": ("mean", "policies classifiers"),
+    "classifiers.strategy": ("rsp", "classifiers"),
+    "classifiers.phase2.share": (0.3, "classifiers"),
+    "classifiers.phase2.learning_rate_scale": (0.2, "classifiers"),
+    "classifiers.rsp.p": (0.4, "classifiers"),
+    "classifiers.rsp.mode": ("append", "classifiers"),
+    "oracle.resolution": (20, "oracle"),
+    "oracle.steps": (4, "oracle"),
+    "oracle.batch_size": (4, "oracle"),
+    "oracle.learning_rate": (0.01, "oracle"),
+    "oracle.weight_decay": (0.1, "oracle"),
+    "quality.images": (20, "quality"),
+    "quality.k": (2, "quality"),
+    "quality.batch_size": (3, "quality"),
+    "tables.digits": (2, "table diagnostics comparisons"),
+    "tables.confidence": (0.9, "table diagnostics comparisons"),
+    "tables.rows.table1": (["wrn-10-1", "wrn-10-2"], "table classifiers"),
+    "tables.rows.table4": (["wrn-10-2"], "table classifiers"),
+    "tables.rows.table5": (["wrn-10-2"], "table classifiers"),
+    "figures.datasets.figure1": ("more", "figure1"),
+    "figures.datasets.figure2": ("more", "figure2"),
+    "figures.datasets.figure5": ("more", "figure5"),
+    "figures.datasets.figure6": ("more", "figure6"),
+    "figures.classes": (2, "figure1 figure2 figure5 figure6"),
+    "figures.images": (2, "figure1 figure2 figure5 figure6"),
+    "figures.cell": (50, "figure1 figure2 figure5 figure6"),
+    "figures.coarse": (1, "figure2"),
+    "figures.fine": (1, "figure2"),
+    "evidence.comparisons": ({"a": {"says": "b", "treated": "c", "control": "d"}}, "comparisons"),
+    "estimate.teraflops": (2.0, ""),  # printed alone
+    "estimate.seconds": (2, ""),
+}
+
+
+def make_config() -> dict:
+    """The tiny configuration with a second data set and a second classifier."""
+    config = tiny_config(REPO)
+    config["datasets"]["more"] = {"loader": "imagefolder", "path": "more"}
+    config["classifiers"]["models"]["wrn-10-2"] = {}
+    return config
+
+
+CONFIG = make_config()
+# An arm has an augmentation and a source of extra images; an edit of either is another run.
+EDITS |= {
+    f"classifiers.arms.{arm}.{key}": (
+        "random" if key == "augmentation" else "real_vae",
+        "classifiers",
+    )
+    for arm in CONFIG["classifiers"]["arms"]
+    for key in ("augmentation", "extra")
+}
+EDITS |= {
+    "classifiers.arms.random.augmentation": ("aa", "classifiers"),
+    "classifiers.arms.ra+real_vae.extra": ("real", "classifiers"),
+}
+
+
+def leaves(config: dict, prefix: str = "") -> set[str]:
+    """Dotted names of all keys without keys below them."""
+    names = set()
+    for key, value in config.items():
+        below = leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else set()
+        names |= below or {f"{prefix}{key}"}
+    return names
+
+
+def edited(*edits: tuple[str, object]) -> dict:
+    config = copy.deepcopy(CONFIG)
+    for key, value in edits:
+        place = config
+        *parts, last = key.split(".")
+        for part in parts:
+            place = place[part]
+        assert place[last] != value
+        place[last] = value
+    return config
+
+
+def test_every_key_is_edited():
+    assert set(EDITS) == leaves(CONFIG)
+
+
+@pytest.mark.parametrize("key", EDITS)
+def test_read_gives_a_key_to_exactly_the_stages_that_read_it(key):
+    value, rules = EDITS[key]
+    assert name_rules(find_touched(CONFIG, edited((key, value)))) == set(rules.split())
+
+
+def list_read_keys() -> set[str]:
+    """All keys that some stage reads, as section.key."""
+    sections = [part for reads in params.READS.values() for part in reads.sections.items()]
+    sections += [("images", " ".join(loader.keys)) for loader in LOADERS.values()]
+    sections += [("policies", "steps epochs")]
+    sections += [("classifiers", " ".join([*params.TRAINING, *params.RUN, *params.RUN_WHEN]))]
+    return {f"{section}.{key}" for section, keys in sections for key in keys.split()}
+
+
+def test_every_key_is_read_by_some_stage():
+    """A new key is in no stage's `cfg` until it is listed."""
+    keys = {f"{name}.{key}" for name in SECTIONS for key in CONFIG[name] if name != "tables"}
+    unread = keys - list_read_keys() - PLANNED
+    assert not unread, f"read by no stage: {', '.join(sorted(unread))}"
+
+
+def test_every_key_that_is_read_exists():
+    of_a_run = {"classifiers.network", "classifiers.seed", "classifiers.augmentation"}
+    of_a_run |= {"classifiers.extra"}
+    known = {f"{name}.{key}" for name, keys in CONFIG.items() if name != "seed" for key in keys}
+    assert list_read_keys() - of_a_run <= known
+
+
+def test_read_run_gives_what_its_other_settings_make_use_of():
+    select = ("classifiers.select", "clip")
+    few = ("classifiers.per_real", 2)
+    assert find_touched(edited(few), edited(few, select))
+    assert not find_touched(CONFIG, edited(select))
+
+
+@pytest.mark.parametrize(
+    "key, stale",
+    [
+        ("classifiers.arms.random.augmentation", {"classifiers", "diagnostics"}),
+        ("classifiers.rsp.p", {"classifiers", "table"}),
+        ("classifiers.learning_rate", {"policies", "classifiers", "table", "diagnostics"}),
+        ("captions.prefix", set(FEEDS) - {"images", "policies", "oracle", "mixed"}),
+        ("unet.processes", set()),
+    ],
+)
+def test_find_stale_follows_the_files(key, stale):
+    assert find_stale(CONFIG, edited((key, EDITS[key][0]))) == stale
+
+
+def test_a_data_sets_own_value_is_read_for_it_alone():
+    config = edited()
+    config["datasets"]["more"]["unet"] = {"steps": 5}
+    touched = {job for job in find_touched(CONFIG, config) if job[0] != "comparisons"}
+    assert touched == {("unet", (("dataset", "more"),))}
+
+
+def test_the_order_of_keys_changes_nothing():
+    config = {key: copy.deepcopy(CONFIG[key]) for key in reversed(CONFIG)}
+    config["unet"] = {key: config["unet"][key] for key in reversed(config["unet"])}
+    assert list_jobs(config) == list_jobs(CONFIG) and not find_touched(CONFIG, config)
+    assert list(sort_config(config)["datasets"]) == list(CONFIG["datasets"])
+
+
+def test_an_unknown_data_set_names_those_that_there_are():
+    with pytest.raises(ValueError, match="'nobody'; there are photos, more"):
+        params.read_stage(CONFIG, "captions", "nobody")
