@@ -127,20 +127,41 @@ def test_positions_of_a_vision_transformer_fit_other_images(tmp_path):
     assert found.net(torch.zeros(2, 3, 48, 64)).shape == (2, 3)
 
 
+@pytest.mark.parametrize("classes", [3, 5])
 @pytest.mark.parametrize(
-    "change, message",
+    "change, tensor",
     [
-        (lambda s: s.pop("layer1.0.conv1.weight"), r"1 missing \(layer1.0.conv1.weight"),
-        (lambda s: s.update(more=torch.ones(1)), r"1 unexpected \(more"),
-        (lambda s: s.update({"conv1.0.weight": torch.ones(1)}), r"1 another shape \(conv1.0"),
+        (lambda s: s.pop("layer1.0.conv1.weight"), "layer1.0.conv1.weight"),
+        (lambda s: s.pop("fc.bias"), "fc.bias"),
+        (lambda s: s.update(more=torch.ones(1)), "more"),
+        (lambda s: s.update({"layer1.0.conv1.weight": torch.ones(1)}), "layer1.0.conv1.weight"),
     ],
+    ids=["missing", "no bias of the head", "unexpected", "another shape"],
 )
-def test_weights_of_another_network_are_refused(change, message, tmp_path):
-    state = make("test_resnet").net.state_dict()
+def test_weights_of_another_network_are_refused(change, tensor, classes, tmp_path):
+    """The head too must be whole, whether its classes are those of the data set or not."""
+    state = make("test_resnet", classes).net.state_dict()
     change(state)
     save_file(state, tmp_path / FILE)
-    with pytest.raises(ValueError, match=f"models.test_resnet.weights = .*{message}"):
+    with pytest.raises(ValueError, match=f"models.test_resnet.weights = .*{tensor}"):
         make("test_resnet", weights=str(tmp_path))
+
+
+def test_weights_without_a_head_are_refused(tmp_path):
+    state = make("test_resnet").net.state_dict()
+    headless = {key: value for key, value in state.items() if not key.startswith("fc.")}
+    save_file(headless, tmp_path / FILE)
+    with pytest.raises(ValueError, match="models.test_resnet.weights = .*fc.weight"):
+        make("test_resnet", weights=str(tmp_path))
+
+
+def test_counters_of_batch_norm_may_be_missing(tmp_path):
+    first = make("test_resnet")
+    state = {k: v for k, v in first.net.state_dict().items() if "num_batches" not in k}
+    assert len(state) < len(first.net.state_dict())
+    save_file(state, tmp_path / FILE)
+    found = make("test_resnet", seed=1, weights=str(tmp_path))
+    assert equal(first, found) == set(first.net.state_dict())
 
 
 def test_missing_and_damaged_files_are_told_of(tmp_path):

@@ -134,8 +134,8 @@ def classifier(name: str, n_classes: int, *, size: int) -> nn.Module:
 
     if not timm.is_model(name):
         raise ValueError(f"classifiers.models: {name!r}; must be wrn-<depth>-<width> or timm's")
-    sized = networks.sized(name, (size, size))
-    return _without_weights(lambda: timm.create_model(name, num_classes=n_classes, **sized))
+    options = networks.describe_size(name, (size, size))
+    return _without_weights(lambda: timm.create_model(name, num_classes=n_classes, **options))
 
 
 def _config(key: str, name: str, part: str) -> Mapping:

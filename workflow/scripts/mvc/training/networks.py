@@ -6,8 +6,7 @@ Axes: n images, 3 channels, h and w pixels, k classes.
 """
 
 import json
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,6 +19,7 @@ from mvc.training import wide_resnet
 
 FILE = "model.safetensors"
 PRETRAINED = "pretrained"
+LONGEST = 300  # characters of timm's reason in an error
 
 
 @dataclass(frozen=True)
@@ -57,33 +57,22 @@ def build(
         if weights is not None:
             raise ValueError(f"{_key(name)} = {weights}; must be null: none are published")
         return Network(wide_resnet.build(name, n_classes, generator=generator))
-    net = _create(name, n_classes, size, generator)
-    _check_size(net, name, size)
-    if weights is None:
-        return Network(net)
-    told = _load(net, name, weights)
-    mean, std = (255 * torch.tensor(told[key], dtype=torch.float32) for key in ("mean", "std"))
-    return Network(net, mean, std)
-
-
-def _create(
-    name: str, n_classes: int, size: tuple[int, int], generator: torch.Generator
-) -> nn.Module:
     import timm  # seconds, which Wide-ResNets need not wait
 
-    if not timm.is_model(name):
-        close = get_close_matches(name, [*timm.list_models(), "wrn-28-10", "wrn-28-2"], n=3)
-        hint = f"; did you mean {' or '.join(close)}?" if close else ""
-        raise ValueError(
-            f"classifiers.models: {name!r}; must be wrn-<depth>-<width> or a network of timm{hint}"
-        )
+    _check_name(name)
+    options = describe_size(name, size)
     with torch.random.fork_rng(devices=[]):  # timm draws from the global generator
         torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
-        return timm.create_model(name, num_classes=n_classes, **sized(name, size))
+        net = timm.create_model(name, num_classes=n_classes, **options)
+        _check_size(net, name, size)
+        if weights is None:
+            return Network(net)
+        statistics = _load_weights(net, name, weights, options)
+    return Network(net, *(255 * torch.tensor(values, dtype=torch.float32) for values in statistics))
 
 
-def sized(name: str, size: tuple[int, int]) -> dict:
-    """What timm is to be told of images of (h, w) pixels: their size, where a network fixes it.
+def describe_size(name: str, size: tuple[int, int]) -> dict:
+    """Arguments that tell timm the (h, w) pixels of images, where a network fixes their size.
 
     Raises:
         ValueError: timm has no weights of the tag in `name`.
@@ -99,9 +88,20 @@ def sized(name: str, size: tuple[int, int]) -> dict:
     return {"img_size": size} if cfg.fixed_input_size else {}
 
 
+def _check_name(name: str) -> None:
+    import timm
+
+    if not timm.is_model(name):
+        close = get_close_matches(name, [*timm.list_models(), "wrn-28-10", "wrn-28-2"], n=3)
+        hint = f"; did you mean {' or '.join(close)}?" if close else ""
+        raise ValueError(
+            f"classifiers.models: {name!r}; must be wrn-<depth>-<width> or a network of timm{hint}"
+        )
+
+
 @torch.inference_mode()
 def _check_size(net: nn.Module, name: str, size: tuple[int, int]) -> None:
-    """Let one image through, so that a size that does not fit is told of at once."""
+    """Let one image through, so that a size that does not fit is refused at once."""
     try:
         net.eval()(torch.zeros(1, 3, *size))
     except (AssertionError, RuntimeError) as error:
@@ -112,59 +112,90 @@ def _check_size(net: nn.Module, name: str, size: tuple[int, int]) -> None:
         ) from error
 
 
-def _load(net: nn.Module, name: str, weights: str) -> Mapping:
-    """Load weights into `net`; what is known of their training images."""
+def _load_weights(
+    net: nn.Module, name: str, weights: str, options: Mapping
+) -> tuple[Sequence[int | float], Sequence[int | float]]:
+    """Load weights into `net`, but for a head of another number of classes.
+
+    timm loads them into a network with the file's own classes, strictly: each tensor must be there.
+
+    Returns:
+        Mean and deviation (0..1) of each channel that the weights expect.
+    """
+    setting = f"{_key(name)} = {weights}"
+    cfg = net.pretrained_cfg
+    if weights == PRETRAINED:
+        file = _download(cfg, name)
+    else:
+        file = _find_file(cfg, name, Path(weights))
+        cfg = {**cfg, **_read_config(file, name, weights)}
+    state = _read_weights(file, name, setting, cfg, options)
+    expected = net.state_dict()
+    fitting = {k: v for k, v in state.items() if v.shape == expected[k].shape}
+    net.load_state_dict(fitting, strict=False)
+    for key in sorted(expected.keys() - fitting.keys()):
+        found = tuple(state[key].shape) if key in state else "none"
+        print(f"{setting}: {key} {found} left out, {tuple(expected[key].shape)} wanted")
+    return cfg["mean"], cfg["std"]
+
+
+def _read_weights(
+    file: Path, name: str, setting: str, cfg: Mapping, options: Mapping
+) -> dict[str, Tensor]:
+    """The tensors of a file, as timm converts them for the network called `name`."""
+    import timm
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
-    told = net.pretrained_cfg
-    file = _hub_file(told, name) if weights == PRETRAINED else _local_file(told, name, weights)
-    about = file.with_name("config.json")
-    if weights != PRETRAINED and Path(weights).is_dir() and about.is_file():
-        config = json.loads(about.read_text(encoding="utf-8"))
-        architecture = config.get("architecture", name)
-        if architecture != name.split(".")[0]:
-            raise ValueError(f"{_key(name)} = {weights}: the weights of {architecture}")
-        told = {**told, **config.get("pretrained_cfg", {})}
     try:
-        state = load_file(file)
+        classes = _count_classes(file, cfg)
+        source = {"file": str(file), "num_classes": classes, "custom_load": False}
+        trained = timm.create_model(
+            name, pretrained=True, num_classes=classes, pretrained_cfg_overlay=source, **options
+        )
     except SafetensorError as error:
-        raise ValueError(f"{_key(name)} = {weights}: {file.name} is damaged ({error})") from error
-    convert = getattr(sys.modules[type(net).__module__], "checkpoint_filter_fn", None)
-    _fill(net, convert(state, net) if convert else state, f"{_key(name)} = {weights}")
-    return told
+        raise ValueError(f"{setting}: {file.name} is damaged ({error})") from error
+    except (KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:LONGEST]
+        raise ValueError(f"{setting}: the weights of another network: {reason}") from error
+    return trained.state_dict()
 
 
-def _fill(net: nn.Module, state: Mapping[str, Tensor], told: str) -> None:
-    """Load a state; of what does not fit, only a head of another number of classes is left out."""
-    own, heads = net.state_dict(), net.pretrained_cfg["classifier"]
-    heads = (heads,) if isinstance(heads, str) else tuple(heads)
-    other = {k for k, v in state.items() if k in own and v.shape != own[k].shape}
-    left_out = {k for k in other if k.rpartition(".")[0] in heads}
-    missing = {k for k in own.keys() - state.keys() if not k.endswith("num_batches_tracked")}
-    faults = {"another shape": other - left_out, "missing": missing}
-    faults["unexpected"] = set(state.keys() - own.keys())
-    if any(faults.values()):
-        lines = [f"{len(k)} {what} ({min(k)}, ...)" for what, k in faults.items() if k]
-        raise ValueError(f"{told}: the weights of another network: tensors {', '.join(lines)}")
-    net.load_state_dict({k: v for k, v in state.items() if k not in left_out}, strict=False)
-    for key in sorted(left_out):
-        print(f"{told}: {key} {tuple(state[key].shape)} left out, {tuple(own[key].shape)} wanted")
+def _count_classes(file: Path, cfg: Mapping) -> int:
+    """Classes of the head in a file; those of the published weights where it has no such head."""
+    from safetensors import safe_open
+
+    heads = cfg.get("classifier") or ()
+    keys = {f"{head}.weight" for head in ((heads,) if isinstance(heads, str) else heads)}
+    with safe_open(file, "pt") as tensors:
+        for key in keys.intersection(tensors.keys()):
+            return tensors.get_slice(key).get_shape()[0]
+    return cfg["num_classes"]
 
 
-def _local_file(cfg: Mapping, name: str, weights: str) -> Path:
-    path = Path(weights)
+def _find_file(cfg: Mapping, name: str, path: Path) -> Path:
     file = path / FILE if path.is_dir() else path
     if file.suffix != ".safetensors" or not file.is_file():
         published = f", as {cfg['hf_hub_id']} on the hub holds it" if cfg.get("hf_hub_id") else ""
         raise FileNotFoundError(
-            f"{_key(name)} = {weights}: no safetensors there; must be null, {PRETRAINED}, a file "
+            f"{_key(name)} = {path}: no safetensors there; must be null, {PRETRAINED}, a file "
             f"of safetensors, or a folder with {FILE}{published}"
         )
     return file
 
 
-def _hub_file(cfg: Mapping, name: str) -> Path:
+def _read_config(file: Path, name: str, weights: str) -> dict:
+    """What a folder's config.json says of the weights beside it."""
+    path = file.with_name("config.json")
+    if not (Path(weights).is_dir() and path.is_file()):
+        return {}
+    config = json.loads(path.read_text(encoding="utf-8"))
+    architecture = config.get("architecture", name)
+    if architecture != name.split(".")[0]:
+        raise ValueError(f"{_key(name)} = {weights}: the weights of {architecture}")
+    return config.get("pretrained_cfg", {})
+
+
+def _download(cfg: Mapping, name: str) -> Path:
     from huggingface_hub import hf_hub_download
 
     key, repository = _key(name), cfg.get("hf_hub_id")
