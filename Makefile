@@ -6,7 +6,7 @@ BIN := .venv/bin
 FAST := not slow and not workflow and not slurm
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo status test test-fast test-workflow test-slurm check lock
+.PHONY: help environment demo status test test-fast test-workflow test-slurm check comments lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ check: environment  ## check style: ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
+
+comments: environment  ## write the configuration's comments from the schemas
+	$(BIN)/python workflow/schemas/comments.py
 
 lock: environment  ## install envs/requirements.txt and write all versions to the lock
 	$(BIN)/python -m pip install --quiet --requirement envs/requirements.txt

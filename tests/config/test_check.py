@@ -1,7 +1,6 @@
 """The configuration is strict: every fault names its key, its value and what is allowed."""
 
 import copy
-import re
 from pathlib import Path
 
 import pytest
@@ -102,14 +101,6 @@ def test_a_dataset_may_carry_values_of_every_section():
     assert faults(edited("datasets.mine", own), SCHEMA) == [
         "datasets.mine.unet.stpes: no such key; did you mean steps?"
     ]
-
-
-def test_every_key_is_explained():
-    """A comment stands above each key or above the group that it belongs to."""
-    lines = (REPO / "config/config.yaml").read_text(encoding="utf-8").splitlines()
-    sections = [i for i, line in enumerate(lines) if re.match(r"^\w+:", line)]
-    for i in sections:
-        assert lines[i - 1].startswith("#"), lines[i]
 
 
 def test_what_is_named_must_be_there(tmp_path, monkeypatch):

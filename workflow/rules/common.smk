@@ -43,7 +43,8 @@ def checked(settings, schema, more=lambda settings: []):
     text = (Path(workflow.basedir) / "workflow/schemas" / schema).read_text(
         encoding="utf-8"
     )
-    if lines := faults(settings, yaml.safe_load(text)) or more(settings):
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    if lines := faults(settings, yaml.load(text, Loader=loader)) or more(settings):
         raise WorkflowError("\n  ".join(["The configuration has faults:", *lines]))
     return settings
 

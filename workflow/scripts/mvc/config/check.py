@@ -20,6 +20,8 @@ def faults(config: Mapping, schema: Mapping) -> list[str]:
         return lines
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: str(e.path))
     lines = [line for error in errors for line in _lines(error, schema)]
+    missing = [*_find_missing(config, schema, schema), *_find_sourceless(config.get("datasets"))]
+    lines += [f"{key}: missing" for key in missing]
     if not lines and "datasets" in config:
         lines = _across(config)
     return list(dict.fromkeys(lines))
@@ -28,8 +30,8 @@ def faults(config: Mapping, schema: Mapping) -> list[str]:
 def _lines(error: ValidationError, schema: Mapping) -> Iterator[str]:
     key = ".".join(str(part) for part in error.absolute_path)
     if error.validator in ("additionalProperties", "unevaluatedProperties"):
-        allowed = _allowed_keys(error.schema, schema)
-        for name in sorted(set(error.instance) - allowed, key=str):
+        allowed = list_properties(error.schema, schema)
+        for name in sorted({*error.instance} - {*allowed}, key=str):
             close = get_close_matches(str(name), sorted(allowed), n=1)
             hint = (
                 f"did you mean {close[0]}?" if close else f"allowed: {', '.join(sorted(allowed))}"
@@ -76,12 +78,27 @@ def _number(error: ValidationError) -> bool:
     return True
 
 
-def _allowed_keys(part: Mapping, schema: Mapping) -> set[str]:
-    """Keys that a part of the schema names, those of what it refers to included."""
-    keys = set(part.get("properties", ()))
+def list_properties(part: Mapping, schema: Mapping) -> dict[str, Mapping]:
+    """The keys that a part of the schema names, those of what it refers to included."""
+    keys = dict(part.get("properties", {}))
     if "$ref" in part:
-        keys |= _allowed_keys(schema["$defs"][part["$ref"].rsplit("/", 1)[1]], schema)
+        keys |= list_properties(schema["$defs"][part["$ref"].rsplit("/", 1)[1]], schema)
     return keys
+
+
+def _find_missing(value: Mapping, part: Mapping, schema: Mapping, key: str = "") -> Iterator[str]:
+    """Keys that no file gives: the schema describes what a file may hold, and files overlay."""
+    for name, below in list_properties(part, schema).items():
+        if name not in value:
+            yield _join(key, name)
+        elif isinstance(value[name], Mapping):
+            yield from _find_missing(value[name], below, schema, _join(key, name))
+
+
+def _find_sourceless(datasets: object) -> Iterator[str]:
+    for name, own in datasets.items() if isinstance(datasets, Mapping) else ():
+        if isinstance(own, Mapping):
+            yield from (f"datasets.{name}.{key}" for key in ("loader", "path") if key not in own)
 
 
 def _across(config: Mapping) -> list[str]:
