@@ -36,6 +36,7 @@ def test_every_image_gets_a_line_of_text_in_order(captioner):
     assert made(captioner, images[::-1])[::-1] == texts
 
 
+@pytest.mark.bitwise
 def test_batches_change_nothing(captioner):
     images = pictures(3)
     assert made(captioner, images, batch_size=1) == made(captioner, images, batch_size=8)

@@ -108,6 +108,7 @@ def test_identical_prompts_are_embedded_once(miniature):
     assert torch.allclose(states[index].float(), expected.float(), atol=2e-3)
 
 
+@pytest.mark.bitwise
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
 def test_the_batch_size_changes_no_bit(miniature, batch_size):
     model, tokenizer = miniature

@@ -233,6 +233,7 @@ class Tower(nn.Module):
         return nn.functional.normalize(x.mean((2, 3)), dim=1) if normalize else x.mean((2, 3))
 
 
+@pytest.mark.bitwise
 def test_features_by_hand_and_whatever_the_batch():
     pixels = torch.randint(0, 256, (5, 3, 4, 4), generator=torch.Generator().manual_seed(0))
     pixels = pixels.to(torch.uint8)

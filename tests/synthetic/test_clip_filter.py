@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from mvc.classifiers import extra_images
-from mvc.core import image_tables
+from mvc.core import counts, image_tables
 from mvc.core.image_set import load_labelled
 from mvc.core.image_tables import build_table
 from mvc.core.pixels import encode, load
@@ -23,9 +23,11 @@ def pictures(n):
     return torch.randint(0, 256, (n, 3, 32, 32), generator=rng, dtype=torch.uint8)
 
 
-def judged(files, labels, batch_size=4):
+def judged(files, labels, batch_size=4, first=0):
+    """The probabilities of images that stand in their set from place `first` on."""
     how = {"clip": CLIP, "prefix": "a {class}", "batch_size": batch_size, "device": CPU}
-    return clip_probability(files, labels, NAMES, **how)
+    places = range(first, first + len(files))
+    return clip_probability(files, labels, NAMES, places=places, **how)
 
 
 def test_probabilities_are_those_of_open_clips_zero_shot_recipe():
@@ -47,11 +49,17 @@ def test_probabilities_are_those_of_open_clips_zero_shot_recipe():
     assert torch.allclose(judged(files, labels), expected, atol=1e-5)
 
 
+@pytest.mark.bitwise
 def test_neither_the_batch_nor_the_shard_changes_a_probability():
-    files, labels = encode(pictures(11), grayscale=False), [0, 1, 2] * 3 + [0, 1]
+    files, labels = encode(pictures(21), grayscale=False), [0, 1, 2] * 7
     whole = judged(files, labels)
     assert torch.equal(whole, judged(files, labels, batch_size=3))
-    assert torch.equal(whole[4:], judged(files[4:], labels[4:]))
+    for count in (2, 3, 5):
+        parts = [counts.slice_shard(21, shard, count) for shard in range(count)]
+        shards = [
+            judged(files[p.start : p.stop], labels[p.start : p.stop], 4, p.start) for p in parts
+        ]
+        assert torch.equal(whole, torch.cat(shards)), count
 
 
 def test_a_generator_may_have_no_image_in_a_shard():
@@ -60,7 +68,7 @@ def test_a_generator_may_have_no_image_in_a_shard():
 
 def test_by_hand():
     images, texts = torch.eye(2), torch.tensor([[1.0, 0.0], [0.6, 0.8]])
-    chances = probabilities(images, texts, [0, 0], scale=1.0)
+    chances = probabilities(images, texts, torch.tensor([0, 0]), scale=1.0)
     e = torch.exp(torch.tensor([1.0, 0.6, 0.0, 0.8]))
     assert torch.allclose(chances, torch.stack((e[0] / (e[0] + e[1]), e[2] / (e[2] + e[3]))))
 

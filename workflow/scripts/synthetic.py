@@ -40,6 +40,7 @@ def main(snakemake) -> None:
             painter = sampler.open_painter(unet, embeddings, **opening)
             images = sampler.files(painter, plan, train, resolution=size, side=side)
             files = list(progress(images, total=len(plan.seeds), unit="images"))
+            judged |= {"places": plan.places}
             sure = clip_probability(files, plan.labels, read_class_names(train), **judged).tolist()
             record = planning.provenance(cfg, weights) | {"train": train, "captions": captions}
             tables.append(planning.to_table(plan, files, **record, clip_probability=sure))

@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from mvc.core.batching import pick_batch_size
+
 
 @torch.inference_mode()
 def caption(
@@ -21,8 +23,9 @@ def caption(
 ) -> Iterator[str]:
     """Caption RGB images by beam search, a batch at a time; one line of text an image, in order.
 
-    The last batch is padded with its last image, so that every batch has the same shape.
+    The last batch is padded with its last image: every batch has one shape, see `core.batching`.
     """
+    batch_size = pick_batch_size(model.device, batch_size)
     remaining = iter(images)
     while batch := list(islice(remaining, batch_size)):
         padded = [*batch, *[batch[-1]] * (batch_size - len(batch))]

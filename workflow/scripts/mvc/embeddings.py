@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mvc.core.batching import pad_batches, pick_batch_size
+from mvc.core.batching import align_batches, pick_batch_size
 from mvc.models.clip import text_states, tokenize
 
 
@@ -19,8 +19,8 @@ def embed(
     """Embed prompts a batch at a time, in float16 on the CPU."""
     device = next(model.parameters()).device
     ids, _ = tokenize(tokenizer, prompts)
-    for rows, real in pad_batches(len(ids), pick_batch_size(device, batch_size)):
-        yield text_states(model, ids[rows].to(device)).half().cpu()[:real]
+    for rows, kept in align_batches(range(len(ids)), pick_batch_size(device, batch_size)):
+        yield text_states(model, ids[rows].to(device)).half().cpu()[kept]
 
 
 def distinct(prompts: Sequence[str]) -> tuple[list[str], Int[Tensor, " k"]]:

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from mvc.console.progress import Meter
-from mvc.core.batching import pad_batches, pick_batch_size
+from mvc.core.batching import align_batches, pick_batch_size
 from mvc.models.opening import FILES, opening, require
 
 
@@ -110,13 +110,18 @@ def text_states(model: nn.Module, ids: Int[Tensor, "n m"]) -> Float[Tensor, "n m
 
 @torch.inference_mode()
 def image_features(
-    pixels: UInt8[Tensor, "n 3 h w"], model: nn.Module, *, batch_size: int
+    pixels: UInt8[Tensor, "n 3 h w"],
+    model: nn.Module,
+    *,
+    batch_size: int,
+    places: Sequence[int] | None = None,
 ) -> Float[Tensor, "n e"]:
     """Image embeddings in the space that both towers share, each of length 1, on the CPU.
 
     Args:
         pixels: at the size that the model takes, see `feature_size`.
         model: an open_clip model.
+        places: of the images in their set, see `batching.align_batches`; None: from 0 on.
     """
     device = next(model.parameters()).device
     mean, std = (
@@ -124,10 +129,11 @@ def image_features(
         for values in (model.visual.image_mean, model.visual.image_std)
     )
     show, found = Meter(len(pixels), "images seen by CLIP").show, []
-    for rows, real in pad_batches(len(pixels), pick_batch_size(device, batch_size)):
+    places = range(len(pixels)) if places is None else places
+    for rows, kept in align_batches(places, pick_batch_size(device, batch_size)):
         inputs = (pixels[rows].to(device).float() / 255 - mean) / std
-        found.append(model.encode_image(inputs, normalize=True).cpu()[:real])
-        show(rows[real - 1] + 1)
+        found.append(model.encode_image(inputs, normalize=True).cpu()[kept])
+        show(rows[kept[-1]] + 1)
     return torch.cat(found)
 
 

@@ -6,10 +6,11 @@ Axes: n images, k classes, e width of CLIP's joint space.
 from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
 from mvc.captions import prompt
+from mvc.core.batching import align_batches, pick_batch_size
 from mvc.core.pixels import load
 from mvc.models.clip import feature_size, image_features, load_clip, text_features
 
@@ -23,33 +24,42 @@ def clip_probability(
     prefix: str,
     batch_size: int,
     device: torch.device,
+    places: Sequence[int],
 ) -> Float32[Tensor, " n"]:
     """The probability of each image's own class among all, as CLIP classifies without examples.
+
+    Both products, within the image tower and with the texts, are of aligned batches: a probability
+    depends on the image and its place in the set, so that a choice by rank is that of any other
+    number of shards.
 
     Args:
         files: the image files. labels: their classes.
         names: every class's label and name.
         clip: CLIP's folder or name. prefix: `captions.prefix`, the prompt of a class.
         batch_size: images that CLIP sees at once.
+        places: of the images in their set, see `batching.align_batches`.
     """
     if not files:  # a shard may have none of a generator
         return torch.empty(0)
     model, _, tokenizer = load_clip(clip, device=device)
     prompts = [prompt("", name, prefix=prefix) for name in names.values()]
     pixels = load(files, size=feature_size(model))
-    images = image_features(pixels, model, batch_size=batch_size)
-    return probabilities(
-        images,
-        text_features(prompts, model, tokenizer),
-        [list(names).index(label) for label in labels],
-        scale=model.logit_scale.exp().item(),
+    images = image_features(pixels, model, batch_size=batch_size, places=places)
+    texts = text_features(prompts, model, tokenizer)
+    classes = torch.tensor([list(names).index(label) for label in labels])
+    scale = model.logit_scale.exp().item()
+    return torch.cat(
+        [
+            probabilities(images[rows], texts, classes[rows], scale=scale)[kept]
+            for rows, kept in align_batches(places, pick_batch_size(device, batch_size))
+        ]
     )
 
 
 def probabilities(
     images: Float[Tensor, "n e"],
     texts: Float[Tensor, "k e"],
-    classes: Sequence[int],
+    classes: Int64[Tensor, " n"],
     *,
     scale: float,
 ) -> Float32[Tensor, " n"]:
@@ -60,4 +70,4 @@ def probabilities(
         scale: CLIP's learnt one.
     """
     chances = (scale * images @ texts.T).softmax(1)
-    return chances[torch.arange(len(images)), torch.tensor(classes, dtype=torch.int64)]
+    return chances[torch.arange(len(images)), classes]

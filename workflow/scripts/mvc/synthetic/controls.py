@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from mvc.console.progress import progress
-from mvc.core.batching import pad_batches, pick_batch_size
+from mvc.core.batching import align_batches, pick_batch_size
 from mvc.core.counts import slice_shard
 from mvc.core.pixels import encode as encode_png
 from mvc.core.pixels import load
@@ -19,17 +19,27 @@ from mvc.synthetic.sampler import resize
 
 
 def real_vae(
-    vae: torch.nn.Module, files: Sequence[bytes], *, side: int, batch_size: int
+    vae: torch.nn.Module,
+    files: Sequence[bytes],
+    places: Sequence[int],
+    *,
+    side: int,
+    batch_size: int,
 ) -> Iterator[UInt8[Tensor, "b 3 s s"]]:
-    """Images through the VAE and back, without diffusion: what resizing and the VAE cost."""
-    for rows, real in pad_batches(len(files), pick_batch_size(vae.device, batch_size)):
+    """Images through the VAE and back, without diffusion: what resizing and the VAE cost.
+
+    Args:
+        places: of the images in their set, see `batching.align_batches`.
+    """
+    for rows, kept in align_batches(places, pick_batch_size(vae.device, batch_size)):
         pixels = load([files[row] for row in rows], size=side)
         latents = encode(vae, pixels, batch_size=len(rows))[0] * vae.config.scaling_factor
-        yield decode_latents(vae, latents.to(vae.device))[:real]
+        yield decode_latents(vae, latents.to(vae.device))[kept]
 
 
 def through_vae(
     contents: Sequence[bytes],
+    places: Sequence[int],
     *,
     diffusion: str,
     resolution: int,
@@ -39,7 +49,7 @@ def through_vae(
 ) -> list[bytes]:
     """Image files through the VAE at `resolution`, stored as PNG files of `side` pixels."""
     vae = load_vae(diffusion, device=device)
-    batches = real_vae(vae, contents, side=resolution, batch_size=batch_size)
+    batches = real_vae(vae, contents, places, side=resolution, batch_size=batch_size)
     batches = progress(batches, total=len(contents), unit="images", count=len)
     return [png for b in batches for png in encode_png(resize(b, side), grayscale=False)]
 

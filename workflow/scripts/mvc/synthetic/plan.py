@@ -22,11 +22,13 @@ class Plan:
     """The images of one shard.
 
     `sources` are rows of the training images: the conditioning image x' of the fine-tuned
-    generator, the image whose caption the pre-trained one draws.
+    generator, the image whose caption the pre-trained one draws. `indices` are those of the whole
+    set, `places` count the entries that this generator draws, over all shards.
     """
 
     generator: str
     indices: Sequence[int]
+    places: Sequence[int]
     labels: list[int]
     recipes: Recipes
     bank_ids: list[int | None]
@@ -38,7 +40,7 @@ def parts(generator: str, bank: pa.Table, share: float | int) -> dict[str, np.nd
     """Which entries of the bank each generator draws: all of them, or of `mixed` its part.
 
     Of a class's entries a share is pre-trained, spread evenly; image i of the mixed set is image i
-    of the one or the other pure set.
+    of the one or the other pure set, but for rounding (it stands in another batch there).
 
     Args:
         generator: finetuned, pretrained or mixed.
@@ -77,9 +79,10 @@ def make(
         train_labels: class of each training image.
         wanted: one truth value an entry; None for all.
     """
-    indices = slice_shard(len(bank), shard, shards)
+    indices = places = slice_shard(len(bank), shard, shards)
     if wanted is not None:
         indices = [i for i in indices if wanted[i]]
+        places = (np.cumsum(wanted)[indices] - 1).tolist()
     rows = bank.take(pa.array(indices, pa.int64()))
     labels = rows["label"].to_pylist()
     stream = f"synthetic/{generator}/source"
@@ -89,7 +92,7 @@ def make(
     else:
         recipes, bank_ids = unmixed(sources), [None] * len(rows)
     seeds = [noise_seed(seed, generator, i) for i in indices]
-    return Plan(generator, indices, labels, recipes, bank_ids, sources, seeds)
+    return Plan(generator, indices, places, labels, recipes, bank_ids, sources, seeds)
 
 
 def to_table(

@@ -15,7 +15,7 @@ from torch.nn.functional import interpolate
 
 from mvc.banks.mixing import materialise
 from mvc.banks.recipes import Recipes
-from mvc.core.batching import pad_batches, pick_batch_size
+from mvc.core.batching import align_batches, pick_batch_size
 from mvc.core.image_tables import get_bytes
 from mvc.core.pixels import decode, load
 from mvc.core.pixels import encode as encode_png
@@ -70,6 +70,7 @@ class Painter:
         sources: Sequence[bytes] | None,
         *,
         side: int,
+        places: Sequence[int] | None = None,
     ) -> Iterator[UInt8[Tensor, "b 3 s s"]]:
         """Make one image for each recipe.
 
@@ -78,13 +79,15 @@ class Painter:
             seeds: one an image, for z_T.
             sources: files of the conditioning images x', or None for text only.
             side: resolution in pixels.
+            places: of the images in their set, see `batching.align_batches`; None: from 0 on.
 
         Yields:
             Batches of images, in order.
         """
         factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
         shape = (self.vae.config.latent_channels, side // factor, side // factor)
-        for rows, real in pad_batches(len(seeds), self.batch_size):
+        places = range(len(seeds)) if places is None else places
+        for rows, kept in align_batches(places, self.batch_size):
             image = None
             if sources is not None:
                 pixels = load([sources[row] for row in rows], size=side)
@@ -102,7 +105,7 @@ class Painter:
                 scale=self.sampling.scale,
                 image_scale=self.sampling.image_scale,
             )
-            yield decode_latents(self.vae, latents)[:real]
+            yield decode_latents(self.vae, latents)[kept]
 
 
 def open_painter(
@@ -154,7 +157,8 @@ def files(
     if painter.conditioned:
         contents = get_bytes(train)
         sources = [contents[row] for row in plan.sources]
-    for pixels in painter.paint(plan.recipes, plan.seeds, sources, side=resolution):
+    batches = painter.paint(plan.recipes, plan.seeds, sources, side=resolution, places=plan.places)
+    for pixels in batches:
         yield from encode_png(resize(pixels, side), grayscale=False)
 
 
