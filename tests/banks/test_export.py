@@ -1,17 +1,20 @@
-"""The bank as tensors: the same as the recipes, in a file that the library opens."""
+"""The bank as tensors: what the recipes make, in shards that the library opens by their index."""
 
+import json
 from types import SimpleNamespace
 
 import bank_tensors as stage
 import pytest
 import torch
-from mvc.banks import export, mixing
+from mvc.banks import mixing
+from mvc.banks.export import materialise_half, write_shards
 from mvc.banks.recipes import from_rows, from_table, to_table
 from mvc.core import image_tables
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 LABELS = [0, 0, 0, 1, 1]
+INDEX = "bank.safetensors.index.json"
+EMBEDDING = 7 * 16 * 2  # bytes in float16
 
 
 @pytest.fixture
@@ -23,62 +26,86 @@ def world():
     return tokens, torch.randn(7, 16, generator=rng).half(), rows
 
 
-def test_file_holds_the_mixed_embeddings(world, tmp_path):
+def write(folder, world, **options):
+    tokens, null, rows = world
+    labels = torch.tensor([row["label"] for row in rows])
+    write_shards(
+        folder / INDEX, from_rows(rows), tokens, null, columns={"labels": labels}, **options
+    )
+
+
+def list_files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def load(folder):
+    """All tensors, each from the shard that the index names; the shards hold no others."""
+    index = json.loads((folder / INDEX).read_text())
+    shards = {name: load_file(folder / name) for name in index["weight_map"].values()}
+    assert sorted([*shards, INDEX]) == list_files(folder)
+    tensors = {key: shards[name][key] for key, name in index["weight_map"].items()}
+    assert sum(map(len, shards.values())) == len(tensors)
+    assert sum(tensor.nbytes for tensor in tensors.values()) == index["metadata"]["total_size"]
+    return tensors
+
+
+def test_stage_writes_the_mixed_embeddings(world, tmp_path):
     tokens, null, rows = world
     save_file({"tokens": tokens, "null": null}, tmp_path / "embeddings.safetensors")
     image_tables.write(to_table(rows, [0.0] * len(rows)), tmp_path / "bank.parquet")
-    path = tmp_path / "bank.safetensors"
+    folder = tmp_path / "bank_tensors"
     stage.main(
         SimpleNamespace(
             input=SimpleNamespace(
                 embeddings=str(tmp_path / "embeddings.safetensors"),
                 bank=str(tmp_path / "bank.parquet"),
             ),
-            output=[str(path)],
+            output=[str(folder / INDEX)],
             log=[str(tmp_path / "log")],
             params=SimpleNamespace(),
             threads=1,
         )
     )
-    made = load_file(path)
+    tensors = load(folder)
     recipes = from_table(image_tables.read(tmp_path / "bank.parquet"))
-    assert torch.equal(made["tokens"], mixing.materialise(tokens, recipes))
-    assert made["tokens"].dtype == torch.float16 and made["tokens"].shape == (15, 7, 16)
-    assert torch.equal(made["null"], null)
-    assert made["labels"].tolist() == [0] * 9 + [1] * 6
-    assert made["bank_id"].tolist() == list(range(15))
+    assert torch.equal(tensors["tokens.1"], mixing.materialise(tokens, recipes))
+    assert tensors["tokens.1"].dtype == torch.float16 and tensors["tokens.1"].shape == (15, 7, 16)
+    assert torch.equal(tensors["null"], null)
+    assert tensors["labels.1"].tolist() == [0] * 9 + [1] * 6
+    assert tensors["bank_id.1"].tolist() == list(range(15))
 
 
-def test_batches_change_no_byte_and_one_row_can_be_read(world, tmp_path):
-    tokens, null, rows = world
+@pytest.mark.parametrize("rows, shards", [(1, 15), (4, 4), (5, 3), (15, 1), (100, 1)])
+def test_write_shards_loses_nothing_in_any_number_of_shards(world, tmp_path, rows, shards):
+    tokens, null, recipes = world
+    write(tmp_path, world, shard_size=rows * EMBEDDING + 1)
+    assert len(list_files(tmp_path)) == shards + 1
+    tensors = load(tmp_path)
+    parts = [tensors[f"tokens.{number}"] for number in range(1, shards + 1)]
+    assert max(map(len, parts)) <= rows
+    assert torch.equal(torch.cat(parts), mixing.materialise(tokens, from_rows(recipes)))
+    labels = [tensors[f"labels.{number}"] for number in range(1, shards + 1)]
+    assert torch.cat(labels).tolist() == [0] * 9 + [1] * 6
+    assert torch.equal(tensors["null"], null)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 15, 100])
+def test_materialise_half_does_not_depend_on_the_batch_size(world, batch_size):
+    tokens, _, rows = world
     recipes = from_rows(rows)
-    done = []
-    for size in (1, 4, 100):
-        export.write(
-            tmp_path / str(size),
-            recipes,
-            tokens,
-            null,
-            columns={"labels": torch.tensor([row["label"] for row in rows])},
-            batch_size=size,
-            show=done.append,
-        )
-    contents = {(tmp_path / str(size)).read_bytes() for size in (1, 4, 100)}
-    assert len(contents) == 1
-    assert done == [*range(1, 16), 4, 8, 12, 15, 15]
-    with safe_open(tmp_path / "4", "pt") as file:
-        row = file.get_slice("tokens")[11:12]
-    assert torch.equal(row, mixing.materialise(tokens, recipes[11:12]))
+    expected = mixing.materialise(tokens.float(), recipes).half()
+    assert torch.equal(materialise_half(tokens.float(), recipes, batch_size=batch_size), expected)
 
 
-def test_no_file_is_left_if_it_fails(world, tmp_path):
-    tokens, null, rows = world
-
+def test_write_shards_leaves_no_index_if_it_fails_and_no_old_shard_if_not(world, tmp_path):
     def stop(done):
-        raise KeyError(done)
+        if done > 4:
+            raise KeyError(done)
 
     with pytest.raises(KeyError):
-        export.write(
-            tmp_path / "bank", from_rows(rows), tokens, null, columns={}, batch_size=4, show=stop
-        )
-    assert list(tmp_path.iterdir()) == []
+        write(tmp_path, world, shard_size=2 * EMBEDDING, show=stop)
+    assert INDEX not in list_files(tmp_path) and len(list_files(tmp_path)) == 3
+    done = []
+    write(tmp_path, world, shard_size=6 * EMBEDDING, show=done.append)
+    assert done == [6, 12, 15]
+    assert len(load(tmp_path)) == 3 * 2 + 1

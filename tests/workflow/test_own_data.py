@@ -87,7 +87,7 @@ def test_variants_and_controls_run_by_their_one_line(folder):
     configs = [f"config/{name}.yaml" for name in ("my-data", "short", "variant")]
     arms = ("ra+syn", "ra+long", "ra+half", "ra+append")
     made = [f"results/variant/classifiers/wrn-10-1/{arm}/0.json" for arm in arms]
-    bank = "results/variant/bank.safetensors"
+    bank = "results/variant/bank_tensors/bank.safetensors.index.json"
     snakemake(folder, "--configfile", *configs, "--", *made, bank)
     runs = {
         arm: json.loads((folder / file).read_text()) for arm, file in zip(arms, made, strict=True)
@@ -102,4 +102,5 @@ def test_variants_and_controls_run_by_their_one_line(folder):
     shard = folder / "results/variant/synthetic/mixed/0-of-1.parquet"
     generators = image_tables.read(shard, ["generator"])["generator"].to_pylist()
     assert generators.count("finetuned") == generators.count("pretrained") == 10
-    assert load_file(folder / bank)["tokens"].shape == (20, 77, 128)
+    shard = folder / "results/variant/bank_tensors/bank-00001-of-00001.safetensors"
+    assert load_file(shard)["tokens.1"].shape == (20, 77, 128)

@@ -27,7 +27,7 @@ rule bank_tensors:
         embeddings=rules.embeddings.output[0],
         bank=rules.banks.output[0],
     output:
-        "results/{dataset}/bank.safetensors",
+        "results/{dataset}/bank_tensors/bank.safetensors.index.json",
     log:
         "logs/{dataset}/bank_tensors.log",
     benchmark:

@@ -1,7 +1,7 @@
-"""bank_tensors: the mixed embeddings of a bank as one file of tensors."""
+"""bank_tensors: the mixed embeddings of a bank as shards of tensors with an index."""
 
 import torch
-from mvc.banks import export
+from mvc.banks.export import write_shards
 from mvc.banks.recipes import from_table
 from mvc.console.progress import Meter
 from mvc.core import image_tables
@@ -11,18 +11,18 @@ from safetensors.torch import load_file
 
 def main(snakemake) -> None:
     with stage_log(snakemake) as made:
-        embeddings, bank = (
-            load_file(snakemake.input.embeddings),
-            image_tables.read(snakemake.input.bank),
-        )
-        names = {"bank_id": "bank_id", "labels": "label"}
+        bank = image_tables.read(snakemake.input.bank)
+        embeddings = load_file(snakemake.input.embeddings)
         meter = Meter(len(bank), "embeddings")
-        export.write(
+        write_shards(
             snakemake.output[0],
             from_table(bank),
             embeddings["tokens"],
             embeddings["null"],
-            columns={k: torch.tensor(bank[column].to_pylist()) for k, column in names.items()},
+            columns={
+                "bank_id": torch.tensor(bank["bank_id"].to_pylist()),
+                "labels": torch.tensor(bank["label"].to_pylist()),
+            },
             show=meter.show,
         )
         made(len(bank), "embeddings")

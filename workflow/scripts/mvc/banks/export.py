@@ -1,8 +1,9 @@
-"""A bank's recipes as a file of tensors, for those who want the mixed embeddings themselves.
+"""A bank's mixed embeddings as safetensors in shards, for use outside of the pipeline.
 
-The file is written a batch at a time, so that memory does not grow with it: 200,000 embeddings of
-Stable Diffusion are 24 GB. The safetensors library can only write what is in memory whole; its
-format is a length of 8 bytes, a JSON header, and the tensors' bytes one after the other.
+Shard i of n, `bank-0000i-of-0000n.safetensors`, holds consecutive recipes as `tokens.i` and further
+columns likewise; the first shard also holds `null`. The index lists which shard holds which tensor,
+in the layout of sharded checkpoints on the Hugging Face hub. One shard at a time is in memory:
+200,000 embeddings of Stable Diffusion are 24 GB.
 
 Axes: k captions, n recipes, m context tokens, d text width.
 """
@@ -11,67 +12,70 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float16, Int
+from safetensors.torch import save_file
 from torch import Tensor
 
 from mvc.banks.mixing import materialise
 from mvc.banks.recipes import Recipes
 from mvc.core.atomic import atomic
 
-CODES = {torch.float16: "F16", torch.int64: "I64"}
+INDEX = ".safetensors.index.json"
+SHARD = 2**30  # bytes of embeddings
 
 
-def write(
-    path: str | Path,
+def write_shards(
+    index: str | Path,
     recipes: Recipes,
     tokens: Float[Tensor, "k m d"],
     null: Float[Tensor, "m d"],
     *,
     columns: Mapping[str, Int[Tensor, " n"]],
-    batch_size: int = 64,
+    shard_size: int = SHARD,
     show: Callable[[int], None] = lambda done: None,
 ) -> None:
-    """Write `tokens` (n, m, d) and `null` (m, d) in float16 and further columns in int64.
+    """Write the mixed embeddings and `null` in float16 and further columns in int64.
+
+    Shards of an earlier run go first, the index comes last: where it is, all shards are.
 
     Args:
+        index: path, `<name>.safetensors.index.json`; the shards lie beside it.
         tokens, null: embeddings of the captions and of nothing.
         columns: a number for each recipe, by name.
-        batch_size: recipes made at once.
-        show: called with the number of embeddings written.
+        shard_size: bytes of embeddings in a shard.
+        show: called with the number of embeddings made.
     """
-    n = len(recipes)
-    parts = {name: (torch.int64, (n,)) for name in sorted(columns)}
-    parts |= {"null": (torch.float16, tuple(null.shape))}
-    parts |= {"tokens": (torch.float16, (n, *tokens.shape[1:]))}
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        file.write(_header(parts))
-        for name in sorted(columns):
-            file.write(_bytes(columns[name].long()))
-        file.write(_bytes(null.half()))
-        for first in range(0, n, batch_size):
-            mixed = materialise(tokens, recipes[first : first + batch_size])
-            file.write(_bytes(mixed.half()))
-            show(min(first + batch_size, n))
+    index = Path(index)
+    name = index.name.removesuffix(INDEX)
+    for old in index.parent.glob(f"{name}-*-of-*.safetensors"):
+        old.unlink()
+    rows = max(1, shard_size // (tokens[0].numel() * torch.float16.itemsize))
+    count = -(-len(recipes) // rows)
+    sizes = {}
+    shards = {}
+    for number in range(1, count + 1):
+        part = slice((number - 1) * rows, number * rows)
+        mixed = materialise_half(tokens, recipes[part])
+        tensors = {f"{key}.{number}": values[part].long() for key, values in columns.items()}
+        tensors |= {f"tokens.{number}": mixed} | ({"null": null.half()} if number == 1 else {})
+        shard = index.with_name(f"{name}-{number:05}-of-{count:05}.safetensors")
+        with atomic(shard) as temporary:
+            save_file(tensors, temporary, metadata={"format": "pt"})
+        shards |= dict.fromkeys(tensors, shard.name)
+        sizes |= {key: tensor.nbytes for key, tensor in tensors.items()}
+        show(min(part.stop, len(recipes)))
+    contents = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": shards}
+    with atomic(index) as temporary:
+        temporary.write_text(json.dumps(contents, indent=1) + "\n", "utf-8")
 
 
-def _header(parts: Mapping[str, tuple[torch.dtype, tuple[int, ...]]]) -> bytes:
-    """Length and JSON: type, shape and place of each tensor, padded to 8 bytes with blanks."""
-    described, start = {}, 0
-    for name, (dtype, shape) in parts.items():
-        end = start + dtype.itemsize * int(np.prod(shape))
-        described[name] = {
-            "dtype": CODES[dtype],
-            "shape": list(shape),
-            "data_offsets": [start, end],
-        }
-        start = end
-    text = json.dumps(described, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text
-
-
-def _bytes(tensor: Tensor) -> bytes:
-    array = tensor.cpu().contiguous().numpy()
-    return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+def materialise_half(
+    tokens: Float[Tensor, "k m d"], recipes: Recipes, *, batch_size: int = 64
+) -> Float16[Tensor, "n m d"]:
+    """The mixed embeddings of recipes in float16, made a batch at a time."""
+    mixed = torch.empty(len(recipes), *tokens.shape[1:], dtype=torch.float16)
+    for first in range(0, len(recipes), batch_size):
+        rows = slice(first, first + batch_size)
+        mixed[rows] = materialise(tokens, recipes[rows])
+    return mixed
