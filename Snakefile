@@ -1,6 +1,12 @@
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.27")
+
+if not (workflow.modifier.skip_configfile or exists("config/config.yaml")):
+    raise WorkflowError(
+        "No config/config.yaml in this folder: start snakemake in the project's folder, or copy "
+        "the project's config/ into this one, with absolute paths in it."
+    )
 
 
 configfile: "config/config.yaml"
@@ -34,6 +40,7 @@ rule all:
 
 onstart:
     check_folders()
+    check_overwritten()
 
 
 onsuccess:

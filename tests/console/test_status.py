@@ -8,7 +8,18 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
-from mvc.console.status import Job, State, lines, marked, planned, rows, state, total, why
+from mvc.console.status import (
+    Job,
+    State,
+    check_configfiles,
+    lines,
+    marked,
+    planned,
+    rows,
+    state,
+    total,
+    why,
+)
 from workflow_run import planned as planned_rules
 
 DRY_RUN = """
@@ -139,6 +150,27 @@ def test_a_row_tells_each_kind_with_its_commonest_words():
     assert lines([State("done")]) == [("done", "done")]
     stale = [State("stale", word) for word in "aabcde"]
     assert [line for _, line in lines(stale)] == ["6 stale", "  a", "  b", "  c", "  and 2 more"]
+
+
+@pytest.mark.parametrize(
+    "arguments, missing",
+    [
+        (["--configfile", "here.yaml", "--", "tables"], None),
+        (["--configfile=here.yaml", "tables"], None),
+        (["tables", "--configfiles", "here.yaml", "--cores", "1"], None),
+        (["--configfile", "here.yaml", "tables"], "tables"),
+        (["--configfile", "gone.yaml", "--", "tables"], "gone.yaml"),
+        (["--configfile=gone.yaml"], "gone.yaml"),
+    ],
+)
+def test_check_configfiles_names_what_is_no_file(tmp_path, monkeypatch, arguments, missing):
+    monkeypatch.chdir(tmp_path)
+    Path("here.yaml").write_text("seed: 1\n")
+    if missing is None:
+        check_configfiles(arguments)
+        return
+    with pytest.raises(FileNotFoundError, match=f"--configfile {missing}: .*`--`"):
+        check_configfiles(arguments)
 
 
 def told(folder: Path, *arguments: str) -> dict[str, str]:

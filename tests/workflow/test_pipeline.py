@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -110,6 +111,33 @@ def test_table_4_shows_fine_tuned_images_alone(built, tmp_path):
     overlay.write_text(overlay.read_text(encoding="utf-8") + arm, encoding="utf-8")
     said = snakemake(built, "--dry-run", "--forceall", table, *configs)
     assert "/aa+finetuned/" in said and "/aa+syn/" not in said
+
+
+OTHER = "datasets: {photos: null, others: {loader: imagefolder, path: photos}}\n"
+
+
+@pytest.mark.parametrize("file", ["tables/table1.csv", "figures/figure1.png"])
+def test_check_overwritten_keeps_the_tables_of_another_configuration(built, tmp_path, file):
+    """Refused before the first job; under a name of its own it goes to a folder of its own."""
+    root, overlay = tmp_path / "copy", tmp_path / "other.yaml"
+    shutil.copytree(built, root)
+    overlay.write_text(OTHER, encoding="utf-8")
+    configs = ["--configfile", "config/config.yaml", str(overlay)]
+    before = (root / "results" / file).read_bytes()
+    said = snakemake(root, *configs, "--", f"results/{file}", ok=False)
+    assert "photos" in said and "--config name=others" in said
+    assert (root / "results" / file).read_bytes() == before
+    assert not (root / "results/others").exists(), "no job was begun"
+    planned(root, *configs, "--config", "name=second", "--", f"results/second/{file}")
+
+
+def test_augmented_is_a_target_of_all_data_sets(built):
+    assert planned(built, "augmented") == ["augmented", "augmented_set"]
+
+
+def test_without_a_configuration_the_folder_is_named(built, tmp_path):
+    said = snakemake(tmp_path, "--snakefile", str(built / "Snakefile"), "--dry-run", ok=False)
+    assert "No config/config.yaml in this folder" in said and "Traceback" not in said
 
 
 def test_a_damaged_shard_is_named_and_made_anew(built):

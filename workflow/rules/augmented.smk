@@ -1,4 +1,4 @@
-rule augmented:
+rule augmented_set:
     input:
         images=rules.images.output.train,
         held_out=rules.images.output.held_out,
@@ -22,3 +22,9 @@ rule augmented:
         code=code("augmented.py"),
     script:
         "../scripts/augmented.py"
+
+
+rule augmented:
+    input:
+        expand(rules.augmented_set.output[0], dataset=config["datasets"]),
+    localrule: True

@@ -63,6 +63,12 @@ config = sort_config(
 STARTED = start(None if workflow.is_main_process else os.environ.get(STARTED_WITH))
 # The data set that each figure shows.
 SHOWN = plan.choose_figure_datasets(config)
+# Where the tables and figures of all data sets together lie: `photos/tables` of `name: photos`.
+NAME = f"{config['name']}/" if config["name"] else ""
+
+
+pathvars:
+    name=NAME,
 
 
 def check_folders():
@@ -72,6 +78,27 @@ def check_folders():
             check_folder(folder)
         except OSError as error:
             raise WorkflowError(error.strerror) from error
+
+
+def list_source_datasets(path):
+    """The data sets that a file was made of, by Snakemake's own record of it."""
+    inputs = workflow.persistence.input(path) or []
+    return {Path(file).parts[1] for file in inputs if file.startswith("results/")}
+
+
+def check_overwritten():
+    """Stop a run that would overwrite tables or figures of data sets that it does not know."""
+    first, *_ = config["datasets"]
+    for path in (path for job in workflow.dag.needrun_jobs() for path in job.output):
+        folder = Path(path).parent.name
+        if folder not in ("tables", "figures") or not Path(path).exists():
+            continue
+        if unknown := list_source_datasets(path).difference(config["datasets"]):
+            raise WorkflowError(
+                f"{path} was made of other data sets ({', '.join(sorted(unknown))}) and would be "
+                "overwritten. Give this configuration a name, and its tables and figures get a "
+                f"folder of their own: --config name={first}, or a line name: … in its file."
+            )
 
 
 def code(script):
@@ -152,14 +179,14 @@ def diagnostic_runs():
 
 
 def tables_wanted():
-    tables = [f"results/tables/{table}.csv" for table in plan.list_tables(config)]
-    return tables + [f"results/figures/{figure}.png" for figure in SHOWN]
+    tables = [f"results/{NAME}tables/{table}.csv" for table in plan.list_tables(config)]
+    return tables + [f"results/{NAME}figures/{figure}.png" for figure in SHOWN]
 
 
 def reports_wanted():
     """Diagnostics only where some arm of theirs is run."""
-    diagnostics = ["results/tables/diagnostics.csv"] if diagnostic_runs() else []
-    return [*diagnostics, "results/tables/quality.csv"]
+    diagnostics = [f"results/{NAME}tables/diagnostics.csv"] if diagnostic_runs() else []
+    return [*diagnostics, f"results/{NAME}tables/quality.csv"]
 
 
 # Resources of fine-tuning.

@@ -4,11 +4,11 @@ rule figure1:
         pretrained=plan.list_shards(config, SHOWN["figure1"], "pretrained"),
         finetuned=plan.list_shards(config, SHOWN["figure1"], "finetuned"),
     output:
-        "results/figures/figure1.png",
+        "results/<name>figures/figure1.png",
     log:
-        "logs/figures/figure1.log",
+        "logs/<name>figures/figure1.log",
     benchmark:
-        "results/benchmarks/figures/figure1.tsv"
+        "results/benchmarks/<name>figures/figure1.tsv"
     localrule: True
     conda:
         "../../envs/mvc.yaml"
@@ -31,12 +31,12 @@ rule figure2:
         ),
         models=model_files("diffusion"),
     output:
-        sheet="results/figures/figure2.png",
-        changes="results/figures/figure2.csv",
+        sheet="results/<name>figures/figure2.png",
+        changes="results/<name>figures/figure2.csv",
     log:
-        "logs/figures/figure2.log",
+        "logs/<name>figures/figure2.log",
     benchmark:
-        "results/benchmarks/figures/figure2.tsv"
+        "results/benchmarks/<name>figures/figure2.tsv"
     conda:
         "../../envs/mvc.yaml"
     threads: 1
@@ -57,11 +57,11 @@ rule figure5:
         pretrained=plan.list_shards(config, SHOWN["figure5"], "pretrained"),
         finetuned=plan.list_shards(config, SHOWN["figure5"], "finetuned"),
     output:
-        "results/figures/figure5.png",
+        "results/<name>figures/figure5.png",
     log:
-        "logs/figures/figure5.log",
+        "logs/<name>figures/figure5.log",
     benchmark:
-        "results/benchmarks/figures/figure5.tsv"
+        "results/benchmarks/<name>figures/figure5.tsv"
     localrule: True
     conda:
         "../../envs/mvc.yaml"
@@ -85,12 +85,12 @@ rule figure6:
         ),
         models=model_files("diffusion"),
     output:
-        sheet="results/figures/figure6.png",
-        recipes="results/figures/figure6.csv",
+        sheet="results/<name>figures/figure6.png",
+        recipes="results/<name>figures/figure6.csv",
     log:
-        "logs/figures/figure6.log",
+        "logs/<name>figures/figure6.log",
     benchmark:
-        "results/benchmarks/figures/figure6.tsv"
+        "results/benchmarks/<name>figures/figure6.tsv"
     conda:
         "../../envs/mvc.yaml"
     threads: 1

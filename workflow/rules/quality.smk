@@ -60,12 +60,12 @@ rule quality_table:
             generator=["finetuned", "pretrained"],
         ),
     output:
-        csv=ensure("results/tables/quality.csv", non_empty=True),
-        md=ensure("results/tables/quality.md", non_empty=True),
+        csv=ensure("results/<name>tables/quality.csv", non_empty=True),
+        md=ensure("results/<name>tables/quality.md", non_empty=True),
     log:
-        "logs/tables/quality.log",
+        "logs/<name>tables/quality.log",
     benchmark:
-        "results/benchmarks/tables/quality.tsv"
+        "results/benchmarks/<name>tables/quality.tsv"
     localrule: True
     conda:
         "../../envs/mvc.yaml"

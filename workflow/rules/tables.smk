@@ -2,14 +2,14 @@ rule table:
     input:
         table_runs,
     output:
-        csv=ensure("results/tables/table{number}.csv", non_empty=True),
-        md=ensure("results/tables/table{number}.md", non_empty=True),
-        tex=ensure("results/tables/table{number}.tex", non_empty=True),
-        runs=ensure("results/tables/table{number}_runs.csv", non_empty=True),
+        csv=ensure("results/<name>tables/table{number}.csv", non_empty=True),
+        md=ensure("results/<name>tables/table{number}.md", non_empty=True),
+        tex=ensure("results/<name>tables/table{number}.tex", non_empty=True),
+        runs=ensure("results/<name>tables/table{number}_runs.csv", non_empty=True),
     log:
-        "logs/tables/table{number}.log",
+        "logs/<name>tables/table{number}.log",
     benchmark:
-        "results/benchmarks/tables/table{number}.tsv"
+        "results/benchmarks/<name>tables/table{number}.tsv"
     wildcard_constraints:
         number="[1-5]",
     localrule: True
@@ -32,12 +32,12 @@ rule diagnostics:
     input:
         diagnostic_runs(),
     output:
-        csv=ensure("results/tables/diagnostics.csv", non_empty=True),
-        md=ensure("results/tables/diagnostics.md", non_empty=True),
+        csv=ensure("results/<name>tables/diagnostics.csv", non_empty=True),
+        md=ensure("results/<name>tables/diagnostics.md", non_empty=True),
     log:
-        "logs/tables/diagnostics.log",
+        "logs/<name>tables/diagnostics.log",
     benchmark:
-        "results/benchmarks/tables/diagnostics.tsv"
+        "results/benchmarks/<name>tables/diagnostics.tsv"
     localrule: True
     conda:
         "../../envs/mvc.yaml"

@@ -9,7 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from mvc.console.status import Job, marked, page, planned, rows, state, total
+from mvc.console.status import Job, check_configfiles, marked, page, planned, rows, state, total
 from rich.console import Console
 
 
@@ -23,6 +23,10 @@ def dry_run(*arguments: str) -> list[Job]:
 
 
 def main(arguments: list[str]) -> None:
+    try:
+        check_configfiles(arguments)
+    except FileNotFoundError as error:
+        sys.exit(str(error))
     with ThreadPoolExecutor() as pool:
         wanted, every = pool.map(lambda more: dry_run(*more, *arguments), ([], ["--forceall"]))
     kept = Path(".snakemake")

@@ -60,6 +60,30 @@ class State:
 Rows = dict[tuple[str, str], list[State]]
 
 
+def check_configfiles(arguments: Sequence[str]) -> None:
+    """Refuse configuration files that are not there, such as a target taken for one.
+
+    Snakemake takes all that follows `--configfile` for such files, up to the next option or `--`,
+    and answers one that is missing with a traceback.
+
+    Raises:
+        FileNotFoundError: names the file, and how a target is told from it.
+    """
+    reading = False
+    for argument in arguments:
+        option, _, file = argument.partition("=")
+        if argument.startswith("-"):
+            named = option in ("--configfile", "--configfiles")
+            reading = named and not file
+        else:
+            named, file = reading, argument
+        if named and file and not Path(file).is_file():
+            raise FileNotFoundError(
+                f"--configfile {file}: no such file; a target stands after `--`: "
+                "--configfile config/paper.yaml -- tables"
+            )
+
+
 def planned(text: str) -> list[Job]:
     """The jobs that a dry run lists, without targets and what makes no file."""
     jobs = []
