@@ -44,8 +44,8 @@ onstart:
 
 
 onsuccess:
-    logger.info(JOBS.success(workflow.dag.derived_targetfiles))
+    logger.info(JOBS.summarise_success(workflow.dag.derived_targetfiles))
 
 
 onerror:
-    logger.error(JOBS.failures())
+    logger.error(JOBS.describe_failures())

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from mvc.console import progress as progress_module
-from mvc.console.progress import Meter, progress, rate, span, summary
+from mvc.console.progress import Meter, format_duration, format_rate, progress, summarise
 from mvc.job import stage_log
 
 
@@ -46,15 +46,15 @@ def job(tmp_path, monkeypatch):
     ],
 )
 def test_a_time_for_a_person(seconds, text):
-    assert span(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_a_rate_is_at_least_one_a_unit():
-    assert rate(200, 25) == "8.0/s"
-    assert rate(10, 40) == "15.0/min"
-    assert rate(2, 3600) == "2.0/h"
-    assert rate(1, 7200) == "0.5/h"
-    assert rate(5000, 2) == "2,500.0/s"
+    assert format_rate(200, 25) == "8.0/s"
+    assert format_rate(10, 40) == "15.0/min"
+    assert format_rate(2, 3600) == "2.0/h"
+    assert format_rate(1, 7200) == "0.5/h"
+    assert format_rate(5000, 2) == "2,500.0/s"
 
 
 def test_a_line_says_how_far_how_fast_and_how_long(clock, capsys):
@@ -78,7 +78,7 @@ def test_the_first_line_comes_after_five_seconds_and_the_last_at_once(clock, cap
     meter = Meter(10, "images")
     for seconds, done in ((4.9, 1), (0.1, 2), (4.9, 3), (0, 10)):
         clock.now += seconds
-        assert meter.due(done) == (done in (2, 10))
+        assert meter.is_due(done) == (done in (2, 10))
         meter.show(done)
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["2", "10"]
 
@@ -88,7 +88,7 @@ def test_twenty_hours_have_a_log_that_can_be_read(clock, capsys):
     meter, said = Meter(steps, "steps"), []
     for done in range(1, steps + 1):
         clock.now += seconds / steps
-        if meter.due(done):
+        if meter.is_due(done):
             said.append(clock.now)
         meter.show(done)
     lines = capsys.readouterr().out.splitlines()
@@ -120,7 +120,7 @@ def test_the_last_line_says_what_was_made(job, tmp_path):
     with stage_log(job):
         pass
     assert (tmp_path / job.log[0]).read_text().startswith("photos/unet: done in 0."), "anew"
-    assert summary(25, 200, "images") == "200 images in 25 s (8.0/s)"
+    assert summarise(25, 200, "images") == "200 images in 25 s (8.0/s)"
 
 
 def test_what_another_process_adds_to_the_log_stays(job, tmp_path):

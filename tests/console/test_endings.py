@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from mvc.console.endings import KILLED, STOPPED, Jobs, last_lines
+from mvc.console.endings import KILLED, STOPPED, Jobs, select_last_lines
 from workflow_run import SNAKEMAKE, snakemake
 
 LOG = """goes on
@@ -56,7 +56,7 @@ def test_where_a_log_has_no_error_the_cluster_s_own_is_told(jobs):
     Path("slurm").mkdir()
     Path("slurm/7.log").write_text("host: node1\nslurmstepd: error: Exceeded job memory limit\n")
     fail(jobs, 7, "unet", "logs/photos/unet.log", "slurm/7.log", said="SLURM status is: FAILED")
-    assert jobs.failures().splitlines() == [
+    assert jobs.describe_failures().splitlines() == [
         "Stage unet failed (photos/unet):",
         "SLURM status is: FAILED",
         "",
@@ -77,16 +77,16 @@ def test_what_was_made_is_told_in_one_line_without_targets(jobs, monkeypatch):
     start(jobs, 0)
     tell(jobs, "job_finished", job_id=0)
     monkeypatch.setattr("mvc.console.endings.time.monotonic", lambda: jobs.start + 551)
-    assert jobs.success([]) == "3 jobs in 9 min 11 s"
+    assert jobs.summarise_success([]) == "3 jobs in 9 min 11 s"
     Path("b.md").touch()
-    assert jobs.success({"b.csv", "a.csv"}) == "3 jobs in 9 min 11 s; b.md, a.csv"
-    assert jobs.success("abcdef") == "3 jobs in 9 min 11 s; b.md, a, c, d, 2 more"
+    assert jobs.summarise_success({"b.csv", "a.csv"}) == "3 jobs in 9 min 11 s; b.md, a.csv"
+    assert jobs.summarise_success("abcdef") == "3 jobs in 9 min 11 s; b.md, a, c, d, 2 more"
 
 
 def test_a_failed_job_is_told_with_the_end_of_its_log_and_the_mend_last(jobs):
     Path("logs/photos/unet.log").write_text(LOG)
     fail(jobs, 7, "unet", "logs/photos/unet.log", "slurm/7.log")
-    assert jobs.failures().splitlines() == [
+    assert jobs.describe_failures().splitlines() == [
         "Stage unet failed (photos/unet):",
         "",
         "goes on",
@@ -103,13 +103,13 @@ def test_a_job_that_a_later_attempt_finishes_did_not_fail(jobs):
     Path("logs/photos/unet.log").write_text(LOG)
     fail(jobs, 7, "unet", "logs/photos/unet.log")
     tell(jobs, "job_finished", job_id=7)
-    assert jobs.failures() == STOPPED
+    assert jobs.describe_failures() == STOPPED
 
 
 def test_what_a_person_stops_did_not_fail(jobs):
     jobs.emit(logging.makeLogRecord({"msg": "Terminating processes on user request, this might …"}))
     fail(jobs, 7, "unet", "logs/photos/unet.log")
-    assert jobs.failures() == STOPPED
+    assert jobs.describe_failures() == STOPPED
 
 
 def test_of_a_group_only_the_job_that_failed_is_told(jobs):
@@ -119,7 +119,7 @@ def test_of_a_group_only_the_job_that_failed_is_told(jobs):
     tell(jobs, "group_error", aux_logs=["slurm/9.log"], job_error_info=infos)
     fail(jobs, 1, "captions", "logs/photos/captions.log")
     fail(jobs, 2, "embeddings", "logs/photos/embeddings.log")
-    said = jobs.failures()
+    said = jobs.describe_failures()
     assert said.count("Stage ") == 1 and "Stage embeddings failed" in said
     assert said.endswith("The whole log: logs/photos/embeddings.log, slurm/9.log")
 
@@ -127,16 +127,19 @@ def test_of_a_group_only_the_job_that_failed_is_told(jobs):
 def test_a_killed_job_has_a_mend_too(jobs):
     Path("logs/photos/unet.log").write_text("1 of 9 steps\n")
     fail(jobs, 7, "unet", "logs/photos/unet.log")
-    assert f"\n1 of 9 steps\n{KILLED}\n" in jobs.failures()
+    assert f"\n1 of 9 steps\n{KILLED}\n" in jobs.describe_failures()
     fail(jobs, 7, "unet", "logs/photos/unet.log", said="status is OUT_OF_MEMORY")
-    assert "status is OUT_OF_MEMORY" in jobs.failures() and KILLED not in jobs.failures()
+    assert (
+        "status is OUT_OF_MEMORY" in jobs.describe_failures()
+        and KILLED not in jobs.describe_failures()
+    )
 
 
 def test_of_many_failed_jobs_five_are_told(jobs):
     for jobid in range(8):
         fail(jobs, jobid, "classifiers", f"logs/photos/{jobid}.log")
-    said = jobs.failures()
-    assert said.count("The whole log: ") == 5 and said.splitlines()[-1].startswith("3 jobs more")
+    said = jobs.describe_failures()
+    assert said.count("The whole log: ") == 5 and said.splitlines()[-1].startswith("3 more jobs")
 
 
 def test_a_log_of_an_earlier_run_is_not_shown(jobs):
@@ -144,16 +147,16 @@ def test_a_log_of_an_earlier_run_is_not_shown(jobs):
     log.write_text(LOG)
     os.utime(log, (jobs.wall - 60, jobs.wall - 60))
     fail(jobs, 7, "unet", str(log))
-    said = jobs.failures()
+    said = jobs.describe_failures()
     assert "cut off" not in said and "has no error: see the messages above" in said
 
 
 def test_the_end_of_a_long_log_is_short(jobs):
     text = "".join(f"line {i}\r" for i in range(100)) + LOG
-    told = last_lines(text, 6)
-    assert told[0] == "line 99" and told[-1] == "Delete it and run again" and len(told) == 6
-    assert last_lines("one\n\ntwo\n", 1) == ["two"]
-    assert last_lines("") == []
+    lines = select_last_lines(text, 6)
+    assert lines[0] == "line 99" and lines[-1] == "Delete it and run again" and len(lines) == 6
+    assert select_last_lines("one\n\ntwo\n", 1) == ["two"]
+    assert select_last_lines("") == []
 
 
 @pytest.mark.slow

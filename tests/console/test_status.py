@@ -12,13 +12,13 @@ from mvc.console.status import (
     Job,
     State,
     check_configfiles,
-    lines,
-    marked,
-    planned,
-    rows,
-    state,
-    total,
-    why,
+    count_states,
+    describe_states,
+    explain_reason,
+    group_states,
+    judge_job,
+    parse_dry_run,
+    read_markers,
 )
 from workflow_run import planned as planned_rules
 
@@ -61,7 +61,7 @@ def job(path: str, rule: str = "unet", reason: str = "") -> Job:
 
 
 def test_a_dry_run_is_read_with_groups_and_without_targets():
-    captions, table = planned(DRY_RUN)
+    captions, table = parse_dry_run(DRY_RUN)
     assert captions == Job(
         "captions",
         ("results/photos/captions.parquet",),
@@ -99,7 +99,7 @@ def test_a_job_belongs_to_the_stage_of_its_files(path, rule, row):
     ],
 )
 def test_a_reason_is_told_in_a_few_words(reason, words):
-    assert why(reason) == words
+    assert explain_reason(reason) == words
 
 
 def test_markers_give_the_files_that_jobs_have_begun(tmp_path):
@@ -109,47 +109,55 @@ def test_markers_give_the_files_that_jobs_have_begun(tmp_path):
     (tmp_path / f"@{letters[:254]}").mkdir()
     (tmp_path / f"@{letters[:254]}" / letters[254:]).touch()
     (tmp_path / "migration_underway").touch()
-    assert set(marked(tmp_path)) == {short, long}
-    assert marked(tmp_path / "absent") == {}
+    assert set(read_markers(tmp_path)) == {short, long}
+    assert read_markers(tmp_path / "absent") == {}
 
 
 def test_how_a_job_stands_is_read_from_marker_and_log(tmp_path):
     unet = job("results/photos/unet.json", reason="Missing output files: a")
     log, since = tmp_path / unet.log, time.time()
-    begun, at = {unet.output[0]: since}, {"root": tmp_path}
-    assert state(unet, begun={}, locked=False, **at) == State("to make")
-    assert state(unet, begun=begun, locked=True, **at) == State("submitted")
+    started, at = {unet.output[0]: since}, {"root": tmp_path}
+    assert judge_job(unet, started={}, locked=False, **at) == State("to make")
+    assert judge_job(unet, started=started, locked=True, **at) == State("submitted")
     log.parent.mkdir(parents=True)
     log.write_text("Loading\r7 of 9 steps  1.0/s  2.0 s left\n")
-    assert state(unet, begun=begun, locked=True, **at) == State(
+    assert judge_job(unet, started=started, locked=True, **at) == State(
         "running", "7 of 9 steps  1.0/s  2.0 s left"
     )
-    assert state(unet, begun=begun, locked=False, **at).kind == "stopped"
+    assert judge_job(unet, started=started, locked=False, **at).kind == "stopped"
     os.utime(log, (since - 60, since - 60))
-    assert state(unet, begun=begun, locked=True, **at) == State("submitted"), "an earlier log"
+    assert judge_job(unet, started=started, locked=True, **at) == State("submitted"), (
+        "an earlier log"
+    )
     log.write_text('Traceback (most recent call last):\n  File "a"\nValueError: no\nmend\n')
     told = f"ValueError: no ({unet.log})"
-    assert state(unet, begun={}, locked=False, **at) == State("failed", told)
+    assert judge_job(unet, started={}, locked=False, **at) == State("failed", told)
     log.write_text("photos/unet: 9 steps in 9 s\n")
     stale = job("results/photos/unet.json", reason="Updated input files: a")
-    assert state(stale, begun={}, locked=False, **at) == State("stale", "input files changed")
+    assert judge_job(stale, started={}, locked=False, **at) == State("stale", "input files changed")
 
 
 def test_rows_are_in_the_order_of_the_pipeline_and_tables_last():
     paths = ("results/tables/table1.csv", "results/b/unet/x.json", "results/a/unet/x.json")
     every = [*map(job, paths), job("results/a/captions.parquet", "captions")]
-    found = rows(every, {every[0].log: State("to make")}, ["captions", "unet", "tables"])
+    found = group_states(every, {every[0].log: State("to make")}, ["captions", "unet", "tables"])
     assert list(found) == [("a", "captions"), ("a", "unet"), ("b", "unet"), ("", "tables")]
     states = [state for row in found.values() for state in row]
-    assert total(states) == "3 of 4 jobs done; 1 to make"
+    assert count_states(states) == "3 of 4 jobs done; 1 to make"
 
 
 def test_a_row_tells_each_kind_with_its_commonest_words():
     states = [State("done"), State("failed", "no"), State("to make"), State("to make")]
-    assert lines(states) == [("failed", "1 failed: no"), ("to make", "2 to make")]
-    assert lines([State("done")]) == [("done", "done")]
+    assert describe_states(states) == [("failed", "1 failed: no"), ("to make", "2 to make")]
+    assert describe_states([State("done")]) == [("done", "done")]
     stale = [State("stale", word) for word in "aabcde"]
-    assert [line for _, line in lines(stale)] == ["6 stale", "  a", "  b", "  c", "  and 2 more"]
+    assert [line for _, line in describe_states(stale)] == [
+        "6 stale",
+        "  a",
+        "  b",
+        "  c",
+        "  and 2 more",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,16 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from mvc.console.status import Job, check_configfiles, marked, page, planned, rows, state, total
+from mvc.console.status import (
+    Job,
+    check_configfiles,
+    count_states,
+    group_states,
+    judge_job,
+    make_table,
+    parse_dry_run,
+    read_markers,
+)
 from rich.console import Console
 
 
@@ -19,7 +28,7 @@ def dry_run(*arguments: str) -> list[Job]:
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
-    return planned(done.stdout + done.stderr)
+    return parse_dry_run(done.stdout + done.stderr)
 
 
 def main(arguments: list[str]) -> None:
@@ -30,12 +39,14 @@ def main(arguments: list[str]) -> None:
     with ThreadPoolExecutor() as pool:
         wanted, every = pool.map(lambda more: dry_run(*more, *arguments), ([], ["--forceall"]))
     kept = Path(".snakemake")
-    locked, begun = any(kept.glob("locks/*")), marked(kept / "incomplete")
-    states = {job.log: state(job, begun=begun, locked=locked) for job in wanted}
+    locked = any(kept.glob("locks/*"))
+    started = read_markers(kept / "incomplete")
+    states = {job.log: judge_job(job, started=started, locked=locked) for job in wanted}
     stages = re.findall(r'"workflow/rules/(\w+)', Path("Snakefile").read_text(encoding="utf-8"))
     console = Console(width=None if sys.stdout.isatty() else 140)
-    found = rows(every, states, stages)
-    console.print(page(found), total([state for row in found.values() for state in row]), sep="\n")
+    rows = group_states(every, states, stages)
+    console.print(make_table(rows))
+    console.print(count_states([state for row in rows.values() for state in row]))
     if locked:
         console.print("A run is in progress; if there is none, one was killed: snakemake --unlock")
 

@@ -1,4 +1,4 @@
-"""What a run says at its end: what was made in how long, or what failed and what to do about it."""
+"""The last words of a run: what it made in how long, or what failed and how to fix it."""
 
 import logging
 import re
@@ -6,14 +6,14 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mvc.console.progress import span
+from mvc.console.progress import format_duration
 
-SHOWN = 15  # lines of a failed job's log
-TOLD = 5  # failed jobs
-NAMED = 4  # files of a run that went well
+LOG_LINES = 15  # lines of a failed job's log
+MOST_FAILURES = 5  # failed jobs that are described, and lines of the executor's log
+MOST_FILES = 4  # files named at the end of a run that succeeded
 FRAMES = re.compile(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n)*", re.MULTILINE)
 KILLED = (
-    "It ended without an error of its own: it was killed, most often for want of memory or time."
+    "It ended without an error of its own: it was killed, most often for lack of memory or time."
     "\nGive it more, or lower the batch_size of its section; then run again."
 )
 INTERRUPTED = "Terminating processes on user request"  # Snakemake's words after Ctrl-C
@@ -21,7 +21,7 @@ STOPPED = "Stopped before the end: run again to go on, what is finished is kept.
 
 
 class Jobs(logging.Handler):
-    """Counts the jobs that finish and keeps those that fail, by Snakemake's own messages."""
+    """A log handler that counts the jobs that finish and keeps those that fail."""
 
     def __init__(self):
         super().__init__()
@@ -29,7 +29,7 @@ class Jobs(logging.Handler):
         self.real, self.failed, self.of_groups, self.stopped = set(), {}, {}, False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take note of one message; its fields are those that Snakemake gives logger plugins."""
+        """Record one message; its fields are those that Snakemake passes to logger plugins."""
         event = getattr(record, "event", None)
         if event == "job_info" and (record.output or record.log):  # a target has neither
             self.real.add(record.jobid)
@@ -45,36 +45,37 @@ class Jobs(logging.Handler):
             logs = [*record.log, *self.of_groups.get(record.jobid, [])]
             self.failed[record.jobid] = (record.rule_name, logs, record.rule_msg)
 
-    def success(self, targets: Iterable[str]) -> str:
-        """One line: jobs, time, and the files asked for, those for a person first."""
-        files = sorted({readable(Path(target)) for target in targets})
-        files.sort(key=lambda file: not file.endswith(".md"))
-        more = [f"{len(files) - NAMED} more"] if len(files) > NAMED else []
-        named = ", ".join(files[:NAMED] + more)
+    def summarise_success(self, targets: Iterable[str]) -> str:
+        """One line: jobs, time, and the requested files, Markdown pages first."""
+        files = {prefer_page(Path(target)) for target in targets}
+        files = sorted(files, key=lambda file: (not file.endswith(".md"), file))
+        more = [f"{len(files) - MOST_FILES} more"] if len(files) > MOST_FILES else []
+        named = ", ".join(files[:MOST_FILES] + more)
         jobs = "1 job" if self.done == 1 else f"{self.done:,} jobs"
-        return f"{jobs} in {span(time.monotonic() - self.start)}" + (f"; {named}" if named else "")
+        duration = format_duration(time.monotonic() - self.start)
+        return f"{jobs} in {duration}" + (f"; {named}" if named else "")
 
-    def failures(self) -> str:
-        """For each failed job its stage, the end of its log with the mend, and where the log is."""
-        told = []
+    def describe_failures(self) -> str:
+        """For each failed job its stage, the end of its log with the fix, and the log's path."""
+        failures = []
         for jobid, (rule, logs, message) in self.failed.items():
-            text, site = self.log_text(logs[:1]), self.log_text(logs[1:][-1:])
-            if not (jobid in self.of_groups and ended_well(text, logs)):
-                told.append(failure(rule, logs, text, message, site))
-        if len(told) > TOLD:
-            told[TOLD:] = [f"{len(told) - TOLD:,} jobs more failed; `make status` lists them."]
-        return "\n\n".join(told) or STOPPED
+            text, site = self.read_log(logs[:1]), self.read_log(logs[1:][-1:])
+            if not (jobid in self.of_groups and has_ended_well(text, logs)):
+                failures.append(describe_failure(rule, logs, text, message, site))
+        if more := len(failures[MOST_FAILURES:]):
+            failures[MOST_FAILURES:] = [f"{more:,} more jobs failed; `make status` lists them."]
+        return "\n\n".join(failures) or STOPPED
 
-    def log_text(self, logs: Iterable[str]) -> str:
-        """What the first of some logs holds of this run; nothing where it did not come to it."""
-        own = next(map(Path, logs), None)
-        if own is None or not own.is_file() or own.stat().st_mtime < self.wall - 1:
+    def read_log(self, logs: Iterable[str]) -> str:
+        """The text of the first of these logs; empty if this run did not write it."""
+        log = next(map(Path, logs), None)
+        if log is None or not log.is_file() or log.stat().st_mtime < self.wall - 1:
             return ""
-        return own.read_text(encoding="utf-8", errors="replace")
+        return log.read_text(encoding="utf-8", errors="replace")
 
 
-def readable(file: Path) -> str:
-    """A file, or the one beside it that is for a person."""
+def prefer_page(file: Path) -> str:
+    """The Markdown page beside a file, or the file where there is none."""
     page = file.with_suffix(".md")
     return str(page if page.is_file() else file)
 
@@ -84,35 +85,42 @@ def name_job(log: Path) -> str:
     return log.with_suffix("").as_posix().removeprefix("logs/")
 
 
-def ended_well(text: str, logs: Iterable[str]) -> bool:
-    """Whether a stage came to its end: of a group that fails, Snakemake reports all jobs."""
+def has_ended_well(text: str, logs: Iterable[str]) -> bool:
+    """Whether a stage finished: Snakemake reports all jobs of a group of which one fails."""
     last = text.rstrip().rpartition("\n")[2]
     return any(last.startswith(f"{name_job(Path(log))}: ") for log in logs)
 
 
-def failure(rule: str, logs: Sequence[str], text: str, message: str | None, site: str = "") -> str:
-    """What a person is told of a failed job.
+def describe_failure(
+    rule: str, logs: Sequence[str], text: str, message: str | None, site: str = ""
+) -> str:
+    """Describe a failed job: its stage, the end of its log, and where the whole log is.
 
     Args:
-        logs: its log files, its own first.
-        text: the contents of that.
-        message: what the executor says of it, if anything.
-        site: the contents of the executor's log, which tells where the job's own has no error.
+        logs: paths of its logs, the stage's own first.
+        text: contents of the stage's own log.
+        message: from the executor, if any.
+        site: contents of the executor's log, shown where the stage's own has no error.
     """
-    own, *others = logs or ["no log"]
-    said = [] if message in (None, "None") else [message]
-    lines = [f"Stage {rule} failed ({name_job(Path(own))}):", *said, "", *last_lines(text)]
+    log, *others = logs or ["no log"]
+    messages = [] if message in (None, "None") else [message]
+    lines = [
+        f"Stage {rule} failed ({name_job(Path(log))}):",
+        *messages,
+        "",
+        *select_last_lines(text),
+    ]
     if site.strip() and not FRAMES.search(text):
-        lines += ["", f"The end of {others[-1]}:", *last_lines(site, TOLD)]
-    elif not text.strip() or ended_well(text, logs):
+        lines += ["", f"The end of {others[-1]}:", *select_last_lines(site, MOST_FAILURES)]
+    elif not text.strip() or has_ended_well(text, logs):
         lines.append("Its log has no error: see the messages above.")
-    elif not said and not FRAMES.search(text) and "stopped by" not in text:
+    elif not messages and not FRAMES.search(text) and "stopped by" not in text:
         lines.append(KILLED)
-    return "\n".join([*lines, "", f"The whole log: {', '.join([own, *others])}"])
+    return "\n".join([*lines, "", f"The whole log: {', '.join([log, *others])}"])
 
 
-def last_lines(text: str, most: int = SHOWN) -> list[str]:
-    """The last lines of a log, without the frames of a traceback and the errors before the last."""
+def select_last_lines(text: str, most: int = LOG_LINES) -> list[str]:
+    """The last lines of a log, without the frames of tracebacks and all errors but the last."""
     first, *rest = FRAMES.split(text.replace("\r", "\n"))
     error = rest[-1].strip("\n").splitlines() if rest else []
     before = [line for line in first.splitlines() if line.strip()]

@@ -1,24 +1,25 @@
-"""Progress as lines with rate and time left, the rarer the longer it takes."""
+"""Progress as lines with rate and time left, further apart the longer a stage runs."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-SHORTEST, LONGEST = 5.0, 300.0  # seconds between two lines of progress
+# Between two lines of progress lies this share of the time so far (20 hours have 300 lines), in
+# these bounds of seconds.
+SHARE = 0.05
+SHORTEST = 5.0
+LONGEST = 300.0
 
 
-SHARE = 0.05  # of the time gone by, between them: 20 hours have 300 lines
-
-
-def summary(seconds: int | float, count: int = 0, unit: str = "", note: str = "") -> str:
-    """What was made in how long: `200 images in 25 s (8.0/s)`, or `done in 25 s`."""
+def summarise(seconds: int | float, count: int = 0, unit: str = "", note: str = "") -> str:
+    """Summarise what was made in how long: `200 images in 25 s (8.0/s)`, or `done in 25 s`."""
     if not count:
-        return f"done in {span(seconds)}"
-    text = f"{count:,} {unit} in {span(seconds)} ({rate(count, seconds)})"
+        return f"done in {format_duration(seconds)}"
+    text = f"{count:,} {unit} in {format_duration(seconds)} ({format_rate(count, seconds)})"
     return f"{text}; {note}" if note else text
 
 
-def span(seconds: int | float) -> str:
-    """A time for a person: `0.4 s`, `45 s`, `3 min 20 s`, `2 h 5 min`."""
+def format_duration(seconds: int | float) -> str:
+    """A duration in readable units: `0.4 s`, `45 s`, `3 min 20 s`, `2 h 5 min`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -29,8 +30,8 @@ def span(seconds: int | float) -> str:
     return f"{whole // 3600:,} h {whole % 3600 // 60} min"
 
 
-def rate(count: int | float, seconds: int | float) -> str:
-    """Items a second, a minute or an hour, in the first of them that has at least one."""
+def format_rate(count: int | float, seconds: int | float) -> str:
+    """Items per second, minute or hour: the first of these in which there is at least one."""
     second = count / max(seconds, 1e-9)
     units = {"s": second, "min": 60 * second, "h": 3600 * second}
     unit = next((unit for unit, value in units.items() if value >= 1), "h")
@@ -38,35 +39,35 @@ def rate(count: int | float, seconds: int | float) -> str:
 
 
 class Meter:
-    """Progress, rate and time left as lines in the log, the rarer the longer it has taken."""
+    """Prints progress, rate and time left, further apart the longer it runs."""
 
     def __init__(self, total: int, unit: str, *, start: int = 0):
-        """Args: items in all, their name in the plural, items done before."""
+        """Args: number of items, their name in the plural, items done in an earlier run."""
         self.total, self.unit, self.start = total, unit, start
-        self.begun = self.shown = time.monotonic()
+        self.started = self.shown = time.monotonic()
 
-    def due(self, done: int) -> bool:
-        """Whether `show` would print: to be asked where its note costs something."""
+    def is_due(self, done: int) -> bool:
+        """Whether `show` would print: ask before computing an expensive note."""
         now = time.monotonic()
-        wait = min(max(SHORTEST, SHARE * (now - self.begun)), LONGEST)
+        wait = min(max(SHORTEST, SHARE * (now - self.started)), LONGEST)
         return self.total > 0 and (done >= self.total or now - self.shown >= wait)
 
     def show(self, done: int, note: str = "") -> None:
-        """Say that `done` items are finished; prints when a line is due, and at the end."""
-        if not self.due(done):
+        """Print that `done` items are finished, if a line is due or they are the last."""
+        if not self.is_due(done):
             return
         self.shown = time.monotonic()
-        gone, new = self.shown - self.begun, done - self.start
-        left = f"{span((self.total - done) * gone / new)} left" if new else ""
-        when = f"in {span(gone)}" if done >= self.total else left
-        line = f"{done:,} of {self.total:,} {self.unit}  {rate(new, gone)}  {when}  {note}"
+        gone, new = self.shown - self.started, done - self.start
+        left = f"{format_duration((self.total - done) * gone / new)} left" if new else ""
+        when = f"in {format_duration(gone)}" if done >= self.total else left
+        line = f"{done:,} of {self.total:,} {self.unit}  {format_rate(new, gone)}  {when}  {note}"
         print(line.rstrip(), flush=True)
 
 
 def progress(
     items: Iterable, *, total: int, unit: str, count: Callable[..., int] = lambda item: 1
 ) -> Iterator:
-    """Pass items on and say in the log how many have come; `count`: how many an item stands for."""
+    """Yield the items and print how many there have been; `count`: how many one stands for."""
     meter, done = Meter(total, unit), 0
     for item in items:
         yield item

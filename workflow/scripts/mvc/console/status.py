@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 from rich.text import Text
 
-from mvc.console.endings import FRAMES, ended_well, last_lines
+from mvc.console.endings import FRAMES, has_ended_well, select_last_lines
 
 RULE = re.compile(r"^ *(?:local)?rule (\w+):$", re.MULTILINE)  # jobs of a group are indented
 FIELD = re.compile(r"^ +(output|log|reason): (.*)$", re.MULTILINE)
@@ -19,7 +19,7 @@ COLOURS = {"done": "green", "running": "bold cyan", "submitted": "cyan", "failed
 COLOURS |= {"stopped": "yellow", "stale": "yellow", "to make": "none"}
 KINDS = tuple(COLOURS)
 CHANGED = "Params have changed since last execution"
-# What Snakemake's reasons begin with, and what a person is told of the first that fits.
+# How Snakemake's reasons begin, and the words printed for the first that matches.
 REASONS = {
     "Missing output files": "",
     "Incomplete output files": "stopped before its end",
@@ -51,10 +51,10 @@ class Job:
 
 @dataclass(frozen=True)
 class State:
-    """One of `KINDS`, and what a person is told besides."""
+    """One of `KINDS`, and a note that is printed beside it."""
 
     kind: str
-    told: str = ""
+    note: str = ""
 
 
 Rows = dict[tuple[str, str], list[State]]
@@ -67,7 +67,7 @@ def check_configfiles(arguments: Sequence[str]) -> None:
     and answers one that is missing with a traceback.
 
     Raises:
-        FileNotFoundError: names the file, and how a target is told from it.
+        FileNotFoundError: names the file, and how to separate a target from it.
     """
     reading = False
     for argument in arguments:
@@ -84,8 +84,8 @@ def check_configfiles(arguments: Sequence[str]) -> None:
             )
 
 
-def planned(text: str) -> list[Job]:
-    """The jobs that a dry run lists, without targets and what makes no file."""
+def parse_dry_run(text: str) -> list[Job]:
+    """The jobs that a dry run lists, without targets and other rules that make no file."""
     jobs = []
     _, *parts = RULE.split(text)
     for rule, body in zip(parts[::2], parts[1::2], strict=True):
@@ -96,106 +96,112 @@ def planned(text: str) -> list[Job]:
     return jobs
 
 
-def marked(folder: Path) -> dict[str, float]:
-    """Outputs that jobs have begun and not ended, and when (Snakemake's own markers)."""
-    begun = {}
+def read_markers(folder: Path) -> dict[str, float]:
+    """Outputs of jobs that started and did not end, with the time of their start: Snakemake's
+    own markers."""
+    started = {}
     for path in folder.rglob("*"):
         if path.is_file():
             letters = "".join(part.lstrip("@") for part in path.relative_to(folder).parts)
             try:
-                begun[base64.urlsafe_b64decode(letters).decode()] = path.stat().st_mtime
+                started[base64.urlsafe_b64decode(letters).decode()] = path.stat().st_mtime
             except (ValueError, OSError):  # no marker, or it has just gone
                 continue
-    return begun
+    return started
 
 
-def why(reason: str) -> str:
-    """What Snakemake's reason means, in a few words; empty where the files are not there.
+def explain_reason(reason: str) -> str:
+    """Snakemake's reason in a few words; empty where the files do not exist yet.
 
     Rules have two params: settings, which it shows as a dict, and the digest of the code.
     """
-    found = next((start for start in REASONS if start in reason), None)
-    if found == CHANGED:
+    beginning = next((start for start in REASONS if start in reason), None)
+    if beginning == CHANGED:
         params = reason.partition(CHANGED)[2]
         kinds = {"settings": "{" in params, "code": re.search(r"'[0-9a-f]{12}'", params)}
         return " and ".join(kind for kind, there in kinds.items() if there) + " changed"
-    return reason if found is None else REASONS[found]
+    return reason if beginning is None else REASONS[beginning]
 
 
-def state(job: Job, *, begun: Mapping[str, float], locked: bool, root: Path = Path()) -> State:
-    """How a job that a dry run would run stands.
+def judge_job(
+    job: Job, *, started: Mapping[str, float], locked: bool, root: Path = Path()
+) -> State:
+    """The state of a job that a dry run would run.
 
     Args:
-        begun: what `marked` gives. locked: whether a run holds the folder.
+        started: as returned by `read_markers`.
+        locked: whether a run holds the folder.
         root: the project's folder.
     """
     log = root / job.log
     text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
-    since = max((begun[file] for file in job.output if file in begun), default=None)
+    since = max((started[file] for file in job.output if file in started), default=None)
     if since is not None and locked:
         if not text or log.stat().st_mtime < since - 1:
             return State("submitted")
-        return State("running", (last_lines(text, 1) or [""])[-1])
+        return State("running", (select_last_lines(text, 1) or [""])[-1])
     if since is not None:
-        return State("stopped", (last_lines(text, 1) or [""])[-1])
-    if text and FRAMES.search(text) and not ended_well(text, [job.log]):
+        return State("stopped", (select_last_lines(text, 1) or [""])[-1])
+    if text and FRAMES.search(text) and not has_ended_well(text, [job.log]):
         error = FRAMES.split(text)[-1].strip().partition("\n")[0]
         return State("failed", f"{error} ({job.log})")
-    told = why(job.reason)
-    return State("stale", told) if told else State("to make")
+    note = explain_reason(job.reason)
+    return State("stale", note) if note else State("to make")
 
 
-def rows(every: Sequence[Job], states: Mapping[str, State], stages: Sequence[str]) -> Rows:
+def group_states(every: Sequence[Job], states: Mapping[str, State], stages: Sequence[str]) -> Rows:
     """The states of jobs by data set and stage, in the order of the pipeline.
 
     Args:
-        every: all jobs of the target. states: of those that would run, by their logs.
-        stages: the order of the stages.
+        every: all jobs of the target.
+        states: of those that would run, by their logs.
+        stages: in the order of the pipeline.
     """
     place = {stage: i for i, stage in enumerate(stages)}
-    found: Rows = {}
+    grouped: Rows = {}
     for job in every:
-        found.setdefault(job.row, []).append(states.get(job.log, State("done")))
-    keys = sorted(found, key=lambda row: (not row[0], row[0], place.get(row[1], len(place)), row))
-    return {key: found[key] for key in keys}
+        grouped.setdefault(job.row, []).append(states.get(job.log, State("done")))
+    keys = sorted(grouped, key=lambda row: (not row[0], row[0], place.get(row[1], len(place)), row))
+    return {key: grouped[key] for key in keys}
 
 
-def lines(states: Iterable[State], most: int = 3) -> list[tuple[str, str]]:
-    """What is told of one row: each kind but `done`, with its number and its commonest words.
+def describe_states(states: Iterable[State], most: int = 3) -> list[tuple[str, str]]:
+    """The lines of one row: each kind but `done`, with its number and its most common notes.
 
     Returns:
         Pairs of a kind and a line.
     """
-    states, told = list(states), []
+    states = list(states)
+    lines = []
     for kind in KINDS[1:]:
-        own = [state.told for state in states if state.kind == kind]
-        words = sorted(set(filter(None, own)), key=lambda text: (-own.count(text), text))
-        if len(words) == 1:
-            told.append((kind, f"{len(own):,} {kind}: {words[0]}"))
-        elif own:
-            told.append((kind, f"{len(own):,} {kind}"))
-            told += [(kind, f"  {text}") for text in words[:most]]
-            told += [(kind, f"  and {len(words) - most} more")] * (len(words) > most)
-    return told or [("done", "done")]
+        notes = [state.note for state in states if state.kind == kind]
+        common = sorted(set(filter(None, notes)), key=lambda text: (-notes.count(text), text))
+        if len(common) == 1:
+            lines.append((kind, f"{len(notes):,} {kind}: {common[0]}"))
+        elif notes:
+            lines.append((kind, f"{len(notes):,} {kind}"))
+            lines += [(kind, f"  {text}") for text in common[:most]]
+            lines += [(kind, f"  and {len(common) - most} more")] * (len(common) > most)
+    return lines or [("done", "done")]
 
 
-def page(found: Rows) -> Table:
+def make_table(rows: Rows) -> Table:
     """A table for the terminal, one row a data set and stage."""
     table = Table("data set", "stage", Column("done", justify="right"), "", box=SIMPLE_HEAD)
     above = None
-    for (dataset, stage), states in found.items():
+    for (dataset, stage), states in rows.items():
         if dataset != above:
             table.add_section()
-        told = Text("\n").join(Text(line, COLOURS[kind]) for kind, line in lines(states))
-        done = sum(state.kind == "done" for state in states)
+        text = Text("\n").join(Text(line, COLOURS[kind]) for kind, line in describe_states(states))
+        done = sum(judge_job.kind == "done" for state in states)
         name = "" if dataset == above else dataset or "all together"
-        table.add_row(name, stage, f"{done:,} of {len(states):,}", told)
+        table.add_row(name, stage, f"{done:,} of {len(states):,}", text)
         above = dataset
     return table
 
 
-def total(states: Collection[State]) -> str:
+def count_states(states: Collection[State]) -> str:
     """The number of jobs of each kind, in one line."""
-    counts = {kind: sum(state.kind == kind for state in states) for kind in KINDS}
+    counts = {kind: sum(judge_job.kind == kind for state in states) for kind in KINDS}
     done = f"{counts.pop('done'):,} of {len(states):,} jobs done"
     return "; ".join([done, *(f"{n:,} {kind}" for kind, n in counts.items() if n)])

@@ -71,7 +71,7 @@ def train(
             stepper.step()
             stepper.zero_grad()
             steps += 1
-            if meter.due(steps):
+            if meter.is_due(steps):
                 meter.show(steps, describe_progress(loss.item(), stepper, steps))
             schedule.step()
     return steps
