@@ -193,7 +193,7 @@ def make_table(rows: Rows) -> Table:
         if dataset != above:
             table.add_section()
         text = Text("\n").join(Text(line, COLOURS[kind]) for kind, line in describe_states(states))
-        done = sum(judge_job.kind == "done" for state in states)
+        done = sum(state.kind == "done" for state in states)
         name = "" if dataset == above else dataset or "all together"
         table.add_row(name, stage, f"{done:,} of {len(states):,}", text)
         above = dataset
@@ -202,6 +202,6 @@ def make_table(rows: Rows) -> Table:
 
 def count_states(states: Collection[State]) -> str:
     """The number of jobs of each kind, in one line."""
-    counts = {kind: sum(judge_job.kind == kind for state in states) for kind in KINDS}
+    counts = {kind: sum(state.kind == kind for state in states) for kind in KINDS}
     done = f"{counts.pop('done'):,} of {len(states):,} jobs done"
     return "; ".join([done, *(f"{n:,} {kind}" for kind, n in counts.items() if n)])
