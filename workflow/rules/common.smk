@@ -3,7 +3,6 @@ import os
 import sys
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
@@ -11,7 +10,7 @@ SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from mvc.config import params, plan
-from mvc.config.check import faults
+from mvc.config.check import faults, read_schema
 from mvc.config.code import code_digest, recall_start
 from mvc.config.expand import expanded
 from mvc.config.files import (
@@ -19,6 +18,7 @@ from mvc.config.files import (
     list_model_files,
     list_weights_files,
 )
+from mvc.config.renamed import list_old_spellings
 from mvc.config.sections import merge_section, sort_config
 from mvc.console.endings import Jobs
 from mvc.core.atomic import check_folder
@@ -38,15 +38,17 @@ wildcard_constraints:
     seed=r"\d+",
 
 
-def checked(settings, schema, more=lambda settings: []):
-    """The settings, if they keep to a schema and to more; else all their faults in one error."""
-    text = (Path(workflow.basedir) / "workflow/schemas" / schema).read_text(
-        encoding="utf-8"
-    )
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    if lines := faults(settings, yaml.load(text, Loader=loader)) or more(settings):
+def check(lines):
+    """Stop at the faults of a configuration, one line each, if there are any."""
+    if lines:
         raise WorkflowError("\n  ".join(["The configuration has faults:", *lines]))
-    return settings
+
+
+def check_schema(settings, name):
+    """Stop at old spellings, then at all else that a schema refuses."""
+    check(list_old_spellings(settings))
+    file = Path(workflow.basedir) / "workflow/schemas" / name
+    check(faults(expanded(settings), read_schema(file)))
 
 
 def start(record):
@@ -57,9 +59,9 @@ def start(record):
         raise WorkflowError(str(error)) from error
 
 
-config = sort_config(
-    checked(expanded(config), "config.schema.yaml", list_missing_files)
-)
+check_schema(config, "config.schema.yaml")
+config = sort_config(expanded(config))
+check(list_missing_files(config))
 STARTED = start(None if workflow.is_main_process else os.environ.get(STARTED_WITH))
 # The data set that each figure shows.
 SHOWN = plan.choose_figure_datasets(config)

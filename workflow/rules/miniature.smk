@@ -2,10 +2,8 @@
 # shipped in resources/miniature; nothing here runs unless the target `miniature` is asked for.
 from snakemake.common.configfile import load_configfile
 
-MINIATURE = checked(
-    load_configfile(Path(workflow.basedir) / "config" / "miniature.yaml"),
-    "miniature.schema.yaml",
-)
+MINIATURE = load_configfile(Path(workflow.basedir) / "config" / "miniature.yaml")
+check_schema(MINIATURE, "miniature.schema.yaml")
 SHARED = {
     "seed": MINIATURE["seed"],
     "foundation": {

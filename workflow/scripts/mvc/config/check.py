@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 
+import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from mvc.config.expand import unlike
@@ -12,6 +14,12 @@ from mvc.config.plan import STUDIES
 # Folders in results/ that are no data set's.
 TAKEN = (*STUDIES, "benchmarks", "figures", "miniature", "tables")
 WIDE_RESNET = re.compile(r"wrn-(\d+)-[1-9]\d*")
+
+
+def read_schema(path: str | Path) -> dict:
+    """A JSON schema in YAML."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the fast one, where it is there
+    return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=loader)
 
 
 def faults(config: Mapping, schema: Mapping) -> list[str]:
