@@ -21,9 +21,9 @@ from torchvision import transforms
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
 from mvc.training.augment import augment
-from mvc.training.autoaugment import autoaugment, randaugment
+from mvc.training.autoaugment import build_autoaugment, build_randaugment
 from mvc.training.loop import augment_batches
-from mvc.training.strategies import shuffled
+from mvc.training.strategies import shuffle_batches
 
 MEAN, STD = torch.full((3,), 73.0), torch.full((3,), 90.0)
 BATCH = 64
@@ -70,7 +70,7 @@ def batched(images, policy):
 
     labels = torch.zeros(len(images), dtype=torch.int64)
     start = time.perf_counter()
-    order = shuffled(len(images), len(images), BATCH, generator=generator)
+    order = shuffle_batches(len(images), len(images), BATCH, generator=generator)
     seen = sum(len(inputs) for inputs, _ in augment_batches(order, images, labels, prepare))
     assert seen == len(images)
     return time.perf_counter() - start
@@ -92,8 +92,8 @@ def main():
     images = torch.randint(256, (n, 3, 28, 28), dtype=torch.uint8)
     cifar = transforms.AutoAugmentPolicy.CIFAR10
     pairs = {
-        "RandAugment": (randaugment(2, 9, (28, 28)), transforms.RandAugment(2, 9)),
-        "AutoAugment": (autoaugment((28, 28)), transforms.AutoAugment(cifar)),
+        "RandAugment": (build_randaugment(2, 9, (28, 28)), transforms.RandAugment(2, 9)),
+        "AutoAugment": (build_autoaugment((28, 28)), transforms.AutoAugment(cifar)),
     }
     for name, (ours, theirs) in pairs.items():
         batched(images[:1000], ours)

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow/scripts"))
 
 import torch
 from mvc.banks.mixing import materialise, mix
-from mvc.banks.recipes import from_rows
+from mvc.banks.recipes import stack_recipes
 from race import race
 
 
@@ -46,7 +46,7 @@ def main() -> None:
     draw = dict(rows=(0, 76), width=options.width, base="uniform", seed=0, first_id=0)
     edits = dict(coarse=options.coarse, fine=options.fine)
     rows = [*mix(range(options.captions), count=options.recipes, **edits, **draw)]
-    table = from_rows(rows)
+    table = stack_recipes(rows)
     recipes = type(table)(*(getattr(table, f).to(device) for f in ("base", "coarse", "fine")))
     if not torch.equal(literal(tokens, rows), materialise(tokens, recipes)):
         raise SystemExit("the two disagree; nothing was timed")

@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "workflow/scripts"))
 import torch
 from accelerate import Accelerator
 from diffusers import DDPMScheduler
-from mvc.banks.recipes import unmixed
+from mvc.banks.recipes import leave_unmixed
 from mvc.models.clip import load_clip, text_states, text_width, tokenize
 from mvc.models.stable_diffusion import encode, load_unet, load_vae, widen
 from mvc.unet.pairs import Batch, Pool, draw
@@ -67,7 +67,7 @@ def main() -> None:
         labels=torch.zeros(n, dtype=torch.int64),
         tokens=states.repeat(n, 1, 1),
         null=states[0],
-        recipes=unmixed(range(n)),
+        recipes=leave_unmixed(range(n)),
         recipe_labels=torch.zeros(n, dtype=torch.int64),
     )
     drawing = dict(batch_size=options.batch, pairing="class", text="bank", seed=0)

@@ -54,7 +54,7 @@ def inputs(folder: Path) -> None:
     import tiny
     import torch
     from mvc.banks import mixing
-    from mvc.banks.recipes import to_table
+    from mvc.banks.recipes import tabulate_recipes
     from mvc.core import image_tables
     from mvc.core.pixels import encode
     from safetensors.torch import save_file
@@ -76,7 +76,7 @@ def inputs(folder: Path) -> None:
     save_file({"tokens": tokens, "null": tokens[0] * 0}, folder / INPUTS["embeddings"])
     image_tables.write(table, folder / INPUTS["images"])
     image_tables.write(held_out, folder / INPUTS["held_out"])
-    image_tables.write(to_table(rows, [0.0] * len(rows)), folder / INPUTS["bank"])
+    image_tables.write(tabulate_recipes(rows, [0.0] * len(rows)), folder / INPUTS["bank"])
 
 
 class Named(list):

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import raw_data
 from mvc.augmented import collect, export, filenames
-from mvc.banks.recipes import to_table
+from mvc.banks.recipes import tabulate_recipes
 from mvc.core import image_tables
 from PIL import Image
 
@@ -83,7 +83,7 @@ def tables():
     return dict(
         images=train,
         captions=captions,
-        bank=to_table(recipes, [0.5] * N_MADE),
+        bank=tabulate_recipes(recipes, [0.5] * N_MADE),
         made=made,
         held_out=held,
     )

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mvc.banks import mixing
 from mvc.banks.export import materialise_half, write_shards
-from mvc.banks.recipes import from_rows, from_table, to_table
+from mvc.banks.recipes import read_recipes, stack_recipes, tabulate_recipes
 from mvc.core import image_tables
 from safetensors.torch import load_file, save_file
 
@@ -30,7 +30,7 @@ def write(folder, world, **options):
     tokens, null, rows = world
     labels = torch.tensor([row["label"] for row in rows])
     write_shards(
-        folder / INDEX, from_rows(rows), tokens, null, columns={"labels": labels}, **options
+        folder / INDEX, stack_recipes(rows), tokens, null, columns={"labels": labels}, **options
     )
 
 
@@ -52,7 +52,7 @@ def load(folder):
 def test_stage_writes_the_mixed_embeddings(world, tmp_path):
     tokens, null, rows = world
     save_file({"tokens": tokens, "null": null}, tmp_path / "embeddings.safetensors")
-    image_tables.write(to_table(rows, [0.0] * len(rows)), tmp_path / "bank.parquet")
+    image_tables.write(tabulate_recipes(rows, [0.0] * len(rows)), tmp_path / "bank.parquet")
     folder = tmp_path / "bank_tensors"
     stage.main(
         SimpleNamespace(
@@ -67,7 +67,7 @@ def test_stage_writes_the_mixed_embeddings(world, tmp_path):
         )
     )
     tensors = load(folder)
-    recipes = from_table(image_tables.read(tmp_path / "bank.parquet"))
+    recipes = read_recipes(image_tables.read(tmp_path / "bank.parquet"))
     assert torch.equal(tensors["tokens.1"], mixing.materialise(tokens, recipes))
     assert tensors["tokens.1"].dtype == torch.float16 and tensors["tokens.1"].shape == (15, 7, 16)
     assert torch.equal(tensors["null"], null)
@@ -83,7 +83,7 @@ def test_write_shards_loses_nothing_in_any_number_of_shards(world, tmp_path, row
     tensors = load(tmp_path)
     parts = [tensors[f"tokens.{number}"] for number in range(1, shards + 1)]
     assert max(map(len, parts)) <= rows
-    assert torch.equal(torch.cat(parts), mixing.materialise(tokens, from_rows(recipes)))
+    assert torch.equal(torch.cat(parts), mixing.materialise(tokens, stack_recipes(recipes)))
     labels = [tensors[f"labels.{number}"] for number in range(1, shards + 1)]
     assert torch.cat(labels).tolist() == [0] * 9 + [1] * 6
     assert torch.equal(tensors["null"], null)
@@ -92,7 +92,7 @@ def test_write_shards_loses_nothing_in_any_number_of_shards(world, tmp_path, row
 @pytest.mark.parametrize("batch_size", [1, 4, 15, 100])
 def test_materialise_half_does_not_depend_on_the_batch_size(world, batch_size):
     tokens, _, rows = world
-    recipes = from_rows(rows)
+    recipes = stack_recipes(rows)
     expected = mixing.materialise(tokens.float(), recipes).half()
     assert torch.equal(materialise_half(tokens.float(), recipes, batch_size=batch_size), expected)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from mvc.banks import change, mixing
-from mvc.banks.recipes import from_rows, from_table, to_table
+from mvc.banks.recipes import read_recipes, stack_recipes, tabulate_recipes
 from mvc.core import image_tables
 
 M, D = 12, 8
@@ -36,14 +36,14 @@ def literal(E, recipe):
 def test_materialise_equals_the_literal_algorithm(coarse, fine):
     E = tokens()
     rows = [*mixing.mix([0, 1, 3, 4], count=40, coarse=coarse, fine=fine, **DRAW)]
-    mixed = mixing.materialise(E, from_rows(rows))
+    mixed = mixing.materialise(E, stack_recipes(rows))
     assert torch.equal(mixed, torch.stack([literal(E, row) for row in rows]))
 
 
 def test_without_edits_the_caption_comes_back_bit_for_bit():
     E = tokens().half()
     rows = [*mixing.mix([0, 1, 2], count=9, coarse=0, fine=0, **DRAW)]
-    mixed = mixing.materialise(E, from_rows(rows))
+    mixed = mixing.materialise(E, stack_recipes(rows))
     assert torch.equal(mixed, E[[row["base"] for row in rows]])
 
 
@@ -59,7 +59,7 @@ def test_later_edits_lie_over_earlier_ones():
             "fine": [{"donor": 3, "row": 4, "first": 1, "last": 2}],
         }
     ]
-    (mixed,) = mixing.materialise(E, from_rows(rows))
+    (mixed,) = mixing.materialise(E, stack_recipes(rows))
     assert torch.equal(mixed[:2], E[0, :2]) and torch.equal(mixed[8:], E[0, 8:])
     assert torch.equal(mixed[2:4], E[1, 2:4]) and torch.equal(mixed[5:8], E[2, 5:8])
     assert torch.equal(mixed[4, 1:3], E[3, 4, 1:3]) and torch.equal(mixed[4, 3:], E[2, 4, 3:])
@@ -83,7 +83,9 @@ def test_ranges_are_uniform_over_unordered_pairs():
 def test_paper_fact_two_coarse_edits_replace_about_half_of_the_rows():
     draw = DRAW | {"rows": (0, 76)}
     rows = [*mixing.mix([0, 1], count=4000, coarse=2, fine=0, **draw)]
-    replaced = (mixing.coarse_sources(from_rows(rows), 77) != from_rows(rows).base[:, None]).float()
+    replaced = (
+        mixing.trace_coarse_sources(stack_recipes(rows), 77) != stack_recipes(rows).base[:, None]
+    ).float()
     assert replaced.mean() == pytest.approx(0.55, abs=0.02)
 
 
@@ -108,7 +110,7 @@ def test_a_class_with_one_caption_keeps_it_unmixed():
     assert [row["label"] for row in rows] == [0, 0, 0, 0, 1, 1]
     alone = [row for row in rows if row["label"] == 1]
     assert all(row["base"] == 2 and row["coarse"] == [] == row["fine"] for row in alone)
-    mixed = mixing.materialise(tokens(3), from_rows(rows))
+    mixed = mixing.materialise(tokens(3), stack_recipes(rows))
     assert torch.equal(mixed[-1], tokens(3)[2])
 
 
@@ -120,9 +122,9 @@ def test_round_robin_uses_each_caption_in_turn():
 def test_content_rows_leave_prefix_and_padding_alone():
     E = tokens(3, m=10)
     E[:, :4] = E[0, :4]  # shared start and prefix
-    assert mixing.content_rows(E, torch.tensor([7, 6, 8])) == (4, 7)
+    assert mixing.find_content_rows(E, torch.tensor([7, 6, 8])) == (4, 7)
     same = E[:1].repeat(2, 1, 1)
-    assert mixing.content_rows(same, torch.tensor([7, 7])) == (0, 6)
+    assert mixing.find_content_rows(same, torch.tensor([7, 7])) == (0, 6)
 
 
 def test_measures_of_change():
@@ -130,30 +132,30 @@ def test_measures_of_change():
     E[:, :6] = E[0, :6]
     rows = [{"base": 0, "coarse": [{"donor": 1, "first": 0, "last": 5}], "fine": []}]
     rows += [{"base": 0, "coarse": [{"donor": 1, "first": 0, "last": M - 1}], "fine": []}]
-    changes = change.measure(E, from_rows(rows))
+    changes = change.measure_changes(E, stack_recipes(rows))
     assert changes[0] == 0 and changes[1] == pytest.approx(
         float((E[1] - E[0]).norm() / E[0].norm())
     )
-    assert change.share_of_no_ops(E, from_rows(rows)) == 0.5
+    assert change.measure_no_ops(E, stack_recipes(rows)) == 0.5
 
 
 def test_a_bank_survives_its_file(tmp_path: Path):
     rows = classes([0, 0, 0, 1], tokens(4), coarse=2, fine=3)
-    table = to_table(rows, [0.5] * len(rows))
+    table = tabulate_recipes(rows, [0.5] * len(rows))
     image_tables.write(table, tmp_path / "bank.parquet")
-    back = from_table(image_tables.read(tmp_path / "bank.parquet"))
+    back = read_recipes(image_tables.read(tmp_path / "bank.parquet"))
     E = tokens(4)
-    assert torch.equal(mixing.materialise(E, back), mixing.materialise(E, from_rows(rows)))
+    assert torch.equal(mixing.materialise(E, back), mixing.materialise(E, stack_recipes(rows)))
 
 
 def test_noise_is_as_far_from_the_base_as_the_edits_would_be():
     """The control of mixing: the same bases, the same size of change, no other caption in it."""
     E = tokens()
     rows = [*mixing.mix([0, 1, 3, 4], count=6, coarse=2, fine=3, **DRAW)]
-    noisy = [*change.as_noise(E, rows)]
+    noisy = [*change.replace_by_noise(E, rows)]
     assert [row["base"] for row in noisy] == [row["base"] for row in rows]
     assert all(row["coarse"] == [] and row["fine"] == [] for row in noisy)
-    recipes = from_rows(noisy)
+    recipes = stack_recipes(noisy)
     off = mixing.materialise(E, recipes) - E[recipes.base]
     for i, row in enumerate(noisy):
         rng = torch.Generator().manual_seed(row["seed"])
@@ -164,16 +166,20 @@ def test_noise_is_as_far_from_the_base_as_the_edits_would_be():
             [0, 1, 2, 3], count=20, coarse=2, fine=8, **DRAW | {"rows": (0, 76), "width": 64}
         )
     ]
-    edited = change.measure(large, from_rows(rows))
+    edited = change.measure_changes(large, stack_recipes(rows))
     assert torch.allclose(
-        change.measure(large, from_rows([*change.as_noise(large, rows)])), edited, rtol=0.1
+        change.measure_changes(large, stack_recipes([*change.replace_by_noise(large, rows)])),
+        edited,
+        rtol=0.1,
     )
 
 
 def test_a_bank_of_noise_comes_back_from_its_table():
     E = tokens()
-    rows = [*change.as_noise(E, [*mixing.mix([0, 1, 3], count=4, coarse=2, fine=3, **DRAW)])]
-    table = to_table([{"label": 0, **row} for row in rows], [0.5] * 4)
+    rows = [
+        *change.replace_by_noise(E, [*mixing.mix([0, 1, 3], count=4, coarse=2, fine=3, **DRAW)])
+    ]
+    table = tabulate_recipes([{"label": 0, **row} for row in rows], [0.5] * 4)
     assert torch.equal(
-        mixing.materialise(E, from_table(table)), mixing.materialise(E, from_rows(rows))
+        mixing.materialise(E, read_recipes(table)), mixing.materialise(E, stack_recipes(rows))
     )

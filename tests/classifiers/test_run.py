@@ -6,14 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from mvc.classifiers.extra_images import part_of_classes, read_extra
+from mvc.classifiers.extra_images import read_extra, select_per_class
 from mvc.classifiers.run import Hyperparameters, run
 from mvc.core import image_tables, pixels
 from mvc.core.image_set import Labelled, load_labelled, match_grayscale
 from mvc.core.leakage import check_sources
 from mvc.training import strategies
 from mvc.training.fit import fit
-from mvc.training.hyperparameters import augmentation
+from mvc.training.hyperparameters import build_augmentation
 from mvc.training.loop import (
     OPTIMIZERS,
     augment_batches,
@@ -23,7 +23,14 @@ from mvc.training.loop import (
     predict,
     train,
 )
-from mvc.training.strategies import Length, Phase, insert, lengthened, phases, shuffled
+from mvc.training.strategies import (
+    Length,
+    Phase,
+    insert_extra,
+    lengthen,
+    plan_phases,
+    shuffle_batches,
+)
 from mvc.training.wide_resnet import build
 
 CPU = torch.device("cpu")
@@ -58,7 +65,7 @@ def plan(n_real=10, extra=(0, 1, 1, 2), **changes):
     defaults = {"length": Length(4, steps=20), "learning_rate": 0.1, "strategy": "two_phase"}
     streams = {"order": generator(1), "choice": generator(2)}
     extra = torch.tensor(extra, dtype=torch.int64)
-    return phases(labels, extra, **{**defaults, **streams, **changes})
+    return plan_phases(labels, extra, **{**defaults, **streams, **changes})
 
 
 def rows(phase):
@@ -70,7 +77,7 @@ def rows(phase):
 
 @pytest.mark.parametrize("n, draws, size", [(10, 35, 4), (3, 20, 8), (1, 5, 2), (8, 8, 8)])
 def test_shuffled_sees_every_image_once_a_pass(n, draws, size):
-    found = list(shuffled(n, draws, size, generator=generator()))
+    found = list(shuffle_batches(n, draws, size, generator=generator()))
     assert [len(b) for b in found] == [size] * (draws // size) + [draws % size] * bool(draws % size)
     order = torch.cat(found)
     for start in range(0, draws - n + 1, n):
@@ -112,7 +119,9 @@ def test_rsp_keeps_class_and_share():
     labels = torch.tensor([0, 1, 2, 3])
     extra = torch.tensor([1, 0, 1, 2, 1])
     batch = torch.arange(4).repeat(5000)
-    (mixed,) = insert(iter([batch]), labels, extra, p=0.8, mode="replace", generator=generator())
+    (mixed,) = insert_extra(
+        iter([batch]), labels, extra, p=0.8, mode="replace", generator=generator()
+    )
     assert torch.equal(torch.cat((labels, extra))[mixed], labels[batch])
     taken = (mixed >= 4).double().view(-1, 4).mean(0)
     assert taken[:3].tolist() == pytest.approx([0.8] * 3, abs=0.02) and taken[3] == 0
@@ -122,7 +131,7 @@ def test_rsp_keeps_class_and_share():
 
 def test_rsp_appends():
     labels = torch.tensor([0, 1, 2])
-    (grown,) = insert(
+    (grown,) = insert_extra(
         iter([torch.arange(3)]),
         labels,
         torch.tensor([0, 1, 2]),
@@ -146,7 +155,7 @@ def test_real_batches_are_paired():
 def test_equal_updates_control(strategy, length):
     """Real images alone, exactly as many steps as with extra images, one schedule."""
     extra = [k for k, count in enumerate((6, 5, 5)) for _ in range(count)]  # ceil(1.5 K_y)
-    long = lengthened(length, torch.arange(10) % 3, 1.5, strategy=strategy, share=0.3)
+    long = lengthen(length, torch.arange(10) % 3, 1.5, strategy=strategy, share=0.3)
     mixed = plan(extra=extra, strategy=strategy, length=length, share=0.3)
     (control,) = plan(extra=(), length=long)
     assert control.steps == sum(phase.steps for phase in mixed) and control.learning_rate == 0.1
@@ -257,7 +266,7 @@ def test_unknown_optimizer_is_refused():
 
 def test_augment_batches_keeps_batches_apart(monkeypatch):
     part = toy()
-    indices = list(shuffled(24, 50, 8, generator=generator()))
+    indices = list(shuffle_batches(24, 50, 8, generator=generator()))
     for block in (1, 8 * 8 * 20, 2**18):
         monkeypatch.setattr("mvc.training.loop.BLOCK", block)
         found = list(
@@ -383,7 +392,7 @@ def test_images_go_through_the_sub_policies(name):
     black = ((("Brightness", 1.0, 0.0),) * 4,)
     mean, std = torch.tensor([10.0, 20.0, 30.0]), torch.full((3,), 2.0)
     chosen = hyperparameters(augmentation=name, sub_policies=black, pad=0)
-    out = augmentation(chosen, mean, std, (8, 8), generator())(toy().images)
+    out = build_augmentation(chosen, mean, std, (8, 8), generator())(toy().images)
     assert torch.equal(out, torch.tensor([-5.0, -10.0, -15.0]).view(3, 1, 1).expand_as(out))
 
 
@@ -534,9 +543,9 @@ def test_diverging_loss_names_the_key():
 
 def test_unknown_augmentation_is_refused():
     with pytest.raises(ValueError, match="augmentation = cut; must be one of default, aa, ra, faa"):
-        hyperparameters(augmentation="cut").policy((8, 8))
+        hyperparameters(augmentation="cut").build_policy((8, 8))
     with pytest.raises(ValueError, match="augmentation = faa without sub-policies"):
-        hyperparameters(augmentation="faa").policy((8, 8))
+        hyperparameters(augmentation="faa").build_policy((8, 8))
 
 
 # Classes and splits
@@ -655,19 +664,19 @@ def test_grey_does_not_depend_on_the_part(monkeypatch):
 def test_the_first_extra_images_of_each_class(tmp_path):
     train, extra = toy(7), toy(12, seed=3)  # K = 3, 2, 2 of 4 each
     whole = table(extra, "made", source="train")
-    found = part_of_classes(whole, train, 1.2, select="first")
+    found = select_per_class(whole, train, 1.2, select="first")
     ids = found["image_id"].to_pylist()  # ceil(1.2 K) = 4, 3, 3: without the last of 1 and 2
     assert ids == [f"made/{i}" for i in range(12) if i not in (10, 11)]
-    assert len(part_of_classes(whole, train, 0.5, select="first")) == 2 + 1 + 1
+    assert len(select_per_class(whole, train, 0.5, select="first")) == 2 + 1 + 1
     with pytest.raises(ValueError, match="per_real = 2: class 'boot' has 4 extra images of the 6"):
-        part_of_classes(whole, train, 2, select="first")
+        select_per_class(whole, train, 2, select="first")
     image_tables.write(whole, tmp_path / "0.parquet")
     settings = {"generator": "finetuned", "size": None}
     part = read_extra(tmp_path / "0.parquet", toy(), per_real=0.5, **settings)
     assert len(part.labels) == 12 and part.ids <= toy().ids
     stranger = toy(12, seed=3, names={**NAMES, 3: "sock"})
     strange = table(stranger, "made", source="train")
-    assert 3 in part_of_classes(strange, train, 1, select="first")["label"].to_pylist()
+    assert 3 in select_per_class(strange, train, 1, select="first")["label"].to_pylist()
 
 
 def test_image_without_source_is_refused():

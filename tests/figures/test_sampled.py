@@ -11,7 +11,7 @@ import tiny
 import torch
 from grids import place
 from mvc.banks import mixing
-from mvc.banks.recipes import from_rows, to_table
+from mvc.banks.recipes import stack_recipes, tabulate_recipes
 from mvc.core import image_tables
 from mvc.core.decoding import decode
 from mvc.core.pixels import encode
@@ -86,7 +86,7 @@ def world(tmp_path_factory):
     options = dict(per_real=2, coarse=1, fine=2, rows="all", base="uniform", seed=0)
     rows = [*mixing.mix_classes(LABELS, tokens, torch.full((6,), 7), **options)]
     image_tables.write(train, folder / "train.parquet")
-    image_tables.write(to_table(rows, [0.0] * len(rows)), folder / "bank.parquet")
+    image_tables.write(tabulate_recipes(rows, [0.0] * len(rows)), folder / "bank.parquet")
     wide = widen(load_unet(diffusion, text_width=tiny.TEXT), tiny.LATENT)
     torch.nn.init.normal_(wide.conv_in.weight, std=0.2)
     wide.save_pretrained(folder / "unet")
@@ -178,7 +178,7 @@ def test_every_picture_is_made_again_from_its_record(world, drawn, generator):
     places = []
     for row in records.itertuples():
         sources = [contents[ids.index(row.conditioned_on)]] if painter.conditioned else None
-        own = from_rows([by_id[row.bank_id]])
+        own = stack_recipes([by_id[row.bank_id]])
         (image,) = next(painter.paint(own, [row.seed], sources, side=32))
         place_ = place(sheet, Image.fromarray(np.moveaxis(image.numpy(), 0, 2)), 1)
         assert place_ is not None

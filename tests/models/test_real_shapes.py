@@ -19,7 +19,7 @@ from diffusers import (
 )
 from diffusers import StableDiffusionInstructPix2PixPipeline as Pipeline
 from mvc import captions
-from mvc.banks.recipes import unmixed
+from mvc.banks.recipes import leave_unmixed
 from mvc.core.pixels import encode as png
 from mvc.models import stable_diffusion
 from mvc.models.blip2 import load_captioner
@@ -265,7 +265,7 @@ def test_unet_folder_gives_the_pipelines_images(sd, widened, conditions, piped, 
             sampling=sampler.Sampling(3, mode, scale, image_scale, 1),
         )
         files = png(pixels, grayscale=False)
-        (ours,) = painter.paint(unmixed([0]), [11], files, side=SIDE)
+        (ours,) = painter.paint(leave_unmixed([0]), [11], files, side=SIDE)
         expected = (piped[mode] * 255).round().int()
         difference = (ours.int() - expected).abs()
         assert expected.float().std() > 10

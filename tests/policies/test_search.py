@@ -11,15 +11,15 @@ from mvc.core import image_tables, pixels
 from mvc.core.image_set import Labelled
 from mvc.policies import files
 from mvc.policies.files import (
+    digest_policies,
     draw_policies,
     drop_repeated,
     format_policies,
-    policies_digest,
     read_policies,
 )
-from mvc.policies.search import HeldOutLoss, Search, folds, search, subset, tried
+from mvc.policies.search import HeldOutLoss, Search, search, select_rows, split_folds, try_policies
 from mvc.training.augment import apply_policy, normalise
-from mvc.training.autoaugment import NAMES, policy
+from mvc.training.autoaugment import NAMES, build_policy
 from mvc.training.fit import fit
 from mvc.training.hyperparameters import Hyperparameters
 
@@ -130,20 +130,20 @@ def test_random_policies_are_of_the_same_size_and_space():
 
 def test_folds_are_stratified_and_apart():
     part = toy(n=30)
-    found = list(folds(part, 5, root=0))
+    found = list(split_folds(part, 5, root=0))
     assert sorted(np.concatenate([held for _, held in found])) == list(range(30))
     for learnt, held in found:
         assert not set(learnt) & set(held) and len(learnt) + len(held) == 30
-        assert subset(part, held).labels.bincount().tolist() == [2, 2, 2]
-    again = [held.tolist() for _, held in folds(part, 5, root=0)]
+        assert select_rows(part, held).labels.bincount().tolist() == [2, 2, 2]
+    again = [held.tolist() for _, held in split_folds(part, 5, root=0)]
     assert again == [held.tolist() for _, held in found]
-    assert again != [held.tolist() for _, held in folds(part, 5, root=1)]
+    assert again != [held.tolist() for _, held in split_folds(part, 5, root=1)]
 
 
 @pytest.mark.parametrize("n", [1, 11])
 def test_bad_folds_are_refused(n):
     with pytest.raises(ValueError, match=f"policies.folds = {n}; must be 2..10"):
-        folds(toy(n=30), n, root=0)
+        split_folds(toy(n=30), n, root=0)
 
 
 def test_more_kept_than_tried_is_refused():
@@ -161,7 +161,7 @@ def test_loss_is_the_mean_cross_entropy(monkeypatch):
 
     network.net.eval()
     assert loss_under(None) == pytest.approx(loss(part.images), rel=1e-5)
-    chosen = policy(PUBLISHED, size=(8, 8))
+    chosen = build_policy(PUBLISHED, size=(8, 8))
     moved = apply_policy(part.images, chosen, fill=BLACK, generator=generator(4))
     assert loss_under(PUBLISHED) == pytest.approx(loss(moved), rel=1e-5)
     assert loss_under(PUBLISHED) == loss_under(PUBLISHED)  # the same draws
@@ -181,7 +181,7 @@ def test_search_does_better_than_chance():
     def loss_under(subs):
         return sum(level for sub in subs for _, _, level in sub)
 
-    best = tried(loss_under, size(trials=60, kept=5), seed=0)
+    best = try_policies(loss_under, size(trials=60, kept=5), seed=0)
     losses = [loss for loss, _ in best]
     assert losses == sorted(losses) and len(best) == 5
     assert all(loss == loss_under(subs) for loss, subs in best)
@@ -189,8 +189,8 @@ def test_search_does_better_than_chance():
     drawn = draw_policies([2] * 120, generator=generator())
     by_chance = sorted(map(loss_under, zip(drawn[::2], drawn[1::2], strict=True)))
     assert np.mean(losses) < 0.7 * np.mean(by_chance[:5])
-    assert best == tried(loss_under, size(trials=60, kept=5), seed=0)
-    assert best != tried(loss_under, size(trials=60, kept=5), seed=1)
+    assert best == try_policies(loss_under, size(trials=60, kept=5), seed=0)
+    assert best != try_policies(loss_under, size(trials=60, kept=5), seed=1)
 
 
 def test_search_merges_folds_and_rounds(capsys):
@@ -282,7 +282,7 @@ def test_script_takes_policies_of_a_file(tmp_path):
     own.write_text('{"sub_policies": [[["Rotate", 0.7, 2.0], ["Cutout", 0.2, 5]]], "by": "me"}')
     faa, control = map(json.loads, stage(tmp_path / "a", own=str(own)))
     assert faa["sub_policies"] == [[["Rotate", 0.7, 2.0], ["Cutout", 0.2, 5]]]
-    assert faa["from"] == {"file": str(own), "sha256": policies_digest(own)}
+    assert faa["from"] == {"file": str(own), "sha256": digest_policies(own)}
     assert len(control["sub_policies"]) == 1 and len(control["sub_policies"][0]) == 2
     own.write_text('{"sub_policies": [[["Blur", 0.7, 2.0]]]}')
     with pytest.raises(ValueError, match="published.json: sub-policy 1, operation 1.*'Blur'"):

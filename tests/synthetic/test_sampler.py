@@ -8,7 +8,7 @@ import pytest
 import tiny
 import torch
 from mvc.banks import mixing
-from mvc.banks.recipes import to_table
+from mvc.banks.recipes import tabulate_recipes
 from mvc.core import counts, image_tables
 from mvc.core.pixels import encode, load
 from mvc.models.stable_diffusion import load_solver, load_unet, load_vae, widen
@@ -33,7 +33,7 @@ def world(tmp_path_factory):
     tokens = torch.randn(5, 7, tiny.TEXT, generator=rng).half()
     options = dict(per_real=2, coarse=1, fine=2, rows="all", base="uniform", seed=0)
     rows = [*mixing.mix_classes(LABELS, tokens, torch.full((5,), 7), **options)]
-    bank = to_table(rows, [0.0] * len(rows))
+    bank = tabulate_recipes(rows, [0.0] * len(rows))
     wide = widen(load_unet(folder, text_width=tiny.TEXT), tiny.LATENT)
     torch.nn.init.normal_(wide.conv_in.weight, std=0.2)
     wide.save_pretrained(f"{folder}/wide")

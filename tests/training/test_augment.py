@@ -4,8 +4,22 @@ import numpy as np
 import pytest
 import torch
 from mvc.training import autoaugment, operations
-from mvc.training.augment import apply_policy, augment, crop_and_flip, cutout, normalise, square
-from mvc.training.autoaugment import AUTOAUGMENT, NAMES, RANDAUGMENT, SIGNED, policy, value
+from mvc.training.augment import (
+    apply_policy,
+    augment,
+    crop_and_flip,
+    cut_out,
+    mark_squares,
+    normalise,
+)
+from mvc.training.autoaugment import (
+    AUTOAUGMENT,
+    NAMES,
+    RANDAUGMENT,
+    SIGNED,
+    build_policy,
+    convert_level,
+)
 from PIL import Image, ImageEnhance, ImageOps
 
 BLACK = torch.zeros(3, dtype=torch.uint8)
@@ -64,7 +78,7 @@ def test_operation_equals_pillow(name, size):
     images = pictures(8, *size)
     for sign in (1, -1) if name in SIGNED else (1,):
         levels = [0, 1, 2, 4, 5, 9, 10, 14]
-        values = [sign * value(name, level, size) for level in levels]
+        values = [sign * convert_level(name, level, size) for level in levels]
         batch = operations.OPERATIONS[name](images, torch.tensor(values).double(), TEAL)
         expected = [
             from_pil(REFERENCE[name](to_pil(i), v)) for i, v in zip(images, values, strict=True)
@@ -82,21 +96,21 @@ def test_rotation_of_a_square_equals_pillow(degrees):
 def test_every_operation_has_a_reference_and_a_value():
     assert set(REFERENCE) == set(operations.OPERATIONS) == set(NAMES) - {"Identity", "Cutout"}
     for name in NAMES:
-        assert np.isfinite(value(name, 30, (28, 28)))
+        assert np.isfinite(convert_level(name, 30, (28, 28)))
     with pytest.raises(ValueError, match="Blur.*must be one of"):
-        value("Blur", 3, (28, 28))
+        convert_level("Blur", 3, (28, 28))
 
 
 def test_magnitudes_are_the_papers():
     """AutoAugment's maxima at level 10 and what lies beyond."""
     size = (32, 32)
     at_ten = {"ShearX": 0.3, "TranslateY": 10, "Rotate": 30, "Solarize": 0, "Contrast": 1.9}
-    assert {name: value(name, 10, size) for name in at_ten} == pytest.approx(at_ten)
-    assert value("Brightness", 5, size) == pytest.approx(1.0)  # no change
-    assert value("Color", 0, size) == pytest.approx(0.1)
-    assert value("Posterize", 7, size) == 2 and value("Posterize", 10, size) == 1
-    assert value("TranslateX", 9, (28, 28)) == 7  # 9 of 32 pixels, scaled
-    assert value("Rotate", 14, size) == 42 and value("Solarize", 14, size) == 0
+    assert {name: convert_level(name, 10, size) for name in at_ten} == pytest.approx(at_ten)
+    assert convert_level("Brightness", 5, size) == pytest.approx(1.0)  # no change
+    assert convert_level("Color", 0, size) == pytest.approx(0.1)
+    assert convert_level("Posterize", 7, size) == 2 and convert_level("Posterize", 10, size) == 1
+    assert convert_level("TranslateX", 9, (28, 28)) == 7  # 9 of 32 pixels, scaled
+    assert convert_level("Rotate", 14, size) == 42 and convert_level("Solarize", 14, size) == 0
 
 
 @pytest.mark.parametrize("name, theirs", [("cifar", "CIFAR10"), ("imagenet", "IMAGENET")])
@@ -113,28 +127,28 @@ def test_autoaugment_is_the_published_policy(name, theirs):
 
 
 def test_autoaugment_by_name():
-    chosen = autoaugment.autoaugment((32, 32), "imagenet")
+    chosen = autoaugment.build_autoaugment((32, 32), "imagenet")
     assert [NAMES[k] for k in chosen.operations[0]] == ["Posterize", "Rotate"]
     assert chosen.values[0].tolist() == [1, 27] and chosen.operations.shape == (25, 2)
-    assert not torch.equal(chosen.operations, autoaugment.autoaugment((32, 32)).operations)
+    assert not torch.equal(chosen.operations, autoaugment.build_autoaugment((32, 32)).operations)
     with pytest.raises(ValueError, match="classifiers.aa = svhn; must be one of cifar, imagenet"):
-        autoaugment.autoaugment((32, 32), "svhn")
+        autoaugment.build_autoaugment((32, 32), "svhn")
 
 
 def test_shorter_sub_policies_do_nothing_more():
     images = pictures(8, 8, 8)
-    only = policy([[("Invert", 1, 0)], [("Invert", 1, 0)] * 3], size=(8, 8))
+    only = build_policy([[("Invert", 1, 0)], [("Invert", 1, 0)] * 3], size=(8, 8))
     out = apply_policy(images, only, fill=BLACK, generator=generator())
     assert torch.equal(out, 255 - images)
 
 
 def test_randaugment_draws_14_operations_equally_and_signs():
     assert len(set(RANDAUGMENT)) == 14 and not {"Invert", "Cutout"} & set(RANDAUGMENT)
-    drawn = autoaugment.randaugment(2, 9, (32, 32))
+    drawn = autoaugment.build_randaugment(2, 9, (32, 32))
     assert drawn.repeats == 2 and drawn.operations.shape == (14, 1)
     images = torch.full((28_000, 3, 1, 2), 60, dtype=torch.uint8)
     images[..., 1] = 180
-    only = policy([[("TranslateX", 0.5, 10)], [("Solarize", 1, 10)]], size=(1, 4))
+    only = build_policy([[("TranslateX", 0.5, 10)], [("Solarize", 1, 10)]], size=(1, 4))
     out = apply_policy(images, only, fill=BLACK, generator=generator())
     kinds, counts = out[:, 0, 0].unique(dim=0, return_counts=True)
     shares = {tuple(k.tolist()): c / 28_000 for k, c in zip(kinds, counts.tolist(), strict=True)}
@@ -145,7 +159,7 @@ def test_randaugment_draws_14_operations_equally_and_signs():
 def test_policy_equals_one_image_at_a_time():
     """Grouping a batch by operation changes nothing: each image equals its own chain."""
     images = pictures(16, 28, 28)
-    chosen = policy([[("Rotate", 1, 9), ("Equalize", 1, 0)]], size=(28, 28))
+    chosen = build_policy([[("Rotate", 1, 9), ("Equalize", 1, 0)]], size=(28, 28))
     out = apply_policy(images, chosen, fill=TEAL, generator=generator(1))
     for image, result in zip(images, out, strict=True):
         chains = [
@@ -158,7 +172,7 @@ def test_policy_equals_one_image_at_a_time():
 def test_same_seed_same_images_and_input_kept():
     images = pictures(32, 28, 28)
     before = images.clone()
-    kinds = autoaugment.autoaugment((28, 28))
+    kinds = autoaugment.build_autoaugment((28, 28))
     first, second, other = (
         apply_policy(images, kinds, fill=BLACK, generator=generator(s)) for s in (0, 0, 1)
     )
@@ -218,12 +232,12 @@ def test_normalise_and_order():
 
 def test_cutout_square_is_cut_off_at_the_border():
     centres = torch.tensor([[0.0, 0.0], [0.5, 0.5], [0.99, 0.0]])
-    holes = square(torch.zeros(3, 3, 8, 8), centres, torch.tensor([4, 4, 6]))[:, 0]
+    holes = mark_squares(torch.zeros(3, 3, 8, 8), centres, torch.tensor([4, 4, 6]))[:, 0]
     assert holes.sum((1, 2)).tolist() == [4, 16, 12]  # corner 2 x 2, whole 4 x 4, 4 x 3
     assert holes[1, 2:6, 2:6].all()
-    full = cutout(torch.ones(4, 3, 8, 8), 4, generator=generator())
+    full = cut_out(torch.ones(4, 3, 8, 8), 4, generator=generator())
     assert (full == 0).any((1, 2, 3)).all() and (full == 1).any((1, 2, 3)).all()
-    erased = policy([[("Cutout", 1, 10)]], size=(8, 8))
+    erased = build_policy([[("Cutout", 1, 10)]], size=(8, 8))
     ones = torch.ones(4, 3, 8, 8, dtype=torch.uint8)
     out = apply_policy(ones, erased, fill=TEAL, generator=generator())
     assert {tuple(pixel.tolist()) for pixel in out.permute(0, 2, 3, 1).reshape(-1, 3)} == {
@@ -235,10 +249,10 @@ def test_cutout_square_is_cut_off_at_the_border():
 @pytest.mark.parametrize("bad", [("Rotate", 1.5, 3), ("Rotate", 0.5, 31), ("Rotate", 0.5, -1)])
 def test_bad_policies_are_refused(bad):
     with pytest.raises(ValueError, match="must be 0..1 and 0..30"):
-        policy([[bad]], size=(8, 8))
+        build_policy([[bad]], size=(8, 8))
 
 
 @pytest.mark.parametrize("n, m", [(0, 5), (2, -1), (2, 31)])
 def test_bad_randaugment_is_refused(n, m):
     with pytest.raises(ValueError, match="classifiers.ra"):
-        autoaugment.randaugment(n, m, (8, 8))
+        autoaugment.build_randaugment(n, m, (8, 8))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from mvc.banks import mixing
-from mvc.banks.recipes import from_rows
+from mvc.banks.recipes import stack_recipes
 from mvc.unet.pairs import Pool, draw
 
 LABELS = [0, 1, 0, 2, 1, 0, 1, 0]  # class 2 has a single image
@@ -36,7 +36,7 @@ def pool():
         labels=torch.tensor(LABELS),
         tokens=tokens,
         null=torch.full((6, 4), -1.0),
-        recipes=from_rows(rows),
+        recipes=stack_recipes(rows),
         recipe_labels=torch.tensor([row["label"] for row in rows]),
     )
 

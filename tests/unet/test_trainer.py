@@ -9,7 +9,7 @@ import pytest
 import tiny
 import torch
 from accelerate import Accelerator
-from mvc.banks.recipes import unmixed
+from mvc.banks.recipes import leave_unmixed
 from mvc.models.stable_diffusion import widen
 from mvc.unet import checkpoint, finetune
 from mvc.unet.pairs import Pool, draw
@@ -39,7 +39,7 @@ def pool():
         labels=torch.tensor([0, 0, 0, 1, 1, 1]),
         tokens=torch.randn(6, 5, tiny.TEXT, generator=rng),
         null=torch.randn(5, tiny.TEXT, generator=rng),
-        recipes=unmixed(range(6)),
+        recipes=leave_unmixed(range(6)),
         recipe_labels=torch.tensor([0, 0, 0, 1, 1, 1]),
     )
 

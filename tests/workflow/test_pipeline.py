@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from mvc.banks import mixing
-from mvc.banks.recipes import from_table
+from mvc.banks.recipes import read_recipes
 from mvc.core import image_tables
 from PIL import Image
 from project_tree import CLASSES
@@ -41,7 +41,7 @@ def test_every_stage_keeps_its_contract(built):
     assert all(prompt.startswith(f"This is an image of {name}") for prompt, name in pairs)
     assert embeddings["tokens"].shape == (12, 77, 128) and embeddings["null"].shape == (77, 128)
     assert len(bank) == 12 and set(bank["label"].to_pylist()) == {0, 1, 2}
-    assert mixing.materialise(embeddings["tokens"], from_table(bank)).shape == (12, 77, 128)
+    assert mixing.materialise(embeddings["tokens"], read_recipes(bank)).shape == (12, 77, 128)
 
 
 def test_synthetic_images_carry_their_provenance(built):

@@ -2,7 +2,7 @@
 
 import torch
 from mvc.banks.export import write_shards
-from mvc.banks.recipes import from_table
+from mvc.banks.recipes import read_recipes
 from mvc.console.progress import Meter
 from mvc.core import image_tables
 from mvc.job import stage_log
@@ -16,7 +16,7 @@ def main(snakemake) -> None:
         meter = Meter(len(bank), "embeddings")
         write_shards(
             snakemake.output[0],
-            from_table(bank),
+            read_recipes(bank),
             embeddings["tokens"],
             embeddings["null"],
             columns={

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from mvc.banks import change, mixing
-from mvc.banks.recipes import from_rows, to_table
+from mvc.banks.recipes import stack_recipes, tabulate_recipes
 from mvc.console.progress import progress
 from mvc.core import image_tables
 from mvc.core.counts import count_bank
@@ -25,16 +25,16 @@ def main(snakemake) -> None:
         total = count_bank(Counter(labels).values(), cfg["per_real"])
         rows = list(progress(mixed, total=total, unit="recipes"))
         if cfg["edits"] == "noise":
-            rows = [*change.as_noise(tokens, rows)]
-        recipes = from_rows(rows)
-        changes = change.measure(tokens, recipes)
-        no_ops = change.share_of_no_ops(tokens, recipes)
+            rows = [*change.replace_by_noise(tokens, rows)]
+        recipes = stack_recipes(rows)
+        changes = change.measure_changes(tokens, recipes)
+        no_ops = change.measure_no_ops(tokens, recipes)
         single = sum(labels.count(label) == 1 for label in set(labels))
         print(f"relative change: mean {changes.mean():.3f}, sd {changes.std():.3f}")
         print(f"edits that change nothing: {no_ops:.1%}")
         if single:
             print(f"warning: {single} class(es) have one caption, which is kept unmixed")
-        image_tables.write(to_table(rows, changes.tolist()), snakemake.output[0])
+        image_tables.write(tabulate_recipes(rows, changes.tolist()), snakemake.output[0])
         made(len(rows), "recipes")
 
 

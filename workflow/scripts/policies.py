@@ -7,7 +7,7 @@ from mvc.core.device import pick_device
 from mvc.core.image_set import COLUMNS, load_labelled
 from mvc.core.seeds import derive_seed
 from mvc.job import stage_log
-from mvc.policies.files import draw_policies, format_policies, policies_digest, read_policies
+from mvc.policies.files import digest_policies, draw_policies, format_policies, read_policies
 from mvc.policies.search import Search, search
 from mvc.training.hyperparameters import Hyperparameters
 
@@ -22,7 +22,7 @@ def main(snakemake) -> None:
         drawn = told | {"from": "drawn at random, as many as in faa.json"}
         if file:
             found = read_policies(files.own)
-            told |= {"from": {"file": file, "sha256": policies_digest(files.own)}}
+            told |= {"from": {"file": file, "sha256": digest_policies(files.own)}}
         else:
             train = load_labelled(
                 image_tables.read(files.train, COLUMNS), size=training.pop("resolution")

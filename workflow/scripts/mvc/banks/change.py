@@ -13,11 +13,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mvc.banks.mixing import materialise
-from mvc.banks.recipes import Recipes, from_rows
+from mvc.banks.recipes import Recipes, stack_recipes
 from mvc.console.progress import progress
 
 
-def relative_change(
+def compare_with_base(
     tokens: Float[Tensor, "k m d"], recipes: Recipes, mixed: Float[Tensor, "n m d"]
 ) -> Float[Tensor, " n"]:
     """L2 distance of each mixed embedding from its base, as a share of the base's norm."""
@@ -25,26 +25,26 @@ def relative_change(
     return (mixed.float().flatten(1) - base).norm(dim=1) / base.norm(dim=1)
 
 
-def measure(
+def measure_changes(
     tokens: Float[Tensor, "k m d"], recipes: Recipes, *, batch_size: int = 256
 ) -> Float[Tensor, " n"]:
     """The relative change of every recipe, a batch at a time."""
     batches = (recipes[i : i + batch_size] for i in range(0, len(recipes), batch_size))
     batches = progress(batches, total=len(recipes), unit="recipes measured", count=len)
-    parts = [relative_change(tokens, batch, materialise(tokens, batch)) for batch in batches]
+    parts = [compare_with_base(tokens, batch, materialise(tokens, batch)) for batch in batches]
     return torch.cat(parts)
 
 
-def as_noise(tokens: Float[Tensor, "k m d"], rows: Sequence[Mapping]) -> Iterator[dict]:
+def replace_by_noise(tokens: Float[Tensor, "k m d"], rows: Sequence[Mapping]) -> Iterator[dict]:
     """Recipes with Gaussian noise in the place of their edits, each as far from its base."""
-    recipes = from_rows(rows)
+    recipes = stack_recipes(rows)
     norms = torch.stack([caption.float().norm() for caption in tokens])[recipes.base]
-    sds = measure(tokens, recipes) * norms / tokens[0].numel() ** 0.5
+    sds = measure_changes(tokens, recipes) * norms / tokens[0].numel() ** 0.5
     for row, sd in zip(rows, sds.tolist(), strict=True):
         yield {**row, "coarse": [], "fine": [], "noise": sd}
 
 
-def share_of_no_ops(tokens: Float[Tensor, "k m d"], recipes: Recipes) -> float:
+def measure_no_ops(tokens: Float[Tensor, "k m d"], recipes: Recipes) -> float:
     """Share of edits whose donor has, in the rows or elements copied, what the base has.
 
     Captions of one class share the start token and the prefix, and a causal text tower gives

@@ -58,8 +58,8 @@ def mix(
         yield {
             "bank_id": i,
             "base": sources[turn],
-            "coarse": [_coarse(rng, sources, turn, rows) for _ in range(p)],
-            "fine": [_fine(rng, sources, turn, rows, width) for _ in range(q)],
+            "coarse": [_draw_coarse(rng, sources, turn, rows) for _ in range(p)],
+            "fine": [_draw_fine(rng, sources, turn, rows, width) for _ in range(q)],
             "seed": stream,
         }
 
@@ -92,7 +92,7 @@ def mix_classes(
     for label in sorted(set(labels)):
         sources = [k for k, other in enumerate(labels) if other == label]
         count = count_mixed(len(sources), per_real)
-        limits = content_rows(tokens[sources], n_tokens[sources])
+        limits = find_content_rows(tokens[sources], n_tokens[sources])
         for recipe in mix(
             sources,
             count=count,
@@ -114,7 +114,7 @@ def materialise(tokens: Float[Tensor, "k m d"], recipes: Recipes) -> Float[Tenso
     Recipes with `noise` add it to their base, from their own seed, the same on every device.
     """
     m, d = tokens.shape[1:]
-    place = coarse_sources(recipes, m) * m + torch.arange(m, device=tokens.device)
+    place = trace_coarse_sources(recipes, m) * m + torch.arange(m, device=tokens.device)
     mixed = tokens.reshape(-1, d).index_select(0, place.flatten()).view(-1, m, d)
     element = torch.arange(d, device=tokens.device)
     each = torch.arange(len(recipes), device=tokens.device)
@@ -127,7 +127,7 @@ def materialise(tokens: Float[Tensor, "k m d"], recipes: Recipes) -> Float[Tenso
     return mixed
 
 
-def coarse_sources(recipes: Recipes, m: int) -> Int[Tensor, "n m"]:
+def trace_coarse_sources(recipes: Recipes, m: int) -> Int[Tensor, "n m"]:
     """The caption that each row comes from after the coarse edits, later ones over earlier."""
     row = torch.arange(m, device=recipes.base.device)
     source = recipes.base[:, None].expand(-1, m)
@@ -137,7 +137,9 @@ def coarse_sources(recipes: Recipes, m: int) -> Int[Tensor, "n m"]:
     return source
 
 
-def content_rows(tokens: Float[Tensor, "k m d"], n_tokens: Int[Tensor, " k"]) -> tuple[int, int]:
+def find_content_rows(
+    tokens: Float[Tensor, "k m d"], n_tokens: Int[Tensor, " k"]
+) -> tuple[int, int]:
     """First row in which a class's captions differ, and the last one that is no padding."""
     differs = (tokens != tokens[:1]).any(dim=2).any(dim=0).nonzero()
     last = min(int(n_tokens.max()), tokens.shape[1]) - 1
@@ -145,26 +147,28 @@ def content_rows(tokens: Float[Tensor, "k m d"], n_tokens: Int[Tensor, " k"]) ->
     return (first, last) if first < last else (0, last)
 
 
-def _pair(rng: np.random.Generator, low: int, high: int) -> tuple[int, int]:
+def _draw_range(rng: np.random.Generator, low: int, high: int) -> tuple[int, int]:
     """Uniform over the unordered pairs first < last in [low, high]."""
     first, last = sorted(rng.choice(high - low + 1, 2, replace=False).tolist())
     return low + first, low + last
 
 
-def _donor(rng: np.random.Generator, sources: Sequence[int], turn: int) -> int:
+def _draw_donor(rng: np.random.Generator, sources: Sequence[int], turn: int) -> int:
     """Uniform over the class's captions without the base, which is `sources[turn]`."""
     other = int(rng.integers(len(sources) - 1))
     return sources[other + (other >= turn)]
 
 
-def _coarse(rng: np.random.Generator, sources: Sequence[int], turn: int, rows) -> dict:
-    donor = _donor(rng, sources, turn)
-    first, last = _pair(rng, *rows)
+def _draw_coarse(rng: np.random.Generator, sources: Sequence[int], turn: int, rows) -> dict:
+    donor = _draw_donor(rng, sources, turn)
+    first, last = _draw_range(rng, *rows)
     return {"donor": donor, "first": first, "last": last}
 
 
-def _fine(rng: np.random.Generator, sources: Sequence[int], turn: int, rows, width: int) -> dict:
-    donor = _donor(rng, sources, turn)
-    first, last = _pair(rng, 0, width - 1)
+def _draw_fine(
+    rng: np.random.Generator, sources: Sequence[int], turn: int, rows, width: int
+) -> dict:
+    donor = _draw_donor(rng, sources, turn)
+    first, last = _draw_range(rng, 0, width - 1)
     row = int(rng.integers(rows[0], rows[1] + 1))
     return {"donor": donor, "row": row, "first": first, "last": last}

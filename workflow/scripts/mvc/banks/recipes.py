@@ -37,7 +37,7 @@ class Recipes:
         return len(self.base)
 
 
-def unmixed(captions: Sequence[int]) -> Recipes:
+def leave_unmixed(captions: Sequence[int]) -> Recipes:
     """Recipes without edits: each is the embedding of one caption."""
     base = torch.tensor(captions, dtype=torch.int64)
     n = len(base)
@@ -45,7 +45,7 @@ def unmixed(captions: Sequence[int]) -> Recipes:
     return Recipes(base, *edits, torch.zeros(n), torch.zeros_like(base))
 
 
-def to_table(rows: Sequence[Mapping], change: Sequence[float]) -> pa.Table:
+def tabulate_recipes(rows: Sequence[Mapping], change: Sequence[float]) -> pa.Table:
     """bank.parquet: one recipe a row; no edits where a class has a single caption.
 
     Args:
@@ -58,12 +58,12 @@ def to_table(rows: Sequence[Mapping], change: Sequence[float]) -> pa.Table:
     return pa.Table.from_pylist(full, pa.schema(schema))
 
 
-def from_table(table: pa.Table) -> Recipes:
+def read_recipes(table: pa.Table) -> Recipes:
     """The recipes of a bank as index tensors."""
-    return from_rows(table.select(["base", "coarse", "fine", "noise", "seed"]).to_pylist())
+    return stack_recipes(table.select(["base", "coarse", "fine", "noise", "seed"]).to_pylist())
 
 
-def from_rows(rows: Sequence[Mapping]) -> Recipes:
+def stack_recipes(rows: Sequence[Mapping]) -> Recipes:
     """Recipes as index tensors; shorter lists of edits are filled with edits of nothing."""
     return Recipes(
         torch.tensor([row["base"] for row in rows], dtype=torch.int64),

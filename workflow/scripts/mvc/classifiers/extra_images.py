@@ -28,7 +28,7 @@ def read_extra(
 
     Args:
         paths: shards of one generator, in the order of their images.
-        per_real, select: see `part_of_classes`; None: all. Of real images the first.
+        per_real, select: see `select_per_class`; None: all. Of real images the first.
         size: side in pixels, None the native one.
 
     Raises:
@@ -41,13 +41,13 @@ def read_extra(
         paths, [*EXTRA_COLUMNS, *([CLIP_PROBABILITY] if select == "clip" else ())]
     )
     if per_real is not None:
-        table = part_of_classes(table, train, per_real, select=select)
+        table = select_per_class(table, train, per_real, select=select)
     extra = load_labelled(table, size=size)
     check_sources(train.ids, extra.ids, generator)
     return match_grayscale(train, extra)
 
 
-def part_of_classes(
+def select_per_class(
     table: pa.Table, train: Labelled, per_real: int | float, *, select: str
 ) -> pa.Table:
     """ceil(per_real x K_y) extra images of each class y with K_y training images, in their order.

@@ -70,10 +70,10 @@ def evaluate(fitted: Fitted, part: Labelled) -> dict:
     found = predict(fitted.net, part.images, mean=fitted.mean, std=fitted.std)
     correct = found == part.labels
     names = part.class_names.items()
-    per_class = {name: percent(correct[part.labels == label]) for label, name in names}
-    return {"accuracy": percent(correct), "per_class": per_class}
+    per_class = {name: compute_percent(correct[part.labels == label]) for label, name in names}
+    return {"accuracy": compute_percent(correct), "per_class": per_class}
 
 
-def percent(correct: Bool[Tensor, " n"]) -> float:
+def compute_percent(correct: Bool[Tensor, " n"]) -> float:
     """Share of true values, in percent."""
     return round(100 * correct.double().mean().item(), 4)

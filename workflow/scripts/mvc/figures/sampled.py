@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mvc.banks import mixing
 from mvc.banks.mixing import materialise
-from mvc.banks.recipes import Recipes, from_rows, unmixed
+from mvc.banks.recipes import Recipes, leave_unmixed, stack_recipes
 from mvc.console.progress import progress
 from mvc.core.image_tables import get_bytes, read_class_names
 from mvc.core.pixels import decode
@@ -79,7 +79,7 @@ def mixing_sheet(
     titles = ["real"]
     seeds = [noise_seed(seed, "figure2", column) for column in range(len(base))]
     sources = [contents[row] for row in base]
-    plain = paint(painter, unmixed(base), seeds, sources, side=side)
+    plain = paint(painter, leave_unmixed(base), seeds, sources, side=side)
     changes = []
 
     def compared(kind: str, variant: int, images: Sequence[Image.Image]) -> None:
@@ -90,7 +90,7 @@ def mixing_sheet(
 
     for title, (coarse, fine) in kinds.items():
         for variant in range(each):
-            recipes = from_rows(
+            recipes = stack_recipes(
                 [
                     _variant(labels, row, tokens, coarse, fine, seed, variant * len(base) + column)
                     for column, row in enumerate(base)
@@ -102,7 +102,7 @@ def mixing_sheet(
     for variant in range(each):
         first = variant * len(base)
         other = [noise_seed(seed, "figure2/other", first + i) for i in range(len(base))]
-        made = paint(painter, unmixed(base), other, sources, side=side)
+        made = paint(painter, leave_unmixed(base), other, sources, side=side)
         compared("other noise", variant, made)
     sheet = grid.grid(rows, titles, list(names.values()), grid.scale_to(side, cell))
     return sheet, changes
@@ -139,7 +139,7 @@ def source_sheet(
     }
     contents, ids = get_bytes(train), train["image_id"].to_pylist()
     records = list(_records(found, ids, images, seed))
-    recipes = from_rows([found[record["class_name"]].recipe for record in records])
+    recipes = stack_recipes([found[record["class_name"]].recipe for record in records])
     sources = [contents[ids.index(record["conditioned_on"])] for record in records]
     seeds = [record["seed"] for record in records]
     rows = [
@@ -209,7 +209,7 @@ def most_mixed(recipes: Sequence[Mapping], tokens: Float[Tensor, "k m d"]) -> Mi
 def _parts(recipe: Mapping, tokens: Tensor) -> Iterator[tuple[Mapping, int, int, int, int]]:
     """For each donor of a recipe: elements from the base, from it, and in which the two differ."""
     base = tokens[recipe["base"]]
-    mixed = materialise(tokens, from_rows([recipe]))[0]
+    mixed = materialise(tokens, stack_recipes([recipe]))[0]
     for donor in sorted({edit["donor"] for edit in [*recipe["coarse"], *recipe["fine"]]}):
         differ = base != tokens[donor]
         own, others = ((mixed == part) & differ for part in (base, tokens[donor]))

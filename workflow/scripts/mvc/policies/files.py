@@ -43,7 +43,7 @@ def read_policies(path: str | Path) -> tuple[SubPolicy, ...]:
             '{"sub_policies": [[["Rotate", 0.7, 2.0], ["Cutout", 0.2, 5.0]]]}'
         )
     return tuple(
-        _checked(sub, f"policies.file: {path}: sub-policy {number}")
+        _check_sub_policy(sub, f"policies.file: {path}: sub-policy {number}")
         for number, sub in enumerate(given, start=1)
     )
 
@@ -55,7 +55,7 @@ def format_policies(sub_policies: Iterable[SubPolicy], about: Mapping) -> str:
     return head[:-2] + ',\n "sub_policies": [\n' + ",\n".join(lines) + "\n ]\n}\n"
 
 
-def policies_digest(path: str | Path) -> str:
+def digest_policies(path: str | Path) -> str:
     """SHA-256 of a file, so that policies say which file they are from."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
@@ -69,9 +69,9 @@ def draw_policies(lengths: Sequence[int], *, generator: torch.Generator) -> tupl
     """Different sub-policies of so many operations, drawn uniformly from the space of a search."""
     found: dict[SubPolicy, None] = {}
     for length in lengths:
-        sub = _drawn(length, generator)
+        sub = _draw_sub_policy(length, generator)
         while sub in found:
-            sub = _drawn(length, generator)
+            sub = _draw_sub_policy(length, generator)
         found[sub] = None
     return tuple(found)
 
@@ -81,14 +81,14 @@ def round_step(operation: str, probability: float, level: float) -> tuple[str, f
     return operation, round(probability, 3), round(level, 3)
 
 
-def _drawn(length: int, generator: torch.Generator) -> SubPolicy:
+def _draw_sub_policy(length: int, generator: torch.Generator) -> SubPolicy:
     kinds = torch.randint(len(SPACE), (length,), generator=generator).tolist()
     numbers = torch.rand(length, 2, generator=generator, dtype=torch.float64).tolist()
     drawn = zip(kinds, numbers, strict=True)
     return tuple(round_step(SPACE[kind], p, STRONGEST * share) for kind, (p, share) in drawn)
 
 
-def _checked(sub: object, where: str) -> SubPolicy:
+def _check_sub_policy(sub: object, where: str) -> SubPolicy:
     if not isinstance(sub, list) or not sub:
         raise ValueError(f"{where} = {sub}; must be a list of [operation, probability, level]")
     for number, entry in enumerate(sub, start=1):

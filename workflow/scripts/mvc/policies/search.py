@@ -26,9 +26,9 @@ from mvc.core.image_set import Labelled
 from mvc.core.seeds import derive_seed
 from mvc.policies.files import SPACE, STRONGEST, drop_repeated, round_step
 from mvc.training.augment import apply_policy, normalise
-from mvc.training.autoaugment import Policy, SubPolicy, policy
+from mvc.training.autoaugment import Policy, SubPolicy, build_policy
 from mvc.training.fit import Fitted, fit
-from mvc.training.hyperparameters import Hyperparameters, fill_colour
+from mvc.training.hyperparameters import Hyperparameters, choose_fill
 from mvc.training.loop import PIXELS
 
 
@@ -71,9 +71,9 @@ def search(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     found: list[SubPolicy] = []
     scores = []
-    for fold, (learnt, held_out) in enumerate(folds(part, size.folds, root)):
+    for fold, (learnt, held_out) in enumerate(split_folds(part, size.folds, root)):
         fitted = fit(
-            subset(part, learnt),
+            select_rows(part, learnt),
             None,
             model=model,
             hyperparameters=hyperparameters,
@@ -83,7 +83,7 @@ def search(
         )
         loss_under = HeldOutLoss(
             fitted,
-            subset(part, held_out),
+            select_rows(part, held_out),
             hyperparameters=hyperparameters,
             draws=size.draws,
             seed=derive_seed(root, "policies/draws", fold),
@@ -91,7 +91,9 @@ def search(
         without = loss_under(None)
         for number in range(size.rounds):
             index = fold * size.rounds + number
-            best = tried(loss_under, size, seed=derive_seed(root, "policies/search", index) % 2**32)
+            best = try_policies(
+                loss_under, size, seed=derive_seed(root, "policies/search", index) % 2**32
+            )
             found += [sub for _, subs in best for sub in subs]
             losses = [loss for loss, _ in best]
             told = {"without": without, "best": losses[0], "kept": float(np.mean(losses))}
@@ -100,7 +102,7 @@ def search(
     return drop_repeated(found), scores
 
 
-def folds(part: Labelled, n: int, root: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def split_folds(part: Labelled, n: int, root: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows to learn from and rows held out, of `n` stratified folds.
 
     Raises:
@@ -114,7 +116,7 @@ def folds(part: Labelled, n: int, root: int) -> Iterator[tuple[np.ndarray, np.nd
     return splits.split(np.zeros(len(part.labels)), part.labels.numpy())
 
 
-def subset(part: Labelled, rows: np.ndarray) -> Labelled:
+def select_rows(part: Labelled, rows: np.ndarray) -> Labelled:
     """Some of the images, with all classes' names."""
     chosen = torch.from_numpy(rows)
     return Labelled(part.images[chosen], part.labels[chosen], part.class_names)
@@ -134,23 +136,25 @@ class HeldOutLoss:
     ):
         """`draws` augmented copies of each image; the same random numbers at each call."""
         self.fitted, self.part, self.seed = fitted, part, seed
-        self.fill = fill_colour(hyperparameters, fitted.mean)
+        self.fill = choose_fill(hyperparameters, fitted.mean)
         self.size = tuple(part.images.shape[2:])
         at_once = max(1, PIXELS // (self.size[0] * self.size[1]))
         self.blocks = torch.arange(len(part.labels)).repeat(draws).split(at_once)
 
     @torch.inference_mode()
     def __call__(self, sub_policies: tuple[SubPolicy, ...] | None) -> float:
-        chosen = policy(sub_policies, size=self.size) if sub_policies else None
+        chosen = build_policy(sub_policies, size=self.size) if sub_policies else None
         generator = torch.Generator().manual_seed(self.seed)
         self.fitted.net.eval()
-        losses = [self._losses(rows, chosen, generator) for rows in self.blocks]
+        losses = [self._measure_losses(rows, chosen, generator) for rows in self.blocks]
         found = float(torch.cat(losses).mean())
         if not isfinite(found):
             raise ValueError(f"loss {found} on held-out images; lower classifiers.learning_rate")
         return found
 
-    def _losses(self, rows: Tensor, chosen: Policy | None, generator: torch.Generator) -> Tensor:
+    def _measure_losses(
+        self, rows: Tensor, chosen: Policy | None, generator: torch.Generator
+    ) -> Tensor:
         mean, std, device = self.fitted.mean, self.fitted.std, self.fitted.mean.device
         images = self.part.images[rows].to(device)
         if chosen is not None:
@@ -161,7 +165,7 @@ class HeldOutLoss:
         return F.cross_entropy(logits.float(), targets, reduction="none").double().cpu()
 
 
-def tried(
+def try_policies(
     loss_under: Callable[..., float], size: Search, *, seed: int
 ) -> list[tuple[float, tuple[SubPolicy, ...]]]:
     """The policies of one search with the smallest losses, and these, the smallest first."""
@@ -170,7 +174,7 @@ def tried(
     for number in range(size.trials):
         trial = study.ask()
         proposed = tuple(
-            tuple(_step(trial, f"{sub}.{place}") for place in range(size.operations))
+            tuple(_suggest_step(trial, f"{sub}.{place}") for place in range(size.operations))
             for sub in range(size.sub_policies)
         )
         loss = loss_under(proposed)
@@ -180,7 +184,7 @@ def tried(
     return [(loss, proposed) for loss, _, proposed in sorted(results)[: size.kept]]
 
 
-def _step(trial: optuna.Trial, name: str) -> tuple[str, float, float]:
+def _suggest_step(trial: optuna.Trial, name: str) -> tuple[str, float, float]:
     operation = trial.suggest_categorical(f"{name} operation", SPACE)
     probability = trial.suggest_float(f"{name} probability", 0, 1)
     return round_step(operation, probability, trial.suggest_float(f"{name} level", 0, STRONGEST))

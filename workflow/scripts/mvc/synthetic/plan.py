@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pyarrow as pa
 
-from mvc.banks.recipes import Recipes, from_table, unmixed
+from mvc.banks.recipes import Recipes, leave_unmixed, read_recipes
 from mvc.core import image_tables
 from mvc.core.counts import slice_shard
 from mvc.core.hashing import digest_files
@@ -88,9 +88,9 @@ def make(
     stream = f"synthetic/{generator}/source"
     sources = choose_sources(indices, labels, train_labels, seed=seed, stream=stream)
     if generator == "finetuned":
-        recipes, bank_ids = from_table(rows), rows["bank_id"].to_pylist()
+        recipes, bank_ids = read_recipes(rows), rows["bank_id"].to_pylist()
     else:
-        recipes, bank_ids = unmixed(sources), [None] * len(rows)
+        recipes, bank_ids = leave_unmixed(sources), [None] * len(rows)
     seeds = [noise_seed(seed, generator, i) for i in indices]
     return Plan(generator, indices, places, labels, recipes, bank_ids, sources, seeds)
 

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Float32, Float64, Int64, Num, UInt8
 from torch import Tensor
 
 from mvc.training.autoaugment import NAMES, Policy
-from mvc.training.operations import OPERATIONS, colour
+from mvc.training.operations import OPERATIONS, expand_fill
 
 Images = UInt8[Tensor, "n 3 h w"]
 Fill = UInt8[Tensor, " 3"]
@@ -54,8 +54,8 @@ def _apply(
         rows = (operations == number).nonzero()[:, 0]
         chosen, amounts = images[rows], values[rows].to(images.device)
         if number == CUTOUT:
-            hole = square(chosen, centres[rows], amounts)
-            images[rows] = torch.where(hole, colour(fill, images), chosen)
+            hole = mark_squares(chosen, centres[rows], amounts)
+            images[rows] = torch.where(hole, expand_fill(fill, images), chosen)
         else:
             images[rows] = OPERATIONS[NAMES[number]](chosen, amounts, fill)
 
@@ -81,7 +81,7 @@ def normalise(
     return floats.mul_(scale).sub_(mean[:, None, None] * scale)
 
 
-def square(
+def mark_squares(
     images: Num[Tensor, "n 3 h w"], centres: Float32[Tensor, "n 2"], sizes: Num[Tensor, " n"]
 ) -> Bool[Tensor, "n 1 h w"]:
     """True in a square of `sizes` pixels about the pixel at `centres`, cut off at the border.
@@ -100,13 +100,13 @@ def square(
     return (span(centres[:, 0], h)[:, :, None] & span(centres[:, 1], w)[:, None, :])[:, None]
 
 
-def cutout(
+def cut_out(
     images: Float32[Tensor, "n 3 h w"], size: int, *, generator: torch.Generator
 ) -> Float32[Tensor, "n 3 h w"]:
     """Zero a square of `size` pixels at a random place in each image (DeVries & Taylor, 2017)."""
     centres = torch.rand(len(images), 2, generator=generator, device=generator.device)
     sizes = torch.full((len(images),), size)
-    return images.masked_fill_(square(images, centres, sizes), 0)
+    return images.masked_fill_(mark_squares(images, centres, sizes), 0)
 
 
 def augment(
@@ -133,4 +133,4 @@ def augment(
     if pad or flip:
         images = crop_and_flip(images, pad=pad, flip=flip, generator=generator)
     floats = normalise(images, mean=mean, std=std)
-    return cutout(floats, cutout_size, generator=generator) if cutout_size else floats
+    return cut_out(floats, cutout_size, generator=generator) if cutout_size else floats

@@ -110,7 +110,7 @@ class Policy:
     repeats: int = 1
 
 
-def value(operation: str, level: int | float, size: tuple[int, int]) -> int | float:
+def convert_level(operation: str, level: int | float, size: tuple[int, int]) -> int | float:
     """Pixels, degrees, factor, threshold or bits of an operation at `level`, for (h, w) pixels."""
     share = level / 10
     height, width = size
@@ -136,7 +136,9 @@ def value(operation: str, level: int | float, size: tuple[int, int]) -> int | fl
     raise ValueError(f"augmentation operation {operation!r}; must be one of {', '.join(NAMES)}")
 
 
-def policy(sub_policies: Sequence[SubPolicy], *, size: tuple[int, int], repeats: int = 1) -> Policy:
+def build_policy(
+    sub_policies: Sequence[SubPolicy], *, size: tuple[int, int], repeats: int = 1
+) -> Policy:
     """Sub-policies as tensors, for images of `size` = (h, w) pixels.
 
     Raises:
@@ -149,7 +151,7 @@ def policy(sub_policies: Sequence[SubPolicy], *, size: tuple[int, int], repeats:
             raise ValueError(
                 f"{name}: probability = {probability}, level = {level}; must be 0..1 and 0..30"
             )
-    values = [[value(name, level, size) for name, _, level in sub] for sub in sub_policies]
+    values = [[convert_level(name, level, size) for name, _, level in sub] for sub in sub_policies]
     return Policy(
         operations=torch.tensor(
             [[NAMES.index(name) for name, _, _ in sub] for sub in sub_policies]
@@ -161,7 +163,7 @@ def policy(sub_policies: Sequence[SubPolicy], *, size: tuple[int, int], repeats:
     )
 
 
-def autoaugment(size: tuple[int, int], published: str = "cifar") -> Policy:
+def build_autoaugment(size: tuple[int, int], published: str = "cifar") -> Policy:
     """The 25 sub-policies published for CIFAR or for ImageNet (Cubuk et al., 2019, appendix).
 
     Both on the ranges above; the ImageNet policy's Posterize keeps fewer bits than the appendix's.
@@ -169,10 +171,10 @@ def autoaugment(size: tuple[int, int], published: str = "cifar") -> Policy:
     if published not in AUTOAUGMENT:
         allowed = ", ".join(AUTOAUGMENT)
         raise ValueError(f"classifiers.aa = {published}; must be one of {allowed}")
-    return policy(AUTOAUGMENT[published], size=size)
+    return build_policy(AUTOAUGMENT[published], size=size)
 
 
-def randaugment(n: int, m: int | float, size: tuple[int, int]) -> Policy:
+def build_randaugment(n: int, m: int | float, size: tuple[int, int]) -> Policy:
     """`n` operations in a row, each any of 14, all at level `m` (Cubuk et al., 2020).
 
     Raises:
@@ -180,4 +182,4 @@ def randaugment(n: int, m: int | float, size: tuple[int, int]) -> Policy:
     """
     if n < 1 or not 0 <= m <= 30:
         raise ValueError(f"classifiers.ra: n = {n}, m = {m}; must be n >= 1 and 0 <= m <= 30")
-    return policy([[(name, 1.0, m)] for name in RANDAUGMENT], size=size, repeats=n)
+    return build_policy([[(name, 1.0, m)] for name in RANDAUGMENT], size=size, repeats=n)

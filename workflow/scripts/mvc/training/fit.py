@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mvc.core.image_set import Labelled, check_classes
 from mvc.core.seeds import derive_seed
 from mvc.training import networks, strategies
-from mvc.training.hyperparameters import Hyperparameters, augmentation
+from mvc.training.hyperparameters import Hyperparameters, build_augmentation
 from mvc.training.loop import measure_statistics, move_to_device, train
 
 
@@ -44,8 +44,8 @@ def fit(
     parts = [real, extra] if extra else [real]
     for part, name in zip(parts, ("training", "extra"), strict=False):
         check_classes(real, part, name)
-    order, choice, draws, weights = streams(root, seed)
-    plan = planned(real, extra, hyperparameters, order=order, choice=choice)
+    order, choice, draws, weights = seed_streams(root, seed)
+    plan = plan_training(real, extra, hyperparameters, order=order, choice=choice)
     print(
         " + ".join(f"{len(part.labels):,}" for part in parts),
         "images (real + extra),",
@@ -74,12 +74,14 @@ def fit(
         optimizer=hyperparameters.optimizer,
         max_grad_norm=hyperparameters.max_grad_norm,
         weight_decay=hyperparameters.weight_decay,
-        augment_batch=augmentation(hyperparameters, mean, std, tuple(images.shape[2:]), draws),
+        augment_batch=build_augmentation(
+            hyperparameters, mean, std, tuple(images.shape[2:]), draws
+        ),
     )
     return Fitted(net, mean, std, steps)
 
 
-def planned(
+def plan_training(
     real: Labelled,
     extra: Labelled | None,
     hyperparameters: Hyperparameters,
@@ -99,10 +101,10 @@ def planned(
         if extra:
             raise ValueError(f"classifiers.steps_as_with = {per_real}; null with extra images")
         share = {k: v for k, v in hyperparameters.phase2.items() if k == "share"}
-        length = strategies.lengthened(
+        length = strategies.lengthen(
             length, real.labels, per_real, strategy=hyperparameters.strategy, **share
         )
-    return strategies.phases(
+    return strategies.plan_phases(
         real.labels,
         extra.labels if extra else real.labels[:0],
         length=length,
@@ -115,7 +117,7 @@ def planned(
     )
 
 
-def streams(root: int, seed: int) -> list[torch.Generator]:
+def seed_streams(root: int, seed: int) -> list[torch.Generator]:
     """Generators of the order of images, the choice of extra ones, augmentation and weights."""
     names = ("order", "choice", "augment", "weights")
     seeds = (derive_seed(root, f"classifiers/{name}", seed) for name in names)

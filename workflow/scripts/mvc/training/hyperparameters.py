@@ -11,7 +11,13 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from mvc.training.augment import augment
-from mvc.training.autoaugment import Policy, SubPolicy, autoaugment, policy, randaugment
+from mvc.training.autoaugment import (
+    Policy,
+    SubPolicy,
+    build_autoaugment,
+    build_policy,
+    build_randaugment,
+)
 from mvc.training.loop import Augment
 
 AUGMENTATIONS = ("default", "aa", "ra", "faa", "random")
@@ -46,7 +52,7 @@ class Hyperparameters:
     rsp: dict = field(default_factory=dict)
     steps_as_with: int | float | None = None  # extra images for each real one: see `batches`
 
-    def policy(self, size: tuple[int, int]) -> Policy | None:
+    def build_policy(self, size: tuple[int, int]) -> Policy | None:
         """The augmentation policy for images of (h, w) pixels."""
         if self.augmentation not in AUGMENTATIONS:
             allowed = ", ".join(AUGMENTATIONS)
@@ -55,16 +61,16 @@ class Hyperparameters:
             )
         match self.augmentation:
             case "aa":
-                return autoaugment(size, self.aa)
+                return build_autoaugment(size, self.aa)
             case "ra":
-                return randaugment(self.ra["n"], self.ra["m"], size)
+                return build_randaugment(self.ra["n"], self.ra["m"], size)
             case "faa" | "random":
                 if not self.sub_policies:
                     raise ValueError(f"augmentation = {self.augmentation} without sub-policies")
-                return policy(self.sub_policies, size=size)
+                return build_policy(self.sub_policies, size=size)
 
 
-def augmentation(
+def build_augmentation(
     hyperparameters: Hyperparameters,
     mean: Float32[Tensor, " 3"],
     std: Float32[Tensor, " 3"],
@@ -72,7 +78,7 @@ def augmentation(
     generator: torch.Generator,
 ) -> Augment:
     """The hyperparameters's augmentation as a function of a batch."""
-    chosen, fill = hyperparameters.policy(size), fill_colour(hyperparameters, mean)
+    chosen, fill = hyperparameters.build_policy(size), choose_fill(hyperparameters, mean)
 
     def prepare(images: UInt8[Tensor, "b 3 h w"]) -> Float32[Tensor, "b 3 h w"]:
         return augment(
@@ -90,7 +96,7 @@ def augmentation(
     return prepare
 
 
-def fill_colour(
+def choose_fill(
     hyperparameters: Hyperparameters, mean: Float32[Tensor, " 3"]
 ) -> UInt8[Tensor, " 3"]:
     """What geometric operations move into an image: black, or the mean (0..255)."""

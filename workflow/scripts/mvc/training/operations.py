@@ -18,7 +18,7 @@ Values = Float64[Tensor, " n"]
 Fill = UInt8[Tensor, " 3"]
 
 
-def affine(
+def warp(
     images: Images, matrices: Float64[Tensor, "n 6"], fill: Fill | tuple[int, int, int] = (0, 0, 0)
 ) -> Images:
     """Output pixel (x, y) shows input (ax + by + c, dx + ey + f), nearest neighbour.
@@ -39,15 +39,15 @@ def affine(
         (row.clamp(0, h - 1) * w + column.clamp(0, w - 1)).flatten(1)[:, None].expand(-1, 3, -1)
     )
     moved = images.flatten(2).gather(2, source).view_as(images)
-    return torch.where(inside[:, None], moved, colour(fill, images))
+    return torch.where(inside[:, None], moved, expand_fill(fill, images))
 
 
-def colour(fill: Fill | tuple[int, int, int], images: Images) -> UInt8[Tensor, "1 3 1 1"]:
+def expand_fill(fill: Fill | tuple[int, int, int], images: Images) -> UInt8[Tensor, "1 3 1 1"]:
     """`fill` as a one-pixel image on the device of `images`."""
     return torch.as_tensor(fill, dtype=torch.uint8, device=images.device)[None, :, None, None]
 
 
-def _matrices(values: Values, **columns: Tensor) -> Float64[Tensor, "n 6"]:
+def _build_matrices(values: Values, **columns: Tensor) -> Float64[Tensor, "n 6"]:
     """Identity matrices with some of the columns a to f replaced."""
     one, zero = torch.ones_like(values), torch.zeros_like(values)
     identity = {"a": one, "b": zero, "c": zero, "d": zero, "e": one, "f": zero}
@@ -56,22 +56,22 @@ def _matrices(values: Values, **columns: Tensor) -> Float64[Tensor, "n 6"]:
 
 def shear_x(images: Images, values: Values, fill: Fill) -> Images:
     """Shift row y by `value` x y to the left (about the upper left corner, as the reference)."""
-    return affine(images, _matrices(values, b=values), fill)
+    return warp(images, _build_matrices(values, b=values), fill)
 
 
 def shear_y(images: Images, values: Values, fill: Fill) -> Images:
     """Shift column x by `value` x x upwards (about the upper left corner, as the reference)."""
-    return affine(images, _matrices(values, d=values), fill)
+    return warp(images, _build_matrices(values, d=values), fill)
 
 
 def translate_x(images: Images, values: Values, fill: Fill) -> Images:
     """Shift to the left by `value` pixels."""
-    return affine(images, _matrices(values, c=values), fill)
+    return warp(images, _build_matrices(values, c=values), fill)
 
 
 def translate_y(images: Images, values: Values, fill: Fill) -> Images:
     """Shift upwards by `value` pixels."""
-    return affine(images, _matrices(values, f=values), fill)
+    return warp(images, _build_matrices(values, f=values), fill)
 
 
 def rotate(images: Images, values: Values, fill: Fill) -> Images:
@@ -80,10 +80,10 @@ def rotate(images: Images, values: Values, fill: Fill) -> Images:
     angle = -values * (math.pi / 180)
     cos, sin = _round15(angle.cos()), _round15(angle.sin())
     x, y = w / 2, h / 2
-    matrices = _matrices(
+    matrices = _build_matrices(
         values, a=cos, b=sin, c=x - cos * x - sin * y, d=-sin, e=cos, f=y + sin * x - cos * y
     )
-    return affine(images, matrices, fill)
+    return warp(images, matrices, fill)
 
 
 def _round15(values: Values) -> Values:
@@ -91,7 +91,7 @@ def _round15(values: Values) -> Values:
     return (values * 1e15).round() / 1e15
 
 
-def autocontrast(images: Images, values: Values, fill: Fill) -> Images:
+def stretch_contrast(images: Images, values: Values, fill: Fill) -> Images:
     """Stretch each channel to 0..255; a channel of one value stays."""
     low, high = (
         images.amin((2, 3), keepdim=True).double(),
@@ -130,7 +130,7 @@ def posterize(images: Images, values: Values, fill: Fill) -> Images:
     return images & mask.byte()[:, None, None, None]
 
 
-def luma(images: Images) -> Int[Tensor, "n 1 h w"]:
+def compute_luma(images: Images) -> Int[Tensor, "n 1 h w"]:
     """Pillow's greyscale: 0.299 R + 0.587 G + 0.114 B in 16-bit fixed point."""
     red, green, blue = images.int().unbind(1)
     return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16)[:, None]
@@ -143,23 +143,23 @@ def blend(degenerate: Int[Tensor, "#n #c #h #w"], images: Images, values: Values
     return (scaled + degenerate).clamp(0, 255).byte()
 
 
-def color(images: Images, values: Values, fill: Fill) -> Images:
+def adjust_color(images: Images, values: Values, fill: Fill) -> Images:
     """Saturation: 0 grey, 1 as it is."""
-    return blend(luma(images), images, values)
+    return blend(compute_luma(images), images, values)
 
 
-def contrast(images: Images, values: Values, fill: Fill) -> Images:
+def adjust_contrast(images: Images, values: Values, fill: Fill) -> Images:
     """Contrast about the mean grey: 0 uniform, 1 as it is."""
-    mean = (luma(images).double().mean((1, 2, 3), keepdim=True) + 0.5).int()
+    mean = (compute_luma(images).double().mean((1, 2, 3), keepdim=True) + 0.5).int()
     return blend(mean, images, values)
 
 
-def brightness(images: Images, values: Values, fill: Fill) -> Images:
+def adjust_brightness(images: Images, values: Values, fill: Fill) -> Images:
     """0 black, 1 as it is."""
     return blend(torch.zeros_like(images[:1, :1, :1, :1]).int(), images, values)
 
 
-def sharpness(images: Images, values: Values, fill: Fill) -> Images:
+def adjust_sharpness(images: Images, values: Values, fill: Fill) -> Images:
     """0 smoothed by the 3x3 kernel (1 1 1, 1 5 1, 1 1 1) / 13, 1 as it is; the border stays."""
     whole = images.int()
     rows = whole[:, :, :-2] + whole[:, :, 1:-1] + whole[:, :, 2:]
@@ -175,13 +175,13 @@ OPERATIONS: dict[str, Callable[[Images, Values, Fill], Images]] = {
     "TranslateX": translate_x,
     "TranslateY": translate_y,
     "Rotate": rotate,
-    "AutoContrast": autocontrast,
+    "AutoContrast": stretch_contrast,
     "Invert": invert,
     "Equalize": equalize,
     "Solarize": solarize,
     "Posterize": posterize,
-    "Contrast": contrast,
-    "Color": color,
-    "Brightness": brightness,
-    "Sharpness": sharpness,
+    "Contrast": adjust_contrast,
+    "Color": adjust_color,
+    "Brightness": adjust_brightness,
+    "Sharpness": adjust_sharpness,
 }

@@ -62,7 +62,7 @@ class Length:
         second = round(share * self.steps)
         return tuple(Length(self.batch_size, steps=u) for u in (self.steps - second, second))
 
-    def draws(self, n: int) -> int:
+    def count_draws(self, n: int) -> int:
         """How many images in all, given a set of `n`; no last batch of one image alone.
 
         Batch norm has no statistics of one image where that is a single position by then.
@@ -73,7 +73,7 @@ class Length:
         return self.steps * self.batch_size
 
 
-def phases(
+def plan_phases(
     real: Int64[Tensor, " r"],
     extra: Int64[Tensor, " x"],
     *,
@@ -99,22 +99,22 @@ def phases(
     Raises:
         ValueError: unknown strategy, or share outside of 0..1.
     """
-    alone, together = _phase(len(real), length, learning_rate, order), len(real) + len(extra)
+    alone, together = _plan_phase(len(real), length, learning_rate, order), len(real) + len(extra)
     if not len(extra):
         return [alone]
     if strategy == "rsp":
-        mixed = insert(alone.batches, real, extra, p=p, mode=mode, generator=choice)
+        mixed = insert_extra(alone.batches, real, extra, p=p, mode=mode, generator=choice)
         return [Phase(mixed, alone.steps, learning_rate)]
     if strategy == "combined":
-        return [_phase(together, length, learning_rate, order)]
+        return [_plan_phase(together, length, learning_rate, order)]
     if strategy == "two_phase":
         first, second = length.split(share)
-        last = _phase(len(real), second, learning_rate * learning_rate_scale, order)
-        return [_phase(together, first, learning_rate, choice), last]
+        last = _plan_phase(len(real), second, learning_rate * learning_rate_scale, order)
+        return [_plan_phase(together, first, learning_rate, choice), last]
     raise ValueError(f"classifiers.strategy = {strategy}; must be one of {', '.join(STRATEGIES)}")
 
 
-def lengthened(
+def lengthen(
     length: Length,
     real: Int64[Tensor, " r"],
     per_real: int | float,
@@ -129,7 +129,7 @@ def lengthened(
     counts = [count_mixed(count, per_real) for count in torch.bincount(real).tolist()]
     extra = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
     unread = torch.Generator()  # batches are not drawn here
-    plan = phases(
+    plan = plan_phases(
         real,
         extra,
         length=length,
@@ -142,13 +142,17 @@ def lengthened(
     return Length(length.batch_size, steps=sum(phase.steps for phase in plan))
 
 
-def _phase(n: int, length: Length, learning_rate: int | float, generator: torch.Generator) -> Phase:
-    draws = length.draws(n)
+def _plan_phase(
+    n: int, length: Length, learning_rate: int | float, generator: torch.Generator
+) -> Phase:
+    draws = length.count_draws(n)
     steps = -(-draws // length.batch_size)
-    return Phase(shuffled(n, draws, length.batch_size, generator=generator), steps, learning_rate)
+    return Phase(
+        shuffle_batches(n, draws, length.batch_size, generator=generator), steps, learning_rate
+    )
 
 
-def shuffled(
+def shuffle_batches(
     n: int, draws: int, batch_size: int, *, generator: torch.Generator
 ) -> Iterator[Int64[Tensor, " _"]]:
     """Batches from passes over 0..n-1, each in a new random order; the last one may be smaller.
@@ -164,7 +168,7 @@ def shuffled(
         waiting, draws = waiting[size:], draws - size
 
 
-def insert(
+def insert_extra(
     batches: Iterator[Int64[Tensor, " _"]],
     real: Int64[Tensor, " r"],
     extra: Int64[Tensor, " x"],

@@ -12,7 +12,7 @@ from diffusers import DDPMScheduler
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mvc.banks.recipes import from_table
+from mvc.banks.recipes import read_recipes
 from mvc.console.progress import Meter
 from mvc.core import image_tables
 from mvc.core.atomic import atomic
@@ -87,7 +87,7 @@ def make_pool(
         labels=torch.tensor(train["label"].to_pylist()),
         tokens=embeddings["tokens"],
         null=embeddings["null"],
-        recipes=from_table(bank),
+        recipes=read_recipes(bank),
         recipe_labels=torch.tensor(bank["label"].to_pylist()),
     )
 
