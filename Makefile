@@ -20,8 +20,7 @@ environment: .venv/installed  ## make .venv and install the locked versions (6 G
 
 demo: environment  ## run the default pipeline and print its table (20 minutes on two cores)
 	$(BIN)/snakemake --cores $(CORES) --quiet rules -- results/tables/table1.csv
-	@$(BIN)/python workflow/scripts/show.py results/tables/table1.md
-	@$(BIN)/python workflow/scripts/timings.py results/benchmarks
+	@$(BIN)/python workflow/scripts/show.py results/tables/table1_runs.csv
 
 status: environment  ## report what is done, running, failed or stale, and why
 	@$(BIN)/python workflow/scripts/status.py $(if $(CONFIGFILE),--configfile $(CONFIGFILE)) -- $(TARGET)

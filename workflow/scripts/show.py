@@ -1,16 +1,59 @@
-"""Print Markdown files so that they fit the terminal: `python workflow/scripts/show.py FILE ...`"""
+"""Print a table in short: `python workflow/scripts/show.py results/tables/table1_runs.csv`
+
+A page of Markdown is printed as a whole, fitted to the terminal.
+"""
 
 import shutil
 import sys
 from pathlib import Path
 
+import pandas as pd
+from mvc.config.layouts import TABLES
 from mvc.core.markdown import fit
+from mvc.tables import statistics
+from mvc.tables.summary import summarise_table
+
+ABOUT = """\
+{title}: accuracy in % on {split} images, mean ± standard deviation over seeds
+{about}
+
+{summary}
+
+{verdicts}
+
+Next
+  {page:<26} p values, what was measured, the paper's figures
+  results/<data set>/unet/   the fine-tuned generator, its losses and samples
+  docs/evidence.md           five labels per class, on eight labelled subsets
+  README.md                  your own images, the real models, a cluster
+"""
+VERDICTS = (
+    "A gain holds if its interval (paired t-test over the seeds) lies above 0, does not hold if "
+    "it lies below, and is undecided otherwise. Other labelled images vary more than seeds do."
+)
+
+
+def show(path: Path, width: int) -> str:
+    """What the terminal shows of a table's runs (a CSV file), or of a page of Markdown."""
+    if path.suffix == ".md":
+        return fit(path.read_text(encoding="utf-8"), width)
+    name = path.stem.removesuffix("_runs")
+    runs = pd.read_csv(path)
+    layout = TABLES[name]
+    return ABOUT.format(
+        title=name.replace("table", "Table "),
+        split=runs["split"].iloc[0],
+        about=fit(layout.about, width).strip(),
+        summary=summarise_table(statistics.table(runs, layout), layout, digits=1),
+        verdicts=fit(VERDICTS, width).strip(),
+        page=str(path.with_name(f"{name}.md")),
+    )
 
 
 def main(paths: list[str]) -> None:
     width = shutil.get_terminal_size(fallback=(100, 24)).columns
     for path in paths:
-        print(fit(Path(path).read_text(encoding="utf-8"), width))
+        print(show(Path(path), width))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 
 from mvc.config.subsets import pair_subsets
 
-VERDICTS = ("holds", "does not hold", "undecided")
-
 
 def results(runs, comparisons: Mapping, datasets: Iterable[str], *, split: str, confidence: float):
     """One row a comparison: both accuracies, the gain, its interval and the verdict.
@@ -58,7 +56,6 @@ def _result(ours: list, theirs: list, confidence: float) -> dict:
     test = compare(
         dict(enumerate(units)), dict.fromkeys(range(len(units)), 0.0), confidence=confidence
     )
-    verdict = VERDICTS[0] if test.low > 0 else VERDICTS[1] if test.high < 0 else VERDICTS[2]
     treated, control = pd.concat(ours), pd.concat(theirs)
     return {
         "treated": treated.mean(),
@@ -68,6 +65,6 @@ def _result(ours: list, theirs: list, confidence: float) -> dict:
         **{key: getattr(test, key) for key in ("gain", "low", "high", "p")},
         "subsets": len(gains),
         "runs": len(treated),
-        "verdict": verdict,
+        "verdict": test.verdict,
         "gains": gains,
     }

@@ -52,6 +52,11 @@ class Gain(NamedTuple):
     high: float
     p: float
 
+    @property
+    def verdict(self) -> str:
+        """Whether the interval lies above 0, below it, or around it (or there is none)."""
+        return "holds" if self.low > 0 else "does not hold" if self.high < 0 else "undecided"
+
 
 def compare(ours: dict[int, float], theirs: dict[int, float], *, confidence: float = 0.95) -> Gain:
     """The mean gain over the seeds that both have, its interval, and a two-sided paired t-test.
