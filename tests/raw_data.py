@@ -6,12 +6,9 @@ import pickle
 import tarfile
 import zipfile
 from pathlib import Path
-from types import SimpleNamespace
 
-import images as images_script
 import numpy as np
 from mvc.images.loaders import fashion_mnist
-from mvc.images.splits import SPLITS
 from PIL import Image
 
 FASHION = {
@@ -34,6 +31,11 @@ FOLDER = {
     "unreadable": "error",
     "seed": 0,
 }
+
+# What a loader of arrays with a test set reads; of arrays without one; of files.
+SHARES = {"validation_fraction": 0.2, "labels_per_class": None, "seed": 0}
+DRAWN = {**SHARES, "test_fraction": 0.25}
+FILES = {**SHARES, "unreadable": "error"}
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -256,22 +258,80 @@ def slices(folder: Path, patients: dict[str, tuple[int, int]]) -> Path:
     return folder
 
 
-def run_script(folder, cfg, threads=1):
-    """Run the stage into `folder`; gives the paths of its outputs by name."""
-    outputs = {name: str(folder / f"{name}.parquet") for name in (*SPLITS, "held_out")}
-    outputs["report"] = str(folder / "report.json")
-    folder.mkdir(parents=True, exist_ok=True)
+def caltech101_at(tmp_path: Path, form: str) -> Path:
+    """Caltech-101 as `zip`, `tar.gz`, or a folder: the one `inside`, or the one `above`."""
+    files = caltech101()
+    inner = tar_of(tmp_path / "101_ObjectCategories.tar.gz", files)
+    if form == "tar.gz":
+        return inner
+    if form == "zip":
+        nested = {"caltech-101/101_ObjectCategories.tar.gz": inner.read_bytes()}
+        return zip_of(tmp_path / "caltech-101.zip", nested | {"caltech-101/Annotations.tar": b"?"})
+    folder = write_files(tmp_path / "c", files)
+    return folder if form == "above" else folder / "101_ObjectCategories"
 
-    class Output(dict):
-        __getattr__ = dict.__getitem__
 
-    images_script.main(
-        SimpleNamespace(
-            params=SimpleNamespace(cfg=cfg),
-            wildcards=SimpleNamespace(dataset="mine"),
-            output=Output(outputs),
-            log=[str(folder / "log")],
-            threads=threads,
-        )
+PATIENTS = {
+    "100360": (1, 3),
+    "MR0402": (1, 3),
+    "112649": (1, 2),
+    "94278": (2, 3),
+    "96637": (2, 3),
+    "5": (3, 4),
+    "6": (3, 4),
+    "7": (3, 4),
+}
+
+
+def tumours(tmp_path: Path, form: str) -> Path:
+    """Slices in a `folder`, in `zips`, or in an archive of zips (`nested`)."""
+    folder = slices(tmp_path / "slices", PATIENTS)
+    files = {f.name: f.read_bytes() for f in folder.iterdir()}
+    if form == "folder":
+        return folder
+    half = {k: v for k, v in files.items() if int(k.split(".")[0]) < 12}
+    rest = {k: v for k, v in files.items() if k not in half}
+    parts = {"brainTumorDataPublic_1-11.zip": half, "brainTumorDataPublic_12-26.zip": rest}
+    zips = {name: zip_of(tmp_path / "zips" / name, part) for name, part in parts.items()}
+    if form == "zips":
+        return tmp_path / "zips"
+    nested = {name: path.read_bytes() for name, path in zips.items()}
+    nested |= {"cvind.mat": b"no slice", "README.txt": b"words"}
+    return zip_of(tmp_path / "1512427.zip", nested)
+
+
+def manifest(tmp_path: Path, text: str, n: int = 12) -> Path:
+    """A manifest with this text beside n pictures."""
+    for i in range(n):
+        put(tmp_path / "pictures" / f"{i}.png", picture(i))
+    return put(tmp_path / "list.csv", text.encode())
+
+
+def rows(n: int = 12, more=lambda i: "") -> str:
+    """Rows of the pictures of `manifest`, two classes in turn; `more` gives further columns."""
+    return "".join(f"pictures/{i}.png,{'cat' if i % 2 else 'a dog'}{more(i)}\n" for i in range(n))
+
+
+def dataset(n: int, *, start: int = 0, kind: str = "class", suffix: str = "PNG"):
+    """A Hugging Face data set of n pictures in three classes, its labels of a kind."""
+    import datasets
+
+    names = ["ant", "bee", "wasp"]
+    label = {
+        "class": datasets.ClassLabel(names=names),
+        "text": datasets.Value("string"),
+        "int": datasets.Value("int64"),
+    }[kind]
+    values = [names[i % 3] if kind == "text" else i % 3 for i in range(n)]
+    data = [{"bytes": picture(start + i, suffix=suffix), "path": None} for i in range(n)]
+    features = datasets.Features(
+        {"id": datasets.Value("int64"), "picture": datasets.Image(), "label": label}
     )
-    return outputs
+    columns = {"id": list(range(n)), "picture": data, "label": values}
+    return datasets.Dataset.from_dict(columns, features=features)
+
+
+def write_files(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        put(folder / name, data)
+    return folder

@@ -21,6 +21,7 @@ def read_table() -> dict[str, str]:
 
 def test_catalogue_names_what_the_registry_and_the_schema_name():
     assert list(registry.FUNCTIONS) == list(LOADERS)
+    assert all(f.__name__ == f"load_{name}" for name, f in registry.FUNCTIONS.items())
     assert SCHEMA["$defs"]["dataset"]["properties"]["loader"]["enum"] == list(LOADERS)
 
 
@@ -49,7 +50,7 @@ def test_configuration_lists_every_loader():
     [
         ("fashion_mnist", fashion_mnist.CLASSES),
         ("brain_tumor", brain_tumor.CLASSES),
-        ("digits", digits.DIGITS),
+        ("digits", digits.CLASSES),
     ],
 )
 def test_sizes_count_the_classes_that_loaders_name(loader, classes):

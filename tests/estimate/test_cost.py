@@ -4,15 +4,15 @@ import pytest
 import raw_data
 import torch
 from mvc.banks import mixing
-from mvc.config.catalogue import Size
 from mvc.estimate import cost, size
+from mvc.estimate.cost import Size
 
 MODELS = {
     "captioner": "Salesforce/blip2-opt-2.7b",
     "clip": "ViT-L-14-quickgelu/openai",
     "diffusion": "stable-diffusion-v1-5/stable-diffusion-v1-5",
 }
-SIZE = Size(train=4000, test=10_000, classes=10, side=32)
+SIZE = Size(labelled=(400,) * 10, test=10_000, side=32)
 RUN = {
     "network": "wrn-28-2",
     "resolution": None,
@@ -83,21 +83,16 @@ def test_pages_sum_up():
     assert f"{hours:,.1f}" in page and "16,000 images" in page and "of a test" in page
 
 
-@pytest.mark.parametrize("train, classes, per_real", [(10, 1, 1.1), (100, 10, 1.1), (7, 2, 0.5)])
-def test_synthetic_images_are_the_banks_entries(train, classes, per_real):
-    labels = [row % classes for row in range(train)]
-    tokens, n_tokens = torch.randn(train, 6, 4), torch.full((train,), 5)
-    how = {
-        "per_real": per_real,
-        "coarse": 0,
-        "fine": 0,
-        "rows": "all",
-        "base": "uniform",
-        "seed": 0,
-    }
-    bank = list(mixing.mix_classes(labels, tokens, n_tokens, **how))
+@pytest.mark.parametrize(
+    "labelled, per_real", [((10,), 1.1), ((10,) * 10, 1.1), ((4, 3), 0.5), ((1, 2, 7), 1.5)]
+)
+def test_synthetic_images_are_the_banks_entries(labelled, per_real):
+    labels = [label for label, n in enumerate(labelled) for _ in range(n)]
+    tokens, n_tokens = torch.randn(len(labels), 6, 4), torch.full((len(labels),), 5)
+    how = {"coarse": 0, "fine": 0, "rows": "all", "base": "uniform", "seed": 0}
+    bank = list(mixing.mix_classes(labels, tokens, n_tokens, per_real=per_real, **how))
     own = section(banks={"per_real": per_real})
-    assert cost.synthetic_images(own, Size(train, 0, classes, 32)) == len(bank)
+    assert cost.synthetic_images(own, Size(labelled, 0, 32)) == len(bank)
 
 
 def test_sizes_of_known_data_sets():
@@ -106,11 +101,11 @@ def test_sizes_of_known_data_sets():
     assert size.measure("a", whole).train == 45_000
 
 
-def test_sizes_of_a_persons_folder(tmp_path):
-    raw_data.folder(tmp_path, {"cat": 10, "dog": 10})
+def test_sizes_of_the_users_folder(tmp_path):
+    raw_data.folder(tmp_path, {"cat": 10, "dog": 20})
     images = {"labels_per_class": None, "test_fraction": 0.2, "validation_fraction": 0.1}
     own = section(loader="imagefolder", path=str(tmp_path), images=images)
-    assert size.measure("mine", own) == Size(14, 4, 2, 256)
+    assert size.measure("mine", own) == Size((7, 14), 6, 256)
     own["path"] = str(tmp_path / "photos.zip")
     with pytest.raises(ValueError, match=r"datasets.mine.path = .*photos.zip.*unpack the archive"):
         size.measure("mine", own)

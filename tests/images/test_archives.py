@@ -55,18 +55,18 @@ def nothing_left(tmp_path, path):
 def test_files_come_out_as_they_went_in_and_are_kept(tmp_path, name):
     write = zip_of if name.endswith("zip") else tar_of
     path = write(tmp_path / name, FILES)
-    folder = archives.folder_of(path, tmp_path / "data")
-    found = {str(f.relative_to(folder)): f.read_bytes() for f in folders.files(folder)}
+    folder = archives.unpack(path, tmp_path / "data")
+    found = {str(f.relative_to(folder)): f.read_bytes() for f in folders.list_files(folder)}
     assert found == FILES and folder.name.startswith("x-")
     put(folder / "mark", b"")
-    assert archives.folder_of(path, tmp_path / "data") == folder and (folder / "mark").exists()
+    assert archives.unpack(path, tmp_path / "data") == folder and (folder / "mark").exists()
     shutil.copy(path, tmp_path / f"again-{name}")
-    other = archives.folder_of(write(path, {"c": b"3"}), tmp_path / "data")
+    other = archives.unpack(write(path, {"c": b"3"}), tmp_path / "data")
     assert other != folder and [f.name for f in other.iterdir()] == ["c"]
 
 
 def test_folder_is_its_own(tmp_path):
-    assert archives.folder_of(tmp_path, tmp_path / "data") == tmp_path
+    assert archives.unpack(tmp_path, tmp_path / "data") == tmp_path
     assert not (tmp_path / "data").exists()
 
 
@@ -88,7 +88,7 @@ def test_folder_is_its_own(tmp_path):
 def test_evil_tar_is_refused_by_member_and_leaves_nothing(tmp_path, info, reason):
     path = evil_tar(tmp_path / "x.tar.gz", info)
     with pytest.raises(ValueError, match=f"x.tar.gz: member .*{reason}"):
-        archives.folder_of(path, tmp_path / "data")
+        archives.unpack(path, tmp_path / "data")
     assert nothing_left(tmp_path, path)
 
 
@@ -105,7 +105,7 @@ def test_evil_tar_is_refused_by_member_and_leaves_nothing(tmp_path, info, reason
 def test_evil_zip_is_refused_by_member_and_leaves_nothing(tmp_path, name, mode, reason):
     path = evil_zip(tmp_path / "x.zip", name, mode)
     with pytest.raises(ValueError, match=f"x.zip: member .*{reason}"):
-        archives.folder_of(path, tmp_path / "data")
+        archives.unpack(path, tmp_path / "data")
     assert nothing_left(tmp_path, path)
 
 
@@ -116,7 +116,7 @@ def test_encrypted_zip_is_refused(tmp_path):
         data[data.index(mark) + offset] |= 1
     path.write_bytes(data)
     with pytest.raises(ValueError, match="member 'a' is encrypted"):
-        archives.folder_of(path, tmp_path / "data")
+        archives.unpack(path, tmp_path / "data")
 
 
 def test_bombs_are_refused_before_they_go_off(tmp_path, monkeypatch):
@@ -124,13 +124,13 @@ def test_bombs_are_refused_before_they_go_off(tmp_path, monkeypatch):
     zeros = {"a": bytes(9_000), "b": bytes(900_000)}
     for path in (zip_of(tmp_path / "x.zip", zeros), tar_of(tmp_path / "x.tgz", zeros)):
         with pytest.raises(ValueError, match="member 'b' makes 909,000 bytes .* a bomb"):
-            archives.folder_of(path, tmp_path / "data")
+            archives.unpack(path, tmp_path / "data")
     giant = entry("giant")
     giant.size = 10**15
     header = giant.tobuf(tarfile.GNU_FORMAT)
     path = put(tmp_path / "y.tar.gz", gzip.compress(header))
     with pytest.raises(ValueError, match="member 'giant' makes 1,000,000,000,000,000 bytes"):
-        archives.folder_of(path, tmp_path / "data")
+        archives.unpack(path, tmp_path / "data")
 
 
 def test_what_does_not_fit_on_the_disk_or_is_too_many_is_refused(tmp_path, monkeypatch):
@@ -138,10 +138,10 @@ def test_what_does_not_fit_on_the_disk_or_is_too_many_is_refused(tmp_path, monke
     with monkeypatch.context() as patch:
         patch.setattr(archives, "SPARE", 2**80)
         with pytest.raises(ValueError, match="makes 1 bytes, and 0 are free"):
-            archives.folder_of(path, tmp_path / "data")
+            archives.unpack(path, tmp_path / "data")
     monkeypatch.setattr(archives, "MEMBERS", 1)
     with pytest.raises(ValueError, match="member 'b' is one of over 1"):
-        archives.folder_of(path, tmp_path / "data")
+        archives.unpack(path, tmp_path / "data")
 
 
 @pytest.mark.parametrize("name", ["x.zip", "x.tar", "x.tar.gz"])
@@ -152,7 +152,7 @@ def test_archive_that_is_cut_off_is_refused_and_leaves_nothing(tmp_path, name, s
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
     with pytest.raises(ValueError, match=f"{name} (is no archive|cannot be unpacked)"):
-        archives.folder_of(path, tmp_path / "data")
+        archives.unpack(path, tmp_path / "data")
     assert nothing_left(tmp_path, path)
 
 
@@ -161,10 +161,10 @@ def test_tar_cut_between_members_or_damaged_in_a_header_is_refused(tmp_path):
     data = path.read_bytes()
     path.write_bytes(data[:1024])
     with pytest.raises(ValueError, match="no end mark"):
-        archives.folder_of(path, tmp_path / "data")
+        archives.unpack(path, tmp_path / "data")
     path.write_bytes(data[:1024] + b"?" + data[1025:])
     with pytest.raises(ValueError, match="no end mark"):
-        archives.folder_of(path, tmp_path / "data")
+        archives.unpack(path, tmp_path / "data")
 
 
 def test_wrong_checksum_is_refused(tmp_path):
@@ -173,28 +173,28 @@ def test_wrong_checksum_is_refused(tmp_path):
     data[-6] ^= 1
     path.write_bytes(data)
     with pytest.raises(ValueError, match="cannot be unpacked.*CRC"):
-        archives.folder_of(path, tmp_path / "data")
+        archives.unpack(path, tmp_path / "data")
 
 
 def test_tar_that_ends_with_a_zip_is_a_tar(tmp_path):
     inside = zip_of(tmp_path / "inside.zip", {"x": b"y"}).read_bytes()
     path = tar_of(tmp_path / "x.tar", {"first": b"1", "inside.zip": inside})
-    folder = archives.folder_of(path, tmp_path / "data")
+    folder = archives.unpack(path, tmp_path / "data")
     assert sorted(f.name for f in folder.iterdir()) == ["first", "inside.zip"]
 
 
 def test_no_archive(tmp_path):
     path = put(tmp_path / "x.zip", b"these are only words" * 99)
     with pytest.raises(ValueError, match="x.zip is no archive"):
-        archives.folder_of(path, tmp_path / "data")
+        archives.unpack(path, tmp_path / "data")
 
 
 def test_folders_around_the_data_are_entered(tmp_path):
     put(tmp_path / "x" / "top" / "a" / "1.png", b"")
     put(tmp_path / "x" / "top" / "b" / "1.png", b"")
     put(tmp_path / "x" / "__MACOSX" / "._top", b"")
-    assert folders.inner(tmp_path / "x") == tmp_path / "x" / "top"
-    assert folders.inner(tmp_path / "x", keep=("top",)) == tmp_path / "x"
-    assert folders.home(tmp_path, "a", "b") == tmp_path / "x" / "top"
-    assert folders.home(tmp_path, "a", "c") is None
-    assert folders.home(tmp_path, "1.png", depth=2) is None
+    assert folders.skip_wrappers(tmp_path / "x") == tmp_path / "x" / "top"
+    assert folders.skip_wrappers(tmp_path / "x", keep=("top",)) == tmp_path / "x"
+    assert folders.find_holder(tmp_path, "a", "b") == tmp_path / "x" / "top"
+    assert folders.find_holder(tmp_path, "a", "c") is None
+    assert folders.find_holder(tmp_path, "1.png", depth=2) is None

@@ -9,11 +9,12 @@ import images as images_script
 import numpy as np
 import pytest
 import raw_data
+from image_builds import run_script
 from mvc.core import image_tables
 from mvc.core.pixels import load
-from mvc.images.build import build_images
+from mvc.images.build import build_images, write_split
 from PIL import Image
-from raw_data import FASHION, FOLDER, picture, put, run_script
+from raw_data import FASHION, FOLDER, picture, put
 
 
 def build(path, cfg=FOLDER, **changes):
@@ -177,13 +178,13 @@ def test_file_that_changes_under_the_stage_is_noticed(tmp_path, root):
     built = build(root)
     put(root / built.splits["train"][0].image_id, picture(300))
     with pytest.raises(ValueError, match="changed while the images stage was running"):
-        build.write_split(built, "train", tmp_path / "train.parquet")
+        write_split(built, "train", tmp_path / "train.parquet")
     assert not (tmp_path / "train.parquet").exists()
 
 
 def test_shard_cut_off_in_the_middle_names_the_file_and_the_mend(tmp_path, root):
     built = build(root)
-    build.write_split(built, "train", tmp_path / "train.parquet")
+    write_split(built, "train", tmp_path / "train.parquet")
     os.truncate(tmp_path / "train.parquet", 500)
     with pytest.raises(ValueError, match="train.parquet is cut off.*delete it and run again"):
         image_tables.read(tmp_path / "train.parquet")

@@ -11,7 +11,7 @@ def main(snakemake) -> None:
         rows = []
         for name, own in cfg["datasets"].items():
             found = size.measure(name, own)
-            print(f"{name}: {found}")
+            print(f"{name}: {found.train:,} labelled images of {found.classes} classes")
             rows += cost.lines(name, own, found, cfg["models"])
         if cfg["teraflops"] is None:
             throughput = flops.throughput(pick_device(), seconds=cfg["seconds"])

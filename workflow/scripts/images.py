@@ -27,7 +27,7 @@ def main(snakemake) -> None:
         for first, second in itertools.combinations(keys.values(), 2):
             assert_disjoint(first, second)
         held_out = {split: keys[split] for split in ("validation", "test")}
-        image_tables.write(build.held_out_table(held_out), snakemake.output.held_out)
+        image_tables.write(build.list_held_out(held_out), snakemake.output.held_out)
         report = json.dumps(built.report, indent=2, ensure_ascii=False)
         print(report)
         with atomic(snakemake.output.report) as path:

@@ -1,6 +1,6 @@
 """What a run would cost before anything is spent: images, jobs, operations, hours, disk.
 
-Operations are counted on the models' architectures (`mvc.flops`), hours are operations by the
+Operations are counted on the models' architectures (`flops`), hours are operations by the
 throughput of one device. Left out, being small: tables, figures, quality, the oracle.
 """
 
@@ -8,14 +8,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mvc.config.catalogue import Size
-from mvc.core.counts import count_bank, split_evenly
+from mvc.core.counts import count_bank
 from mvc.core.markdown import format_count, format_table
 from mvc.estimate import architectures, flops
 
 PNG = 2.0  # bytes a pixel of a stored colour photograph, about
 TOKENS, HALF = 77, 2  # context tokens of a caption; bytes of a number of its embedding
 WEIGHT = 4  # bytes of a weight of the fine-tuned U-Net
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a data set is once it is split."""
+
+    labelled: tuple[int, ...]  # training images of each class: all that is captioned and learned
+    test: int
+    side: int  # pixels of a stored synthetic image
+
+    @property
+    def train(self) -> int:
+        return sum(self.labelled)
+
+    @property
+    def classes(self) -> int:
+        return len(self.labelled)
 
 
 @dataclass(frozen=True)
@@ -79,8 +95,7 @@ def lines(name: str, own: Mapping, size: Size, models: Mapping[str, str]) -> lis
 
     Args:
         name, own: of the data set: its sections, and `runs`, one mapping of settings a run.
-        size: its images once they are split: `train` are the labelled ones, all that is captioned
-            and learned from; `side` is that of a stored synthetic image.
+        size: its images.
         models: folder or hub name of `captioner`, `clip` and `diffusion`.
     """
     k, res = size.train, own["unet"]["resolution"]
@@ -112,8 +127,8 @@ def lines(name: str, own: Mapping, size: Size, models: Mapping[str, str]) -> lis
 
 
 def synthetic_images(own: Mapping, size: Size) -> int:
-    """Images of one synthetic set: the bank's entries, with classes of one size, or nearly."""
-    return count_bank(split_evenly(size.train, size.classes), own["banks"]["per_real"])
+    """Images of one synthetic set: the entries of the bank."""
+    return count_bank(size.labelled, own["banks"]["per_real"])
 
 
 def generators(own: Mapping) -> set[str]:
@@ -122,7 +137,7 @@ def generators(own: Mapping) -> set[str]:
 
 
 def images_seen(run: Mapping, size: Size, per_real: float | int) -> float | int:
-    """Images that a run is trained on, repetitions included (see `mvc.batches`)."""
+    """Images that a run is trained on, repetitions included (see `training.strategies`)."""
     if run["epochs"] is None:
         return run["steps"] * run["batch_size"]
     strategy = run.get("strategy")

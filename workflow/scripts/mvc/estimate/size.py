@@ -1,12 +1,15 @@
 """How many images a data set gives the stages, known or counted before anything is read."""
 
-import csv
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mvc.config.catalogue import LOADERS, Size
-from mvc.images import folders
+from mvc.config.catalogue import LOADERS, Loader
+from mvc.core.counts import split_evenly
+from mvc.estimate.cost import Size
+from mvc.images import folders, manifests
+from mvc.images.items import Item
+from mvc.images.splits import split_by_fractions
 
 
 def measure(name: str, own: Mapping) -> Size:
@@ -20,53 +23,57 @@ def measure(name: str, own: Mapping) -> Size:
         ValueError: a source whose images cannot be counted beforehand.
     """
     loader = LOADERS[own["loader"]]
-    raw = loader.size or count(name, own["loader"], own["path"])
-    section, res = own["images"], own["unet"]["resolution"]
-    test, side = raw.test, min(raw.side or res, res)
-    limit = section["labels_per_class"]
-    if loader.per_class:
-        kept = section["validation_per_class"] + (section["extra_per_class"] or 0)
-        train = loader.pool - raw.classes * kept
-        test = raw.classes * section["test_per_class"] if section["test_per_class"] else test
-    else:
-        drawn = 0 if test else round(section["test_fraction"] * raw.train)
-        test = test or drawn
-        train = raw.train - drawn - round(section["validation_fraction"] * raw.train)
-    if limit is not None:
-        train = min(train, limit * raw.classes)
-    return Size(train, test, raw.classes, side)
+    if loader.size:
+        return _split_published(loader, own["images"], own["unet"]["resolution"])
+    items = list_images(name, own["loader"], own["path"])
+    classes = sorted({item.class_name for item in items})
+    # A seed says which images are drawn; how many, only where groups are kept together.
+    splits = split_by_fractions(items, classes, cfg=own["images"], seed=0)
+    labelled = Counter(item.class_name for item in splits["train"])
+    sizes = tuple(labelled[class_name] for class_name in classes)
+    return Size(sizes, len(splits["test"]), own["unet"]["resolution"])
 
 
-def count(name: str, loader: str, path: str | None) -> Size:
-    """The images of a person's own data; their side stays 0, unknown.
+def list_images(name: str, loader: str, path: str | None) -> Sequence[Item]:
+    """The images of the user's own data, none of them read but those of Hugging Face data sets.
 
     Raises:
         ValueError: an archive, whose images are not listed before it is unpacked.
     """
     place = Path(path or "")
     if loader == "imagefolder" and place.is_dir():
-        entries = folders.scan(place).entries
-        parts = Counter(entry.part for entry in entries)
-        classes = len({entry.class_name for entry in entries})
-        return Size(len(entries) - parts["test"], parts["test"], classes, 0)
+        return folders.scan(place).items
     if loader == "csv" and place.is_file():
-        with open(place, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-        test = sum(row.get("split") == "test" for row in rows)
-        return Size(len(rows) - test, test, len({row["label"] for row in rows}), 0)
+        return manifests.read(place)[0]
     if loader == "huggingface" and place.exists():
-        return _parquet(place)
+        return _list_parquet(place)
     raise ValueError(
         f"datasets.{name}.path = {path}: the estimate counts folders, manifests and Parquet; "
         "unpack the archive and name its folder"
     )
 
 
-def _parquet(place: Path) -> Size:
-    from mvc.images.loaders.huggingface import huggingface
+def _split_published(loader: Loader, section: Mapping, resolution: int) -> Size:
+    """Images of a published data set after its splits, its classes taken for equally large."""
+    size, limit = loader.size, section["labels_per_class"]
+    test = size.test
+    if loader.per_class:
+        kept = section["validation_per_class"] + (section["extra_per_class"] or 0)
+        train = loader.pool - size.classes * kept
+        test = size.classes * section["test_per_class"] if section["test_per_class"] else test
+    else:
+        drawn = 0 if test else round(section["test_fraction"] * size.train)
+        test = test or drawn
+        train = size.train - drawn - round(section["validation_fraction"] * size.train)
+    if limit is not None:
+        train = min(train, limit * size.classes)
+    return Size(tuple(split_evenly(train, size.classes)), test, min(size.side, resolution))
 
-    classes, records, _ = huggingface(
+
+def _list_parquet(place: Path) -> Sequence[Item]:
+    from mvc.images.loaders.huggingface import load_huggingface
+
+    _, items, _ = load_huggingface(
         {"path": str(place), "unreadable": "skip"}, key="estimate", data=Path("data"), threads=1
     )
-    test = sum(record.part == "test" for record in records)
-    return Size(len(records) - test, test, len(classes), 0)
+    return items

@@ -1,8 +1,8 @@
 """Archives of data sets (zip, tar, gzipped tar), unpacked once into a folder of the project's data.
 
-An archive is a stranger's word on where files go. Only plain files and folders with relative names
-that stay inside are unpacked: no links, devices, absolute names or `..`; nothing that would fill
-the disk. One bad member refuses the whole archive, and nothing of it stays.
+An archive says where its files go, and is not trusted. Only plain files and folders with relative
+names that stay inside are unpacked: no links, devices, absolute names or `..`; nothing that would
+fill the disk. One bad member refuses the whole archive, and nothing of it stays.
 """
 
 import functools
@@ -46,8 +46,8 @@ class Member(NamedTuple):
     extract: Callable[[Path], object]  # into a folder
 
 
-def folder_of(path: Path, data: Path) -> Path:
-    """The folder that an archive unpacks to, made now or found; `path` itself where it is a folder.
+def unpack(path: Path, data: Path) -> Path:
+    """Unpack an archive, unless that was done before; return its folder, or `path` if it is one.
 
     The folder is named after the archive and a digest of its contents: another archive of the same
     name gets another one.
@@ -64,7 +64,7 @@ def folder_of(path: Path, data: Path) -> Path:
         return path
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:12]
-    target = data / "unpacked" / f"{_stem(path)}-{digest}"
+    target = data / "unpacked" / f"{_strip_suffix(path)}-{digest}"
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def folder_of(path: Path, data: Path) -> Path:
         inside = Path(folder) / "files"
         inside.mkdir()
         print(f"unpacking {path} to {target}")
-        _unpack(path, inside)
+        _extract_all(path, inside)
         try:
             os.replace(inside, target)
         except OSError:
@@ -81,15 +81,15 @@ def folder_of(path: Path, data: Path) -> Path:
     return target
 
 
-def _unpack(path: Path, folder: Path) -> None:
+def _extract_all(path: Path, folder: Path) -> None:
     total, packed, names = 0, path.stat().st_size, set()
     free = shutil.disk_usage(folder).free - SPARE
     member = None
     try:
-        with _opened(path) as archive:
-            for member in _members(archive):
+        with _open_archive(path) as archive:
+            for member in _list_members(archive):
                 total += member.size
-                reason = _fault(member, names) or _excess(total, packed, free, len(names))
+                reason = _find_fault(member, names) or _find_excess(total, packed, free, len(names))
                 if reason:
                     raise ValueError(f"{path}: member {member.name!r} {reason}; nothing of it used")
                 names.add(member.name.rstrip("/"))
@@ -99,7 +99,7 @@ def _unpack(path: Path, folder: Path) -> None:
         raise ValueError(f"{path} cannot be unpacked{where}: {error}") from error
 
 
-def _fault(member: Member, names: set[str]) -> str:
+def _find_fault(member: Member, names: set[str]) -> str:
     """What is wrong with a member's name or kind; "" where nothing is."""
     if member.kind not in ("file", "folder"):
         return f"is {member.kind}; only files and folders are unpacked"
@@ -113,8 +113,8 @@ def _fault(member: Member, names: set[str]) -> str:
     return ""
 
 
-def _excess(total: int, packed: int, free: int, n: int) -> str:
-    """Why so much is not unpacked; "" where it is."""
+def _find_excess(total: int, packed: int, free: int, n: int) -> str:
+    """Why so much is not unpacked; "" where it may be."""
     if n >= MEMBERS:
         return f"is one of over {MEMBERS:,}"
     if total > max(RATIO * packed, SMALL):
@@ -127,7 +127,7 @@ def _excess(total: int, packed: int, free: int, n: int) -> str:
     return ""
 
 
-def _opened(path: Path) -> AbstractContextManager:
+def _open_archive(path: Path) -> AbstractContextManager:
     with open(path, "rb") as file:
         start = file.read(2)  # its end will not do: a tar may end with a zip file
     try:
@@ -136,15 +136,15 @@ def _opened(path: Path) -> AbstractContextManager:
         raise ValueError(f"{path} is no archive ({', '.join(SUFFIXES)}) or damaged") from error
 
 
-def _members(archive: zipfile.ZipFile | tarfile.TarFile) -> Iterator[Member]:
+def _list_members(archive: zipfile.ZipFile | tarfile.TarFile) -> Iterator[Member]:
     if isinstance(archive, zipfile.ZipFile):
         for info in archive.infolist():
             extract = functools.partial(archive.extract, info)
-            yield Member(info.orig_filename, info.file_size, _zip_kind(info), extract)
+            yield Member(info.orig_filename, info.file_size, _name_zip_kind(info), extract)
     else:
         for info in archive:  # one after the other: a gzipped tar is read once
             extract = functools.partial(archive.extract, info, filter="data")
-            yield Member(info.name, info.size, _tar_kind(info), extract)
+            yield Member(info.name, info.size, _name_tar_kind(info), extract)
         _check_end(archive)
 
 
@@ -160,7 +160,7 @@ def _check_end(archive: tarfile.TarFile) -> None:
     archive.fileobj.read(PADDING)
 
 
-def _zip_kind(info: zipfile.ZipInfo) -> str:
+def _name_zip_kind(info: zipfile.ZipInfo) -> str:
     mode = info.external_attr >> 16
     if info.flag_bits & 1:
         return "encrypted"
@@ -169,7 +169,7 @@ def _zip_kind(info: zipfile.ZipInfo) -> str:
     return "folder" if info.is_dir() else "file"
 
 
-def _tar_kind(info: tarfile.TarInfo) -> str:
+def _name_tar_kind(info: tarfile.TarInfo) -> str:
     if info.isfile():
         return "file"
     if info.isdir():
@@ -177,6 +177,6 @@ def _tar_kind(info: tarfile.TarInfo) -> str:
     return "a link" if info.issym() or info.islnk() else "a device"
 
 
-def _stem(path: Path) -> str:
+def _strip_suffix(path: Path) -> str:
     suffix = next((s for s in sorted(SUFFIXES, key=len)[::-1] if path.name.lower().endswith(s)), "")
     return path.name[: len(path.name) - len(suffix)]

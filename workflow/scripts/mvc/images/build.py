@@ -4,7 +4,7 @@ train       the small labelled set: all that the generator and the classifiers l
 validation  settings are tuned on it
 extra       further real labelled images, for the ceiling diagnostics only
 test        read by the final evaluation only
-oracle       the label-agreement oracle learns from it (Fashion-MNIST: not of the target pool)
+oracle      the label-agreement oracle learns from it (Fashion-MNIST: not of the target pool)
 
 Files keep their bytes. They are read one at a time, twice: once to look at them, once to write
 them, so that memory does not grow with the data set. Pixels that come as arrays are small and stay
@@ -25,18 +25,18 @@ from mvc.console.progress import Meter
 from mvc.core import image_tables
 from mvc.core.atomic import atomic
 from mvc.images import splits
+from mvc.images.inspection import read_again
+from mvc.images.items import Item, summarise
 from mvc.images.loaders import registry
-from mvc.images.records import listed
-from mvc.images.splits import Record, fraction_splits
 
 ROW_GROUP_BYTES = 16 * 2**20  # bounds the memory of writers and readers
 
 
 class Built(NamedTuple):
-    """The splits before they are written: records, the classes by label, and the report."""
+    """The splits before they are written: items, the classes by label, and the report."""
 
     classes: tuple[str, ...]
-    splits: dict[str, list[Record]]
+    splits: dict[str, list[Item]]
     report: dict
 
 
@@ -47,7 +47,7 @@ def build_images(cfg: dict, *, name: str, data: Path, threads: int = 1) -> Built
         cfg: the data set's settings, with `loader` and the root `seed`.
         name: of the data set, for messages.
         data: the project's data folder, for downloads and unpacked archives.
-        threads: files looked at at the same time.
+        threads: files inspected at the same time.
 
     Raises:
         FileNotFoundError: the data is nowhere to be found; lists what was tried.
@@ -55,21 +55,23 @@ def build_images(cfg: dict, *, name: str, data: Path, threads: int = 1) -> Built
     """
     key = f"datasets.{name}"
     load = registry.FUNCTIONS[cfg["loader"]]
-    classes, records, report = load(cfg, key=key, data=data, threads=threads)
-    records, copies = splits.drop_copies(records)
+    classes, items, report = load(cfg, key=key, data=data, threads=threads)
+    splits.check_classes(classes, key=key)
+    items, copies = splits.drop_copies(items)
     if LOADERS[cfg["loader"]].per_class:
-        parts = splits.sized_splits(records, classes, sizes=cfg, seed=cfg["seed"], key=key)
+        parts = splits.split_by_numbers(items, classes, numbers=cfg, seed=cfg["seed"], key=key)
     else:
-        parts = fraction_splits(records, classes, cfg=cfg, seed=cfg["seed"])
-    warnings = report.pop("warnings") + splits.check(parts, classes, key=key)
+        parts = splits.split_by_fractions(items, classes, cfg=cfg, seed=cfg["seed"])
+    warnings = report.pop("warnings") + splits.check_splits(parts, classes, key=key)
     report |= {
         "classes": list(classes),
-        "copies_dropped": {reason: listed(ids) for reason, ids in copies.items()},
-        "splits": {split: _counts(rows, classes) for split, rows in parts.items()},
+        "copies_dropped": {reason: summarise(ids) for reason, ids in copies.items()},
+        "splits": {split: _count_classes(chosen, classes) for split, chosen in parts.items()},
         "groups": {
-            split: len({row.group for row in rows if row.group}) for split, rows in parts.items()
+            split: len({item.group for item in chosen if item.group})
+            for split, chosen in parts.items()
         },
-        "used": sum(len(rows) for rows in parts.values()),
+        "used": sum(len(chosen) for chosen in parts.values()),
         "warnings": warnings,
     }
     return Built(classes, parts, report)
@@ -77,9 +79,10 @@ def build_images(cfg: dict, *, name: str, data: Path, threads: int = 1) -> Built
 
 def write_split(built: Built, split: str, path: str | Path) -> None:
     """Write one split's image table in row groups of bounded size."""
-    batches = _batches(built.splits[split], built.classes)
+    batches = _read_batches(built.splits[split], built.classes)
     first = next(batches)
-    meter, written = Meter(len(built.splits[split]), f"images of {split} written"), 0
+    meter = Meter(len(built.splits[split]), f"images of {split} written")
+    written = 0
     schema = image_tables.mark_images(first.schema)
     with atomic(path) as temporary:
         with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
@@ -89,7 +92,7 @@ def write_split(built: Built, split: str, path: str | Path) -> None:
                 meter.show(written)
 
 
-def held_out_table(tables: dict[str, pa.Table]) -> pa.Table:
+def list_held_out(tables: dict[str, pa.Table]) -> pa.Table:
     """Names and hashes of what the generator must not see.
 
     Args:
@@ -103,29 +106,29 @@ def held_out_table(tables: dict[str, pa.Table]) -> pa.Table:
     )
 
 
-def _batches(records: Sequence[Record], classes: Sequence[str]) -> Iterator[pa.Table]:
+def _read_batches(items: Sequence[Item], classes: Sequence[str]) -> Iterator[pa.Table]:
     """Image tables of bounded size, at least one, so that an empty split has its columns."""
     start, size, data = 0, 0, []
-    for stop, record in enumerate(records, 1):
-        data.append(record.read())
+    for stop, item in enumerate(items, 1):
+        data.append(read_again(item))
         size += len(data[-1])
         if size >= ROW_GROUP_BYTES or len(data) == image_tables.ROW_GROUP:
-            yield _table(records[start:stop], data, classes)
+            yield _make_table(items[start:stop], data, classes)
             start, size, data = stop, 0, []
     if data or not start:
-        yield _table(records[start:], data, classes)
+        yield _make_table(items[start:], data, classes)
 
 
-def _table(records: Sequence[Record], data: list[bytes], classes: Sequence[str]) -> pa.Table:
+def _make_table(items: Sequence[Item], data: list[bytes], classes: Sequence[str]) -> pa.Table:
+    labels = {name: label for label, name in enumerate(classes)}
     return image_tables.build_table(
         data=data,
-        labels=[r.label for r in records],
-        class_names=[classes[r.label] for r in records],
-        image_ids=[r.image_id for r in records],
+        labels=[labels[item.class_name] for item in items],
+        class_names=[item.class_name for item in items],
+        image_ids=[item.image_id for item in items],
     )
 
 
-def _counts(records: Sequence[Record], classes: Sequence[str]) -> dict:
-    counts = Counter(record.label for record in records)
-    per_class = {name: counts[label] for label, name in enumerate(classes)}
-    return {"images": len(records), "per_class": per_class}
+def _count_classes(items: Sequence[Item], classes: Sequence[str]) -> dict:
+    counts = Counter(item.class_name for item in items)
+    return {"images": len(items), "per_class": {name: counts[name] for name in classes}}

@@ -16,14 +16,14 @@ from mvc.config.catalogue import LOADERS
 PATIENCE = 15  # seconds without an answer before a server is given up
 
 
-def located(path: str | None, loader: str, *, data: Path, key: str) -> Path:
-    """The archive or folder that a person named; the archive of the data set where none is named.
+def locate_source(path: str | None, loader: str, *, data: Path, key: str) -> Path:
+    """The archive or folder that the user named; the data set's own archive where none is named.
 
     Raises:
         FileNotFoundError: it is not there, or could not be downloaded.
     """
     if not path:
-        return archive(loader, data=data, key=key)
+        return fetch_archive(loader, data=data, key=key)
     if not Path(path).exists():
         raise FileNotFoundError(
             f"{key} = {path}: no such file or folder; name {LOADERS[loader].archive.name} or the "
@@ -32,13 +32,13 @@ def located(path: str | None, loader: str, *, data: Path, key: str) -> Path:
     return Path(path)
 
 
-def archive(loader: str, *, data: Path, key: str) -> Path:
-    """The archive of a data set, downloaded before or now; whole or not at all.
+def fetch_archive(loader: str, *, data: Path, key: str) -> Path:
+    """Download the archive of a data set unless it is there; whole or not at all.
 
     Args:
         loader: that has an archive in the catalogue.
         data: the project's data folder.
-        key: the config key that may name a file of one's own, for messages.
+        key: the config key that may name a file, for messages.
 
     Raises:
         FileNotFoundError: it could not be downloaded; says which file to get and where to put it.
@@ -51,7 +51,7 @@ def archive(loader: str, *, data: Path, key: str) -> Path:
         return kept
     print(f"downloading {source.url} to {kept}")
     try:
-        with beside(kept.parent) as folder, patient():
+        with make_folder_beside(kept.parent) as folder, limit_waiting():
             download_url(source.url, folder, source.name, source.md5)
             kept.parent.mkdir(exist_ok=True)
             os.replace(Path(folder) / source.name, kept)
@@ -66,7 +66,7 @@ def archive(loader: str, *, data: Path, key: str) -> Path:
 
 
 @contextmanager
-def patient() -> Iterator[None]:
+def limit_waiting() -> Iterator[None]:
     """Give up a server after `PATIENCE` seconds without an answer."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PATIENCE)
@@ -76,7 +76,7 @@ def patient() -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def beside(target: Path) -> tempfile.TemporaryDirectory:
+def make_folder_beside(target: Path) -> tempfile.TemporaryDirectory:
     """A temporary folder next to `target`, so that what is in it can be renamed to it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     return tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-")

@@ -1,4 +1,4 @@
-"""A person's image folders: which files they hold, under which class. Standard library only.
+"""A user's image folders: which files they hold, under which class. Standard library only.
 
 Names are data: they are never split at spaces, never globbed, never given to a shell.
 """
@@ -10,25 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from mvc.images.items import Item, make_file_item
+
 SUFFIXES = frozenset(
     ".avif .bmp .gif .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split()
 )
-VALIDATION = ("validation", "valid", "val")  # names under which people keep that folder
-
-
-class Entry(NamedTuple):
-    """One image file; `image_id` is its path inside the data folder."""
-
-    path: Path
-    image_id: str
-    class_name: str
-    part: str  # "train", "validation" or "test" as the folders say; "all" where they say nothing
+VALIDATION = ("validation", "valid", "val")  # names of that folder
 
 
 class Scan(NamedTuple):
     """What a data folder holds."""
 
-    entries: list[Entry]
+    items: list[Item]  # `image_id` is the path inside the data folder
     unused: list[str]  # files that are hidden, in no class, or no images by their suffix
     empty: list[tuple[str, str]]  # (part, class) of folders without an image
 
@@ -43,76 +36,82 @@ def scan(root: Path) -> Scan:
     Raises:
         ValueError: only one of `train` and `test` is there and it holds class folders.
     """
-    folders = {d.name: d for d in _sorted(root) if d.is_dir() and not _hidden(d)}
-    parts = _parts(root, folders)
     found: list[tuple[Path, str, str]] = []
     used: set[Path] = set()
     empty = []
-    for part, top in parts.items():
-        for folder in _sorted(top):
-            if not folder.is_dir() or _hidden(folder):
-                continue
-            inside = _entries(os.fspath(folder), (os.path.realpath(root),))
-            images = [f for e in inside if _is_image(f := Path(e.path), folder)]
-            found += [(f, text(folder.name), part) for f in images]
+    for part, top in _find_parts(root).items():
+        for folder in _list_subfolders(top):
+            inside = _walk(os.fspath(folder), (os.path.realpath(root),))
+            images = [file for entry in inside if _is_image(file := Path(entry.path), folder)]
+            found += [(file, normalise_name(folder.name), part) for file in images]
             used.update(images)
             if not images:
-                empty.append((part, text(folder.name)))
-    unused = [text(f.relative_to(root)) for f in files(root) if f not in used]
-    ids = _identifiers([f for f, _, _ in found], root)
-    entries = [Entry(f, i, name, part) for (f, name, part), i in zip(found, ids, strict=True)]
-    return Scan(entries, unused, empty)
+                empty.append((part, normalise_name(folder.name)))
+    unused = [normalise_name(f.relative_to(root)) for f in list_files(root) if f not in used]
+    ids = _name_images([file for file, _, _ in found], root)
+    items = [
+        make_file_item(file, image_id=image_id, class_name=class_name, part=part)
+        for (file, class_name, part), image_id in zip(found, ids, strict=True)
+    ]
+    return Scan(items, unused, empty)
 
 
-def text(name: str | Path) -> str:
+def list_files(folder: Path) -> Iterator[Path]:
+    """Every file under a folder, sorted; a link back to a folder above is not followed."""
+    return (Path(entry.path) for entry in _walk(os.fspath(folder)))
+
+
+def normalise_name(name: str | Path) -> str:
     """A file name as NFC Unicode; bytes that are not UTF-8 become `\\xNN`."""
     plain = os.fsencode(name).decode("utf-8", "backslashreplace")
     return unicodedata.normalize("NFC", plain)
 
 
-def tree_digest(root: str | Path) -> str:
+def digest_tree(root: str | Path) -> str:
     """Hash the names, sizes and modification times under a folder, or of one file; none hidden.
 
     Cheap enough to be asked at each start; "" where there is nothing.
     """
     top, lines = os.fspath(root), []
-    for path, status in _statuses(top):
+    for path, status in _list_statuses(top):
         name = os.fsencode(path[len(top) :].lstrip("/") or ".")
         lines.append(b"%b\0%d\0%d" % (name, status.st_size, status.st_mtime_ns))
     return hashlib.sha256(b"\0".join(lines)).hexdigest()[:12] if lines else ""
 
 
-def home(root: Path, *names: str, depth: int = 2) -> Path | None:
+def find_holder(root: Path, *names: str, depth: int = 2) -> Path | None:
     """The first folder, from `root` down to `depth` levels below it, that holds all these names."""
     level = [root]
     for _ in range(depth + 1):
         for folder in level:
             if all((folder / name).exists() for name in names):
                 return folder
-        level = [d for folder in level for d in _sorted(folder) if d.is_dir() and not _hidden(d)]
+        level = [inner for folder in level for inner in _list_subfolders(folder)]
     return None
 
 
-def inner(root: Path, keep: tuple[str, ...] = ()) -> Path:
-    """Where the files begin: below folders that hold one folder and nothing else.
+def skip_wrappers(root: Path, keep: tuple[str, ...] = ()) -> Path:
+    """Go below folders that hold one folder and nothing else.
 
     Args:
         keep: names of folders that are not entered.
     """
     while True:
-        children = [c for c in _sorted(root) if not _hidden(c) and c.name != "__MACOSX"]
+        children = [c for c in _list_children(root) if not _is_hidden(c) and c.name != "__MACOSX"]
         if len(children) != 1 or not children[0].is_dir() or children[0].name in keep:
             return root
         root = children[0]
 
 
-def _parts(root: Path, folders: dict[str, Path]) -> dict[str, Path]:
+def _find_parts(root: Path) -> dict[str, Path]:
+    """The folder of class folders of each part; the root is `all` where there are no parts."""
+    folders = {folder.name: folder for folder in _list_subfolders(root)}
     if "train" in folders and "test" in folders:
         extra = [folders[name] for name in VALIDATION if name in folders]
         validation = {"validation": extra[0]} if extra else {}
         return {"train": folders["train"], **validation, "test": folders["test"]}
     for lone, other in (("train", "test"), ("test", "train")):
-        inside = _sorted(folders[lone]) if lone in folders else []
+        inside = _list_children(folders[lone]) if lone in folders else []
         if any(d.is_dir() for d in inside) and not any(_is_image(f, root) for f in inside):
             raise ValueError(
                 f"{root} has a folder {lone!r} of class folders but none called {other!r}; "
@@ -121,12 +120,12 @@ def _parts(root: Path, folders: dict[str, Path]) -> dict[str, Path]:
     return {"all": root}
 
 
-def _identifiers(files: list[Path], root: Path) -> list[str]:
+def _name_images(files: list[Path], root: Path) -> list[str]:
     """Paths inside the data folder, NFC; the exact spelling for a second file of the same name."""
     ids: dict[str, Path] = {}
     for file in files:
         inside = file.relative_to(root)
-        name = text(inside)
+        name = normalise_name(inside)
         if name in ids:
             name = os.fsencode(inside).decode("utf-8", "backslashreplace")
         while name in ids:
@@ -135,22 +134,19 @@ def _identifiers(files: list[Path], root: Path) -> list[str]:
     return list(ids)
 
 
-def files(folder: Path) -> Iterator[Path]:
-    """Every file under a folder, sorted; a link back to a folder above is not followed."""
-    return (Path(entry.path) for entry in _entries(os.fspath(folder)))
-
-
-def _statuses(top: str) -> Iterator[tuple[str, os.stat_result]]:
+def _list_statuses(top: str) -> Iterator[tuple[str, os.stat_result]]:
     """Path and status of one file, or of those under a folder; none hidden."""
     if os.path.isfile(top):
         yield top, os.stat(top)
-    for entry in _entries(top, hidden=False):
+    for entry in _walk(top, hidden=False):
         link = entry.is_symlink() and not os.path.exists(entry.path)
         yield entry.path, entry.stat(follow_symlinks=not link)
 
 
-def _entries(folder: str, above: tuple[str, ...] = (), *, hidden: bool = True) -> Iterator:
-    """As `files`, the way that asks the disk least: a set may have a hundred thousand."""
+def _walk(
+    folder: str, above: tuple[str, ...] = (), *, hidden: bool = True
+) -> Iterator[os.DirEntry]:
+    """As `list_files`, the way that asks the disk least: a set may have a hundred thousand."""
     here = os.path.realpath(folder)
     if here in above or not os.path.isdir(folder):
         return
@@ -160,16 +156,20 @@ def _entries(folder: str, above: tuple[str, ...] = (), *, hidden: bool = True) -
         if not hidden and entry.name.startswith("."):
             continue  # a file manager's own; no image
         if entry.is_dir():
-            yield from _entries(entry.path, (*above, here), hidden=hidden)
+            yield from _walk(entry.path, (*above, here), hidden=hidden)
         elif entry.is_file() or entry.is_symlink():  # a broken link is a bad file, not no file
             yield entry
 
 
-def _sorted(folder: Path) -> list[Path]:
+def _list_children(folder: Path) -> list[Path]:
     return sorted(folder.iterdir(), key=lambda p: os.fsencode(p.name)) if folder.is_dir() else []
 
 
-def _hidden(path: Path) -> bool:
+def _list_subfolders(folder: Path) -> list[Path]:
+    return [path for path in _list_children(folder) if path.is_dir() and not _is_hidden(path)]
+
+
+def _is_hidden(path: Path) -> bool:
     return path.name.startswith(".")
 
 

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 SIDES = {"train": "training", "extra": "training", "validation": "validation", "test": "test"}
 
 
-def assigned(
+def assign_groups(
     members: Mapping[int, Sequence[str]], targets: Mapping[int, tuple[int, int]]
 ) -> dict[str, str]:
     """Give each group to test, validation or train: near the numbers wanted, class by class.
 
-    A group is taken, in the order of its first image, if that brings its class nearer to the
+    A group is added, in the order of its first image, if that brings its class nearer to the
     number; so groups of one image give exactly the first ones. Classes of few groups come first,
     and one group of each class stays for training.
 
@@ -33,16 +33,16 @@ def assigned(
         has_train = any(placed.get(group) == "train" for group in sizes)
         for split, target in zip(("test", "validation"), targets[label], strict=True):
             count = sum(n for group, n in sizes.items() if placed.get(group) == split)
-            taken = _taken(free, sizes, target - count, keep=not has_train)
-            if not taken and not count and split == "test" and target and len(free) > 1:
-                taken = [min(free, key=sizes.get)]
-            placed.update(dict.fromkeys(taken, split))
+            chosen = _take_groups(free, sizes, target - count, keep=not has_train)
+            if not chosen and not count and split == "test" and target and len(free) > 1:
+                chosen = [min(free, key=sizes.get)]
+            placed.update(dict.fromkeys(chosen, split))
             free = [group for group in free if group not in placed]
         placed.update(dict.fromkeys(free, "train"))
     return placed
 
 
-def first_whole(members: Sequence[str], limit: int | None) -> int:
+def count_whole_groups(members: Sequence[str], limit: int | None) -> int:
     """How many images the first groups have, in order, that fit into `limit` together.
 
     Args:
@@ -57,30 +57,32 @@ def first_whole(members: Sequence[str], limit: int | None) -> int:
     return total
 
 
-def warnings(splits: Mapping[str, Sequence]) -> list[str]:
+def warn_of_divided_groups(splits: Mapping[str, Sequence]) -> list[str]:
     """A warning on groups that the source itself has put on two sides.
 
     Args:
-        splits: records with a `group` by the split's name.
+        splits: items with a `group` by the split's name.
     """
-    found = defaultdict(set)
-    for split, records in splits.items():
-        for record in records:
-            if record.group:
-                found[record.group].add(SIDES.get(split, split))
-    across = sorted(group for group, sides in found.items() if len(sides) > 1)
-    if not across:
+    sides = defaultdict(set)
+    for split, items in splits.items():
+        for item in items:
+            if item.group:
+                sides[item.group].add(SIDES.get(split, split))
+    divided = sorted(group for group, where in sides.items() if len(where) > 1)
+    if not divided:
         return []
-    named = ", ".join(map(repr, across[:3])) + (", …" if len(across) > 3 else "")
-    return [f"{len(across)} group(s) are on two sides, as the source has split them: {named}"]
+    named = ", ".join(map(repr, divided[:3])) + (", …" if len(divided) > 3 else "")
+    return [f"{len(divided)} group(s) are on two sides, as the source has split them: {named}"]
 
 
-def _taken(free: Sequence[str], sizes: Mapping[str, int], target: int, *, keep: bool) -> list[str]:
+def _take_groups(
+    free: Sequence[str], sizes: Mapping[str, int], target: int, *, keep: bool
+) -> list[str]:
     """Free groups that together come near to `target` images; all but one where one must stay."""
-    taken, count = [], 0
+    chosen, count = [], 0
     for i, group in enumerate(free):
-        last = keep and len(taken) == i == len(free) - 1
+        last = keep and len(chosen) == i == len(free) - 1
         if not last and count + sizes[group] / 2 <= target:
-            taken.append(group)
+            chosen.append(group)
             count += sizes[group]
-    return taken
+    return chosen

@@ -1,33 +1,24 @@
 """A CSV table that names image files and their classes; and what changes when a source does.
 
-Standard library only: the workflow asks for `source_digest` at each start.
+Standard library only: the workflow asks for `digest_source` at each start.
 """
 
 import csv
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-from mvc.images.folders import text, tree_digest
+from mvc.images.folders import digest_tree, normalise_name
+from mvc.images.items import Item, make_file_item, settle_parts
 
 PARTS = ("train", "validation", "test")
 REQUIRED = ("path", "label")
+COLUMNS = (*REQUIRED, "split", "group")
 
 
-class Row(NamedTuple):
-    """One image of a manifest."""
-
-    number: int  # line of the file where the row ends
-    path: Path
-    name: str  # as the manifest has it
-    label: str
-    split: str  # of PARTS; "" where the manifest has no such column
-    group: str  # "" where the manifest has none
-
-
-def read(manifest: Path) -> tuple[list[Row], list[str]]:
-    """The rows of a manifest, and what is wrong with it, one line a fault with its row's number.
+def read(manifest: Path) -> tuple[list[Item], list[str]]:
+    """The images of a manifest, in its order, and its faults, one line each with its row's number.
 
     Columns are `path` (relative to the manifest), `label` (the class's name), and optionally
     `split` and `group`; others are not read. Comma-separated, UTF-8.
@@ -35,6 +26,47 @@ def read(manifest: Path) -> tuple[list[Row], list[str]]:
     Raises:
         ValueError: not such a table, or a column is missing; names those that there are.
     """
+    rows = _read_rows(manifest)
+    parts = settle_parts([row.get("split") or "train" for row in rows.values()])
+    items = [
+        make_file_item(
+            manifest.parent / row["path"],
+            image_id=row["path"],
+            class_name=normalise_name(row["label"]),
+            part=part,
+            group=row.get("group", ""),
+        )
+        for row, part in zip(rows.values(), parts, strict=True)
+    ]
+    return items, list(_list_faults(rows, manifest.parent))
+
+
+def digest_source(loader: str, path: str | Path | None) -> str:
+    """A digest that changes with the files that a loader reads: names, sizes, modification times.
+
+    For a manifest that is the table and every file that it names. "" where there is no path.
+    """
+    if not path:
+        return ""
+    digest = digest_tree(path)
+    if loader != "csv" or not Path(path).is_file():
+        return digest
+    try:
+        rows = _read_rows(Path(path))
+    except (OSError, ValueError):
+        return digest  # the loader says what is wrong with it
+    whole = hashlib.sha256(digest.encode())
+    for row in rows.values():
+        try:
+            status = os.stat(Path(path).parent / row["path"])
+        except (OSError, ValueError):
+            continue
+        whole.update(b"%d\0%d\0" % (status.st_size, status.st_mtime_ns))
+    return whole.hexdigest()[: len(digest)]
+
+
+def _read_rows(manifest: Path) -> dict[int, dict[str, str]]:
+    """The columns that are read, by the line of the file in which a row ends."""
     try:
         with open(manifest, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
@@ -45,57 +77,27 @@ def read(manifest: Path) -> tuple[list[Row], list[str]]:
                     f"{manifest} has no column {' or '.join(missing)}; its columns are "
                     f"{', '.join(columns) or 'none'}; wanted: path, label and perhaps split, group"
                 )
-            rows = [_row(reader.line_num, line, manifest.parent) for line in reader]
+            used = [name for name in COLUMNS if name in columns]
+            rows = {}
+            for row in reader:
+                rows[reader.line_num] = {name: (row[name] or "").strip() for name in used}
+            return rows
     except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(f"{manifest} is no CSV table in UTF-8: {error}") from error
-    return rows, _faults(rows, "split" in columns)
 
 
-def source_digest(loader: str, path: str | Path | None) -> str:
-    """A digest that changes with the files that a loader reads: names, sizes, modification times.
-
-    For a manifest that is the table and every file that it names. "" where there is no path.
-    """
-    if not path:
-        return ""
-    own = tree_digest(path)
-    if loader != "csv" or not Path(path).is_file():
-        return own
-    try:
-        rows, _ = read(Path(path))
-    except (OSError, ValueError):
-        return own  # the loader says what is wrong with it
-    digest = hashlib.sha256(own.encode())
-    for row in rows:
-        try:
-            status = os.stat(row.path)
-        except (OSError, ValueError):
-            continue
-        digest.update(b"%d\0%d\0" % (status.st_size, status.st_mtime_ns))
-    return digest.hexdigest()[: len(own)]
-
-
-def _row(number: int, line: dict, folder: Path) -> Row:
-    value = {name: (line.get(name) or "").strip() for name in (*REQUIRED, "split", "group")}
-    name = value["path"]
-    label = text(value["label"])
-    return Row(number, folder / name, name, label, value["split"], value["group"])
-
-
-def _faults(rows: list[Row], has_split: bool) -> list[str]:
-    faults, first = [], {}
-    for row in rows:
-        if not row.name:
-            faults.append(f"row {row.number}: no path")
-        elif not row.path.is_file():
-            faults.append(f"row {row.number}: no file {row.name}")
-        elif row.name in first:
-            faults.append(f"row {row.number}: {row.name} is in row {first[row.name]} already")
-        if not row.label:
-            faults.append(f"row {row.number}: no label")
-        if has_split and row.split not in PARTS:
-            faults.append(
-                f"row {row.number}: split = {row.split!r}; must be one of {', '.join(PARTS)}"
-            )
-        first.setdefault(row.name, row.number)
-    return faults
+def _list_faults(rows: dict[int, dict[str, str]], folder: Path) -> Iterator[str]:
+    first: dict[str, int] = {}
+    for number, row in rows.items():
+        name, split = row["path"], row.get("split", "train")
+        if not name:
+            yield f"row {number}: no path"
+        elif not (folder / name).is_file():
+            yield f"row {number}: no file {name}"
+        elif name in first:
+            yield f"row {number}: {name} is in row {first[name]} already"
+        if not row["label"]:
+            yield f"row {number}: no label"
+        if split not in PARTS:
+            yield f"row {number}: split = {split!r}; must be one of {', '.join(PARTS)}"
+        first.setdefault(name, number)

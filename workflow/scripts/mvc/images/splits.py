@@ -1,34 +1,36 @@
 """Which image goes to which split: copies dropped, classes balanced, seeded, the same every time.
 
-A record's place depends on the seed, its class and its class's other members only: a change in one
+An image's place depends on the seed, its class and its class's other members only: a change in one
 class moves nothing in another, and a larger `labels_per_class` contains the smaller one's images.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 
 from mvc.core.seeds import derive_seed
 from mvc.images import groups
+from mvc.images.items import Item
 
 SPLITS = ("train", "validation", "extra", "test", "oracle")
 RANK = {"test": 0, "validation": 1, "train": 2, "all": 2, "oracle": 3}  # who keeps a shared image
 
 
-class Record(NamedTuple):
-    """One usable image before it is written."""
+def check_classes(classes: Sequence[str], *, key: str) -> None:
+    """Refuse classes that cannot be told apart.
 
-    image_id: str
-    label: int
-    part: str  # where the source keeps it: a key of RANK
-    pixels: bytes  # digest of size and RGB values
-    read: Callable[[], bytes]
-    group: str = ""  # images of one group stay on one side: a patient's slices; "" for none
+    Raises:
+        ValueError: fewer than two classes, or two of one name.
+    """
+    if len(classes) < 2:
+        raise ValueError(f"{key}: {len(classes)} class(es) {list(classes)}; at least 2 are needed")
+    if len(set(classes)) < len(classes):
+        twice = sorted({name for name in classes if classes.count(name) > 1})
+        raise ValueError(f"{key}: several classes are called {', '.join(map(repr, twice))}")
 
 
-def drop_copies(records: Sequence[Record]) -> tuple[list[Record], dict[str, list[str]]]:
+def drop_copies(items: Sequence[Item]) -> tuple[list[Item], dict[str, list[str]]]:
     """Keep one of each set of images with identical pixels; byte-identical files are among them.
 
     A test image that is also in the training set would be a leak. The training copy goes, because
@@ -37,34 +39,34 @@ def drop_copies(records: Sequence[Record]) -> tuple[list[Record], dict[str, list
     test set, all go: their label is unknown.
 
     Returns:
-        The records kept, in order, and the dropped ids by reason: `of_test`, `repeated`,
+        The items kept, in order, and the dropped ids by reason: `of_test`, `repeated`,
         `contradictory`.
     """
-    groups: dict[bytes, list[Record]] = defaultdict(list)
-    for record in records:
-        groups[record.pixels].append(record)
+    same_pixels: dict[bytes, list[Item]] = defaultdict(list)
+    for item in items:
+        same_pixels[item.pixels].append(item)
     reasons: dict[str, list[str]] = {"of_test": [], "repeated": [], "contradictory": []}
     dropped = set()
-    for group in groups.values():
-        first, *rest = sorted(group, key=lambda r: RANK[r.part])
+    for copies in same_pixels.values():
+        first, *rest = sorted(copies, key=lambda item: RANK[item.part])
         if first.part == "test":
-            reason, gone = "of_test", [r for r in rest if r.part != "test"]
-        elif len({r.label for r in group}) > 1:
-            reason, gone = "contradictory", group
+            reason, surplus = "of_test", [item for item in rest if item.part != "test"]
+        elif len({item.class_name for item in copies}) > 1:
+            reason, surplus = "contradictory", copies
         else:
-            reason, gone = "repeated", rest
-        reasons[reason] += [r.image_id for r in gone]
-        dropped.update(r.image_id for r in gone)
-    return [r for r in records if r.image_id not in dropped], reasons
+            reason, surplus = "repeated", rest
+        reasons[reason] += [item.image_id for item in surplus]
+        dropped.update(item.image_id for item in surplus)
+    return [item for item in items if item.image_id not in dropped], reasons
 
 
-def sized_splits(
-    records: Sequence[Record], classes: Sequence[str], *, sizes: dict, seed: int, key: str
-) -> dict[str, list[Record]]:
-    """Fixed numbers a class, from a pool (`train`), a test set and a corpus for the oracle.
+def split_by_numbers(
+    items: Sequence[Item], classes: Sequence[str], *, numbers: dict, seed: int, key: str
+) -> dict[str, list[Item]]:
+    """Fixed numbers per class, from a pool (`train`), a test set and a corpus for the oracle.
 
     Args:
-        sizes: images a class: `labels_per_class`, `validation_per_class`, `extra_per_class`,
+        numbers: images per class: `labels_per_class`, `validation_per_class`, `extra_per_class`,
             `test_per_class`, `oracle_per_class`; None takes all that there are, for extra the rest.
         seed: of the pool and the oracle; the part of the test set that is used never moves.
         key: config key of the data set, for messages.
@@ -72,137 +74,144 @@ def sized_splits(
     Raises:
         ValueError: a class has fewer images than asked for.
     """
-    picked: dict[str, list[Record]] = {split: [] for split in SPLITS}
-    parts = {part: [r for r in records if r.part == part] for part in ("train", "test", "oracle")}
-    train, held = sizes["labels_per_class"], sizes["validation_per_class"]
-    for label, members in shuffled(parts["train"], classes, seed, "pool").items():
-        free, extra = len(members) - held, sizes["extra_per_class"]
-        own = free - (extra or 0) if train is None else train
-        extra = max(free - own, 0) if extra is None else extra
-        if own < 1 or own + extra > free:
-            raise ValueError(
-                f"{key}.images: labels_per_class {train} + validation_per_class {held} + "
-                f"extra_per_class {extra}: class {classes[label]!r} has {len(members)} images in "
-                "the pool, and at least one must be for training"
-            )
-        picked["train"] += members[:own]
-        picked["extra"] += members[own : own + extra]
-        picked["validation"] += members[len(members) - held :]
+    splits: dict[str, list[Item]] = {split: [] for split in SPLITS}
+    parts = {part: [i for i in items if i.part == part] for part in ("train", "test", "oracle")}
+    n_held = numbers["validation_per_class"]
+    for label, members in _shuffle_classes(parts["train"], classes, seed, "pool").items():
+        n_train, n_extra = _divide_pool(len(members), numbers, name=classes[label], key=key)
+        splits["train"] += members[:n_train]
+        splits["extra"] += members[n_train : n_train + n_extra]
+        splits["validation"] += members[len(members) - n_held :]
     for part, part_seed in (("test", 0), ("oracle", seed)):
-        size = sizes[f"{part}_per_class"]
-        for label, members in shuffled(parts[part], classes, part_seed, part).items():
-            if size is not None and size > len(members):
+        n = numbers[f"{part}_per_class"]
+        for label, members in _shuffle_classes(parts[part], classes, part_seed, part).items():
+            if n is not None and n > len(members):
                 raise ValueError(
-                    f"{key}.images.{part}_per_class = {size}; must be <= {len(members)}, the "
+                    f"{key}.images.{part}_per_class = {n}; must be <= {len(members)}, the "
                     f"images of class {classes[label]!r}, or null for all"
                 )
-            picked[part] += members if size is None else members[:size]
-    return in_order(picked, records)
+            splits[part] += members[:n]
+    return _sort_splits(splits, items)
 
 
-def check(splits: dict[str, list[Record]], classes: Sequence[str], *, key: str) -> list[str]:
+def split_by_fractions(
+    items: Sequence[Item], classes: Sequence[str], *, cfg: dict, seed: int
+) -> dict[str, list[Item]]:
+    """Splits as the source has them; what it does not say is drawn class by class.
+
+    A class of two images or more gets at least one for test; one always stays for training.
+    Images of one group stay together (`groups.assign_groups`), so that numbers are met nearly.
+
+    Args:
+        cfg: `test_fraction` (of a class's images; only where no test folder is),
+            `validation_fraction` (of a class's images outside a test folder; only where no
+            validation folder is), `labels_per_class` (training images per class at most, None for
+            all; the others become `extra`).
+
+    Raises:
+        ValueError: `labels_per_class` is smaller than a class's first group.
+    """
+    splits: dict[str, list[Item]] = {split: [] for split in SPLITS}
+    splits["test"] = [item for item in items if item.part == "test"]
+    splits["validation"] = [item for item in items if item.part == "validation"]
+    rest = [item for item in items if item.part in ("train", "all")]
+    members = _shuffle_classes(rest, classes, seed, "folder")
+    targets = {
+        label: _count_targets(drawn, cfg, has_validation=bool(splits["validation"]))
+        for label, drawn in members.items()
+    }
+    units = {label: [_name_unit(item) for item in drawn] for label, drawn in members.items()}
+    sides = groups.assign_groups(units, targets)
+    for label, drawn in members.items():
+        for split in ("test", "validation"):
+            splits[split] += [item for item in drawn if sides[_name_unit(item)] == split]
+        train = _gather_units([item for item in drawn if sides[_name_unit(item)] == "train"])
+        n_train = _limit_train(train, cfg["labels_per_class"], classes[label])
+        splits["train"] += train[:n_train]
+        splits["extra"] += train[n_train:]
+    return _sort_splits(splits, items)
+
+
+def check_splits(splits: dict[str, list[Item]], classes: Sequence[str], *, key: str) -> list[str]:
     """Refuse splits that cannot be learned from or measured on; return warnings on the others.
 
     Raises:
-        ValueError: fewer than two classes, no test image, or a class without a training image.
+        ValueError: no test image, or a class without a training image.
     """
-    if len(classes) < 2:
-        raise ValueError(f"{key}: {len(classes)} class(es) {list(classes)}; at least 2 are needed")
     if not splits["test"]:
         raise ValueError(f"{key}: no test image; add some, or raise {key}.images.test_fraction")
-    n = {
-        split: np.bincount([r.label for r in rows], minlength=len(classes))
-        for split, rows in splits.items()
-        if rows
-    }
-    train = n.get("train", np.zeros(len(classes), int))
+    counts = {split: Counter(item.class_name for item in items) for split, items in splits.items()}
     warnings = []
-    for label, name in enumerate(classes):
-        if not train[label]:
-            where = [split for split in n if n[split][label]]
+    for name in classes:
+        if not counts["train"][name]:
+            where = [split for split in splits if counts[split][name]]
             raise ValueError(
                 f"{key}: class {name!r} has no training image (it is in: "
                 f"{', '.join(where) or 'no split, its images are damaged or copies'}); "
                 "add images of it to the training data or remove the class"
             )
-        if train[label] == 1:
+        if counts["train"][name] == 1:
             warnings.append(f"class {name!r} has one training image: it is paired with itself")
-        if not n["test"][label]:
+        if not counts["test"][name]:
             warnings.append(f"class {name!r} has no test image: its accuracy is not measured")
-    return warnings + groups.warnings(splits)
+    return warnings + groups.warn_of_divided_groups(splits)
 
 
-def shuffled(
-    records: Sequence[Record], classes: Sequence[str], seed: int, stream: str
-) -> dict[int, list[Record]]:
-    """Each class's records in an order of their own; classes without records stay, empty."""
-    members: dict[int, list[Record]] = {label: [] for label in range(len(classes))}
-    for record in records:
-        members[record.label].append(record)
-    for label, rows in members.items():
+def _shuffle_classes(
+    items: Sequence[Item], classes: Sequence[str], seed: int, stream: str
+) -> dict[int, list[Item]]:
+    """Each class's items by label, in an order of their own; classes without items stay, empty."""
+    members: dict[str, list[Item]] = {name: [] for name in classes}
+    for item in items:
+        members[item.class_name].append(item)
+    shuffled = {}
+    for label, name in enumerate(classes):
         rng = np.random.default_rng(derive_seed(seed, f"images/{stream}", label))
-        members[label] = [rows[i] for i in rng.permutation(len(rows))]
-    return members
+        shuffled[label] = [members[name][i] for i in rng.permutation(len(members[name]))]
+    return shuffled
 
 
-def in_order(picked: dict[str, list[Record]], records: Sequence[Record]) -> dict[str, list[Record]]:
-    place = {record.image_id: i for i, record in enumerate(records)}
-    return {split: sorted(rows, key=lambda r: place[r.image_id]) for split, rows in picked.items()}
-
-
-def fraction_splits(
-    records: Sequence[Record], classes: Sequence[str], *, cfg: dict, seed: int
-) -> dict[str, list[Record]]:
-    """Splits as the source has them; what it does not say is drawn class by class.
-
-    Args:
-        cfg: `test_fraction` (of a class's images; only where no test folder is),
-            `validation_fraction` (of a class's images outside a test folder; only where no
-            validation folder is), `labels_per_class` (training images a class at most, None for
-            all; the others become `extra`).
-
-    A class of two images or more gets at least one for test; one always stays for training.
-    Images of one group stay together (`groups.assigned`), so that numbers are met nearly.
-
-    Raises:
-        ValueError: `labels_per_class` is smaller than a class's first group.
-    """
-    picked: dict[str, list[Record]] = {split: [] for split in SPLITS}
-    has_validation = any(r.part == "validation" for r in records)
-    picked["test"] = [r for r in records if r.part == "test"]
-    picked["validation"] = [r for r in records if r.part == "validation"]
-    rest = [r for r in records if r.part in ("train", "all")]
-    members = shuffled(rest, classes, seed, "folder")
-    targets = {
-        label: _targets(rows, cfg, has_validation=has_validation) for label, rows in members.items()
+def _sort_splits(splits: dict[str, list[Item]], items: Sequence[Item]) -> dict[str, list[Item]]:
+    """The splits, each in the order of `items`."""
+    place = {item.image_id: i for i, item in enumerate(items)}
+    return {
+        split: sorted(chosen, key=lambda item: place[item.image_id])
+        for split, chosen in splits.items()
     }
-    units = {label: [_unit(r) for r in rows] for label, rows in members.items()}
-    sides = groups.assigned(units, targets)
-    for label, rows in members.items():
-        for split in ("test", "validation"):
-            picked[split] += [r for r in rows if sides[_unit(r)] == split]
-        train = _together([r for r in rows if sides[_unit(r)] == "train"])
-        limit = _limit(train, cfg["labels_per_class"], classes[label])
-        picked["train"] += train[:limit]
-        picked["extra"] += train[limit:]
-    return in_order(picked, records)
 
 
-def _targets(members: Sequence[Record], cfg: dict, *, has_validation: bool) -> tuple[int, int]:
+def _divide_pool(n: int, numbers: dict, *, name: str, key: str) -> tuple[int, int]:
+    """Training and extra images of a class that has `n` images in the pool."""
+    labels, held, extra = (
+        numbers[f"{split}_per_class"] for split in ("labels", "validation", "extra")
+    )
+    free = n - held
+    n_train = free - (extra or 0) if labels is None else labels
+    n_extra = max(free - n_train, 0) if extra is None else extra
+    if n_train < 1 or n_train + n_extra > free:
+        raise ValueError(
+            f"{key}.images: labels_per_class {labels} + validation_per_class {held} + "
+            f"extra_per_class {n_extra}: class {name!r} has {n} images in "
+            "the pool, and at least one must be for training"
+        )
+    return n_train, n_extra
+
+
+def _count_targets(members: Sequence[Item], cfg: dict, *, has_validation: bool) -> tuple[int, int]:
     """Test and validation images that are to be drawn from a class."""
     n, n_test, n_held = len(members), 0, 0
     if n > 1 and members[0].part == "all":
-        n_test = min(max(1, _rounded(cfg["test_fraction"] * n)), n - 1)
+        n_test = min(max(1, _round_half_up(cfg["test_fraction"] * n)), n - 1)
     if n > 1 and not has_validation:
-        n_held = min(_rounded(cfg["validation_fraction"] * n), n - n_test - 1)
+        n_held = min(_round_half_up(cfg["validation_fraction"] * n), n - n_test - 1)
     return n_test, n_held
 
 
-def _limit(train: Sequence[Record], limit: int | None, name: str) -> int:
+def _limit_train(train: Sequence[Item], limit: int | None, name: str) -> int:
     """How many of a class's images, grouped, are trained on; the others are extra ones."""
-    n = groups.first_whole([_unit(r) for r in train], limit)
+    n = groups.count_whole_groups([_name_unit(item) for item in train], limit)
     if train and not n:
-        size = sum(_unit(r) == _unit(train[0]) for r in train)
+        size = sum(_name_unit(item) == _name_unit(train[0]) for item in train)
         raise ValueError(
             f"images.labels_per_class = {limit}; must be >= {size}, the images of group "
             f"{train[0].group!r} in class {name!r} (groups are kept whole), or null for all"
@@ -210,18 +219,18 @@ def _limit(train: Sequence[Record], limit: int | None, name: str) -> int:
     return n
 
 
-def _unit(record: Record) -> str:
+def _name_unit(item: Item) -> str:
     """What stays together: a group, or an image alone."""
-    return f"group {record.group}" if record.group else f"image {record.image_id}"
+    return f"group {item.group}" if item.group else f"image {item.image_id}"
 
 
-def _together(records: Sequence[Record]) -> list[Record]:
-    """Records with each group at the place of its first."""
+def _gather_units(items: Sequence[Item]) -> list[Item]:
+    """Items with each group at the place of its first."""
     place: dict[str, int] = {}
-    for record in records:
-        place.setdefault(_unit(record), len(place))
-    return sorted(records, key=lambda r: place[_unit(r)])
+    for item in items:
+        place.setdefault(_name_unit(item), len(place))
+    return sorted(items, key=lambda item: place[_name_unit(item)])
 
 
-def _rounded(x: float | int) -> int:
+def _round_half_up(x: float | int) -> int:
     return int(x + 0.5)

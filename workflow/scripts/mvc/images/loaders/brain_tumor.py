@@ -14,15 +14,16 @@ from jaxtyping import Num, UInt8
 from mvc.config.catalogue import LOADERS
 from mvc.core.decoding import encode_png
 from mvc.images import archives, folders
-from mvc.images.records import Item, Loaded, checked, listed
+from mvc.images.inspection import check_items
+from mvc.images.items import Item, Loaded, summarise
 
 CLASSES = ("meningioma", "glioma", "pituitary tumor")  # labels 1, 2, 3
 FOLDS = "cvind.mat"  # the authors' cross-validation folds; no image
 PAGE = LOADERS["brain_tumor"].page
 
 
-def brain_tumor(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
-    """The records of all slices, each with its patient as its group.
+def load_brain_tumor(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
+    """The items of all slices, each with its patient as its group.
 
     Raises:
         FileNotFoundError: no such folder or archive.
@@ -34,23 +35,23 @@ def brain_tumor(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
             f"{key}.path = {cfg['path']}: no such folder or archive; download the zip files of "
             f"{PAGE} and name the folder that holds them, or the one archive of all"
         )
-    files, unused = _files(archives.folder_of(path, data), data)
+    files, unused = _list_slices(archives.unpack(path, data), data)
     if not files:
         raise ValueError(f"{key}.path = {path}: no .mat file, and no zip file that holds one")
-    items = [_item(file, name) for name, file in files.items()]
-    records, report = checked(items, unreadable=cfg["unreadable"], key=key, threads=threads)
-    report |= {"loader": "brain_tumor", "source": str(path), "not_used": listed(unused)}
-    return CLASSES, records, report | {"patients": len({r.group for r in records})}
+    items = [_make_item(file, name) for name, file in files.items()]
+    items, report = check_items(items, unreadable=cfg["unreadable"], key=key, threads=threads)
+    report |= {"loader": "brain_tumor", "source": str(path), "not_used": summarise(unused)}
+    return CLASSES, items, report | {"patients": len({item.group for item in items})}
 
 
-def header(path: Path) -> tuple[int, str]:
+def read_header(path: Path) -> tuple[int, str]:
     """Label (0 to 2) and patient of one slice.
 
     Raises:
         ValueError: no such file, or what is in it is no slice.
     """
-    value = _read(path, "label").ravel()
-    patient = "".join(chr(int(code)) for code in _read(path, "PID").ravel()).strip()
+    value = _read_field(path, "label").ravel()
+    patient = "".join(chr(int(code)) for code in _read_field(path, "PID").ravel()).strip()
     if value.size != 1 or value[0] not in (1, 2, 3):
         raise ValueError(f"cjdata/label = {value.tolist()}; must be 1, 2 or 3")
     if not patient:
@@ -58,41 +59,41 @@ def header(path: Path) -> tuple[int, str]:
     return int(value[0]) - 1, patient
 
 
-def slice_png(path: Path) -> bytes:
+def encode_slice(path: Path) -> bytes:
     """The slice as an 8-bit grey PNG, its darkest value 0 and its brightest 255.
 
     Raises:
         ValueError: no such file, or what is in it is no picture.
     """
-    values = _read(path, "image")
+    values = _read_field(path, "image")
     if values.ndim != 2 or not values.size or not np.isfinite(values).all():
         raise ValueError(f"cjdata/image of shape {values.shape} is no picture")
-    return encode_png(eight_bits(values.T))
+    return encode_png(stretch_to_8_bits(values.T))
 
 
-def eight_bits(values: Num[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+def stretch_to_8_bits(values: Num[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
     """Stretch a picture's own range to 0..255, rounded; one value alone becomes 0."""
     values = values.astype(np.float64)
     values -= values.min()
     return np.round(values * (255 / (values.max() or 1))).astype(np.uint8)
 
 
-def _item(file: Path, name: str) -> Item:
-    read = functools.partial(slice_png, file)
+def _make_item(file: Path, name: str) -> Item:
+    read = functools.partial(encode_slice, file)
     try:
-        label, patient = header(file)
+        label, patient = read_header(file)
     except ValueError as error:
-        return Item(name, 0, "all", read, problem=str(error))
-    return Item(name, label, "all", read, group=patient)
+        return Item(name, "", "all", read, problem=str(error))
+    return Item(name, CLASSES[label], "all", read, group=patient)
 
 
-def _files(root: Path, data: Path, depth: int = 2) -> tuple[dict[str, Path], list[str]]:
+def _list_slices(root: Path, data: Path, depth: int = 2) -> tuple[dict[str, Path], list[str]]:
     """The .mat files in a folder and in the zip files in it, by name; and the other files."""
     found, unused = {}, []
-    for path in folders.files(root):
-        name = folders.text(path.relative_to(root))
+    for path in folders.list_files(root):
+        name = folders.normalise_name(path.relative_to(root))
         if path.suffix.lower() == ".zip" and depth:
-            inside, others = _files(archives.folder_of(path, data), data, depth - 1)
+            inside, others = _list_slices(archives.unpack(path, data), data, depth - 1)
             found |= {f"{name}/{member}": file for member, file in inside.items()}
             unused += [f"{name}/{member}" for member in others]
         elif path.suffix.lower() != ".mat" or path.name == FOLDS or path.name.startswith("."):
@@ -102,7 +103,7 @@ def _files(root: Path, data: Path, depth: int = 2) -> tuple[dict[str, Path], lis
     return found, unused
 
 
-def _read(path: Path, name: str) -> np.ndarray:
+def _read_field(path: Path, name: str) -> np.ndarray:
     import h5py
 
     try:

@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mvc.images import archives, downloads, folders
-from mvc.images.records import Loaded, array_records
+from mvc.images.items import Loaded
+from mvc.images.loaders.arrays import make_items
 
 SIDE = 32  # pixels
 
@@ -41,17 +42,17 @@ LAYOUTS = {
 }
 
 
-def cifar10(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
-    """CIFAR-10's records: its training batches and its test batch."""
+def load_cifar10(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
+    """The items of CIFAR-10: its training batches and its test batch."""
     return _load("cifar10", cfg, key, data)
 
 
-def cifar100(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
-    """CIFAR-100's records, under its hundred fine classes."""
+def load_cifar100(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
+    """The items of CIFAR-100, under its hundred fine classes."""
     return _load("cifar100", cfg, key, data)
 
 
-def unpickled(path: Path) -> dict:
+def unpickle_batch(path: Path) -> dict:
     """The dict in a batch of the Python form: lists, numbers, text, and arrays of bytes.
 
     Raises:
@@ -64,35 +65,35 @@ def unpickled(path: Path) -> dict:
         raise ValueError(f"{path} is no batch of CIFAR: {error}") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path} is no batch of CIFAR: it holds no dict")
-    return {_text(key): item for key, item in value.items()}
+    return {_decode_text(key): item for key, item in value.items()}
 
 
 def _load(loader: str, cfg: dict, key: str, data: Path) -> Loaded:
-    path = downloads.located(cfg["path"], loader, data=data, key=f"{key}.path")
-    root = archives.folder_of(path, data)
+    path = downloads.locate_source(cfg["path"], loader, data=data, key=f"{key}.path")
+    root = archives.unpack(path, data)
     for layout in LAYOUTS[loader]:
-        folder = folders.home(root, *layout.train, layout.test, layout.names)
+        folder = folders.find_holder(root, *layout.train, layout.test, layout.names)
         if folder is not None:
             break
     else:
-        wanted = " or ".join(", ".join((*x.train, x.test, x.names)) for x in LAYOUTS[loader])
-        raise ValueError(f"{key}.path = {path}: not all of the files {wanted} are there")
+        forms = " or ".join(", ".join((*x.train, x.test, x.names)) for x in LAYOUTS[loader])
+        raise ValueError(f"{key}.path = {path}: not all of the files {forms} are there")
     read = _read_binary if layout.label_bytes else _read_python
-    classes = _names(folder / layout.names, layout)
-    records = []
+    classes = _read_classes(folder / layout.names, layout)
+    items = []
     for part, files in (("train", layout.train), ("test", (layout.test,))):
         batches = [read(folder / name, layout) for name in files]
         pixels = np.concatenate([p for p, _ in batches])
         labels = np.concatenate([v for _, v in batches])
         if len(labels) and labels.max() >= len(classes):
             raise ValueError(f"{folder}: {part} label {labels.max()}; must be < {len(classes)}")
-        records += array_records(_images(pixels), labels, name=part, part=part)
-    report = {"loader": loader, "source": str(path), "found": len(records), "warnings": []}
-    return classes, records, report
+        items += make_items(_arrange_pixels(pixels), labels, classes, name=part, part=part)
+    report = {"loader": loader, "source": str(path), "found": len(items), "warnings": []}
+    return classes, items, report
 
 
 def _read_python(path: Path, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-    batch = unpickled(path)
+    batch = unpickle_batch(path)
     key = layout.key.split()[0]
     pixels, labels = batch.get("data"), batch.get(key)
     pixels = pixels.values if isinstance(pixels, _Array) else None
@@ -113,21 +114,21 @@ def _read_binary(path: Path, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     return values[:, layout.label_bytes :], values[:, layout.label_bytes - 1]
 
 
-def _names(path: Path, layout: Layout) -> tuple[str, ...]:
+def _read_classes(path: Path, layout: Layout) -> tuple[str, ...]:
     """The classes in words: `maple_tree` is a maple tree."""
     if layout.label_bytes:
         names = path.read_text(encoding="utf-8").split()
     else:
-        names = unpickled(path).get(layout.key.split()[1], [])
-    return tuple(_text(name).replace("_", " ") for name in names)
+        names = unpickle_batch(path).get(layout.key.split()[1], [])
+    return tuple(_decode_text(name).replace("_", " ") for name in names)
 
 
-def _images(rows: UInt8[np.ndarray, "n bytes"]) -> UInt8[np.ndarray, "n 32 32 3"]:
+def _arrange_pixels(rows: UInt8[np.ndarray, "n bytes"]) -> UInt8[np.ndarray, "n 32 32 3"]:
     planes = rows.reshape(-1, 3, SIDE, SIDE)
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
 
 
-def _text(value: object) -> str:
+def _decode_text(value: object) -> str:
     return value.decode("utf-8") if isinstance(value, bytes) else str(value)
 
 
@@ -135,8 +136,10 @@ class _Dtype:
     """Stands for numpy's dtype in a pickle."""
 
     def __init__(self, kind: bytes | str, *_: object):
-        if _text(kind) != "u1":
-            raise pickle.UnpicklingError(f"an array of {_text(kind)}; only bytes (u1) are read")
+        if _decode_text(kind) != "u1":
+            raise pickle.UnpicklingError(
+                f"an array of {_decode_text(kind)}; only bytes (u1) are read"
+            )
 
     def __setstate__(self, state: tuple) -> None:
         pass  # byte order and the like: nothing that bytes have

@@ -4,19 +4,20 @@ from pathlib import Path
 
 import numpy as np
 
-from mvc.images.records import Loaded, array_records
+from mvc.images.items import Loaded
+from mvc.images.loaders.arrays import make_items
 
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
-def digits(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
+def load_digits(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
     """scikit-learn's handwritten digits: 1,797 grey images of 8 x 8 pixels, which come with it."""
-    from sklearn.datasets import load_digits
+    from sklearn import datasets
 
     if cfg["path"]:
-        raise ValueError(f"{key}.path = {cfg['path']}; must be null: the digits come by themselves")
-    found = load_digits()
+        raise ValueError(f"{key}.path = {cfg['path']}; must be null: scikit-learn has the digits")
+    found = datasets.load_digits()
     pixels = np.round(found.images * (255 / 16)).astype(np.uint8)
-    records = array_records(pixels, found.target, name="digits", part="all")
-    report = {"loader": "digits", "source": "scikit-learn", "found": len(records), "warnings": []}
-    return DIGITS, records, report
+    items = make_items(pixels, found.target, CLASSES, name="digits", part="all")
+    report = {"loader": "digits", "source": "scikit-learn", "found": len(items), "warnings": []}
+    return CLASSES, items, report

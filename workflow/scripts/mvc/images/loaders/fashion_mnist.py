@@ -18,8 +18,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mvc.config.catalogue import LOADERS
-from mvc.images.downloads import PATIENCE, beside, patient
-from mvc.images.records import Loaded, array_records
+from mvc.images.downloads import PATIENCE, limit_waiting, make_folder_beside
+from mvc.images.items import Loaded
+from mvc.images.loaders.arrays import make_items
 
 CLASSES = (
     "T-shirt/top",
@@ -54,18 +55,20 @@ class Fashion(NamedTuple):
     test_labels: UInt8[np.ndarray, "k"]
 
 
-def fashion_mnist(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
-    """Fashion-MNIST's records: the last `POOL` training images, the test set, and the rest.
+def load_fashion_mnist(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
+    """The items of Fashion-MNIST: the last `POOL` training images, the test set, and the rest.
 
     The rest is the corpus of the miniature foundation models, apart from the target's images.
     """
     arrays, source, failures = find(cfg["path"], data=data, key=f"{key}.path")
-    train = array_records(arrays.train_images, arrays.train_labels, name="train", part="train")
+    train = make_items(
+        arrays.train_images, arrays.train_labels, CLASSES, name="train", part="train"
+    )
     start = max(len(train) - POOL, 0)
-    records = [record._replace(part="oracle") for record in train[:start]] + train[start:]
-    records += array_records(arrays.test_images, arrays.test_labels, name="test", part="test")
+    items = [item._replace(part="oracle") for item in train[:start]] + train[start:]
+    items += make_items(arrays.test_images, arrays.test_labels, CLASSES, name="test", part="test")
     report = {"loader": "fashion_mnist", "source": source, "tried": failures, "warnings": []}
-    return CLASSES, records, report | {"found": len(records)}
+    return CLASSES, items, report | {"found": len(items)}
 
 
 def read_idx(path: str | Path) -> UInt8[np.ndarray, "..."]:
@@ -99,7 +102,7 @@ def read_folder(folder: str | Path) -> Fashion:
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}")
-    arrays = Fashion(*(read_idx(_plain_or_gz(folder, name)) for name in FILES.values()))
+    arrays = Fashion(*(read_idx(_find_file(folder, name)) for name in FILES.values()))
     for part in ("train", "test"):
         images, labels = getattr(arrays, f"{part}_images"), getattr(arrays, f"{part}_labels")
         if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
@@ -115,7 +118,7 @@ def find(
     """Get Fashion-MNIST from the first source that has it.
 
     Args:
-        path: a folder that a person named; then no other source is tried.
+        path: a folder that the user named; then no other source is tried.
         data: the project's data folder; what is downloaded goes to its `fashion-mnist`.
         key: the config key that names `path`, for messages.
         sources: what to try, in order: name to a function that returns the folder of the files.
@@ -135,23 +138,23 @@ def find(
                 "(plain or .gz), or null to have them found or downloaded"
             ) from error
     failures = []
-    for name, folder in (sources or automatic(data / "fashion-mnist")).items():
+    for name, folder in (sources or list_sources(data / "fashion-mnist")).items():
         try:
             return read_folder(folder()), name, failures
         except ERRORS as error:
-            failures.append(f"{name}: {_one_line(error)}")
+            failures.append(f"{name}: {_join_lines(error)}")
             print(f"Fashion-MNIST not found: {failures[-1]}")
-    listed = "".join(f"\n  {number}. {line}" for number, line in enumerate(failures, 1))
+    tried = "".join(f"\n  {number}. {line}" for number, line in enumerate(failures, 1))
     raise FileNotFoundError(
-        f"Fashion-MNIST was not found. Tried:{listed}\n"
-        f"Mend one of these: install the Debian package ({PACKAGE}), or connect this machine to "
+        f"Fashion-MNIST was not found. Tried:{tried}\n"
+        f"Do one of these: install the Debian package ({PACKAGE}), or connect this machine to "
         f"the network, or put {', '.join(FILES.values())} (plain or .gz) into a folder and name "
         f"it in the config as {key}"
     )
 
 
-def automatic(kept: Path) -> dict[str, Callable[[], Path]]:
-    """Where Fashion-MNIST may come from by itself, in order; `kept` is where downloads go."""
+def list_sources(kept: Path) -> dict[str, Callable[[], Path]]:
+    """Where Fashion-MNIST is looked for, in order; `kept` is where downloads go."""
     return {
         f"Debian package {PACKAGE} ({DEBIAN})": lambda: DEBIAN,
         f"downloaded before ({kept})": lambda: kept,
@@ -164,24 +167,24 @@ def download(target: Path) -> Path:
     """Have torchvision download the files, checksums compared; whole or not at all."""
     from torchvision.datasets import FashionMNIST
 
-    with beside(target) as folder, patient():
+    with make_folder_beside(target) as folder, limit_waiting():
         FashionMNIST(folder, download=True)
-        _keep(Path(folder) / "FashionMNIST" / "raw", target)
+        _move_in_place(Path(folder) / "FashionMNIST" / "raw", target)
     return target
 
 
 def unpack_package(target: Path) -> Path:
     """Download Debian's package and unpack its data, without root and without installing it."""
     patience = ["-o", f"Acquire::http::Timeout={PATIENCE}", "-o", "Acquire::Retries=0"]
-    with beside(target) as folder:
-        _call(["apt-get", "download", *patience, PACKAGE], folder)
+    with make_folder_beside(target) as folder:
+        _run_command(["apt-get", "download", *patience, PACKAGE], folder)
         packages = [file.name for file in Path(folder).glob("*.deb")]
-        _call(["dpkg", "-x", *packages, "unpacked"], folder)
-        _keep(Path(folder, "unpacked", *DEBIAN.parts[1:]), target)
+        _run_command(["dpkg", "-x", *packages, "unpacked"], folder)
+        _move_in_place(Path(folder, "unpacked", *DEBIAN.parts[1:]), target)
     return target
 
 
-def _keep(folder: Path, target: Path) -> None:
+def _move_in_place(folder: Path, target: Path) -> None:
     """Give complete files their name, unless another job has done so; damaged ones make room."""
     read_folder(folder)
     try:
@@ -194,18 +197,18 @@ def _keep(folder: Path, target: Path) -> None:
             os.replace(folder, target)
 
 
-def _call(command: list[str], folder: str) -> None:
+def _run_command(command: list[str], folder: str) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
 
 
-def _plain_or_gz(folder: Path, name: str) -> Path:
+def _find_file(folder: Path, name: str) -> Path:
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return path
     raise FileNotFoundError(f"no file {name} or {name}.gz in {folder}")
 
 
-def _one_line(error: Exception) -> str:
+def _join_lines(error: Exception) -> str:
     return " ".join(str(error).split())

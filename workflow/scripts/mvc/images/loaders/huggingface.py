@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mvc.images import folders
-from mvc.images.records import Item, Loaded, checked, listed, settled
+from mvc.images.inspection import check_items
+from mvc.images.items import Item, Loaded, settle_parts, summarise
 
 PARTS = {"train": "train", "test": "test"} | {name: "validation" for name in folders.VALIDATION}
 SAVED = ("dataset_dict.json", "state.json")  # what save_to_disk leaves
@@ -24,8 +25,8 @@ class Split(NamedTuple):
     texts: list[str | None]  # the class name of each image; None where it has none
 
 
-def huggingface(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
-    """The records of every split; classes by label, or sorted where labels are text.
+def load_huggingface(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
+    """The items of every split; classes by label, or sorted where labels are text.
 
     Raises:
         FileNotFoundError: nothing is at the path.
@@ -38,21 +39,21 @@ def huggingface(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
             f"{where}: no such file or folder; name a folder that save_to_disk of Hugging Face "
             "datasets wrote, or Parquet: a file, or a folder of files"
         )
-    opened, unused = _opened(path, data / "huggingface", where)
-    splits = {name: _split(dataset, where) for name, dataset in opened.items()}
-    classes = _classes(list(splits.values()), where)
-    parts = settled([PARTS.get(name, "train") for name in splits])
+    opened, unused = _open_splits(path, data / "huggingface", where)
+    splits = {name: _read_split(dataset, where) for name, dataset in opened.items()}
+    classes = _list_classes(list(splits.values()), where)
+    parts = settle_parts([PARTS.get(name, "train") for name in splits])
     items = []
     for (name, split), part in zip(splits.items(), parts, strict=True):
         for i, text in enumerate(split.texts):
-            read = functools.partial(_bytes, split.images, i)
-            items.append(Item(f"{name}/{i}", classes.index(text), part, read))
-    records, report = checked(items, unreadable=cfg["unreadable"], key=key, threads=threads)
-    report |= {"loader": "huggingface", "source": str(path), "not_used": listed(unused)}
-    return classes, records, report
+            read = functools.partial(_read_bytes, split.images, i)
+            items.append(Item(f"{name}/{i}", text, part, read))
+    items, report = check_items(items, unreadable=cfg["unreadable"], key=key, threads=threads)
+    report |= {"loader": "huggingface", "source": str(path), "not_used": summarise(unused)}
+    return classes, items, report
 
 
-def _opened(path: Path, cache: Path, where: str) -> tuple[dict, list[str]]:
+def _open_splits(path: Path, cache: Path, where: str) -> tuple[dict, list[str]]:
     """The splits that are used, by name, and the names of those that are not."""
     import datasets
 
@@ -71,23 +72,23 @@ def _opened(path: Path, cache: Path, where: str) -> tuple[dict, list[str]]:
     if path.is_dir() and any((path / name).is_file() for name in SAVED):
         found = read(datasets.load_from_disk, str(path))
         whole = isinstance(found, datasets.Dataset)
-        return _chosen({"train": found} if whole else dict(found), where)
-    files, unused = _chosen(_parquet(path), where)
+        return _choose_splits({"train": found} if whole else dict(found), where)
+    files, unused = _choose_splits(_group_parquet(path), where)
     parquet = functools.partial(read, datasets.Dataset.from_parquet, cache_dir=str(cache))
     return {name: parquet([str(f) for f in group]) for name, group in files.items()}, unused
 
 
-def _parquet(path: Path) -> dict[str, list[Path]]:
+def _group_parquet(path: Path) -> dict[str, list[Path]]:
     """Parquet files by the split that their name begins with, or else by their own name."""
     groups: dict[str, list[Path]] = {}
-    for file in [path] if path.is_file() else folders.files(path):
+    for file in [path] if path.is_file() else folders.list_files(path):
         if file.suffix == ".parquet" and not file.name.startswith("."):
             word = re.split(r"[-_.]", file.stem)[0]
             groups.setdefault(word if word in PARTS else file.stem, []).append(file)
     return groups
 
 
-def _chosen(found: Mapping, where: str) -> tuple[dict, list[str]]:
+def _choose_splits(found: Mapping, where: str) -> tuple[dict, list[str]]:
     """The splits named train, validation or test; where none is so named, all together."""
     if not found:
         raise ValueError(f"{where}: no .parquet file, and none of {', '.join(SAVED)}")
@@ -97,24 +98,24 @@ def _chosen(found: Mapping, where: str) -> tuple[dict, list[str]]:
     return (used, [name for name in found if name not in used]) if used else (dict(found), [])
 
 
-def _split(dataset, where: str) -> Split:
+def _read_split(dataset, where: str) -> Split:
     from datasets import ClassLabel, Image
 
     features = dataset.features
     columns = ", ".join(f"{name} ({feature})" for name, feature in features.items())
-    image, label = _columns(features)
+    image, label = _find_columns(features)
     if image is None or label is None:
         raise ValueError(
             f"{where} has no column of {'images' if image is None else 'labels'}; "
             f"its columns are {columns}"
         )
-    values = _values(dataset, label)
+    values = _read_column(dataset, label)
     if isinstance(features[label], ClassLabel):
         names = dict(enumerate(features[label].names))
     elif all(isinstance(v, str | None) for v in values):
         names = {}
     elif all(isinstance(v, int | None) for v in values):
-        own = _values(dataset, "class_name") if "class_name" in features else map(str, values)
+        own = _read_column(dataset, "class_name") if "class_name" in features else map(str, values)
         pairs = {(v, str(n)) for v, n in zip(values, own, strict=True) if v is not None and v >= 0}
         names = dict(pairs)
         if twice := sorted(pair for pair in pairs if names[pair[0]] != pair[1]):
@@ -128,7 +129,7 @@ def _split(dataset, where: str) -> Split:
     return Split(dataset.select_columns([image]), names, texts)
 
 
-def _columns(features: Mapping) -> tuple[str | None, str | None]:
+def _find_columns(features: Mapping) -> tuple[str | None, str | None]:
     """The columns of images and of labels; None where there is none."""
     from datasets import ClassLabel, Image
 
@@ -141,7 +142,7 @@ def _columns(features: Mapping) -> tuple[str | None, str | None]:
     return next(iter(images), None), next(iter(labels), None)
 
 
-def _classes(splits: Sequence[Split], where: str) -> tuple[str, ...]:
+def _list_classes(splits: Sequence[Split], where: str) -> tuple[str, ...]:
     """The classes of all splits, which must agree on them; every image must have one."""
     names: dict[int, str] = {}
     for split in splits:
@@ -156,11 +157,11 @@ def _classes(splits: Sequence[Split], where: str) -> tuple[str, ...]:
     return tuple(sorted({text for split in splits for text in split.texts}))
 
 
-def _values(dataset, column: str) -> list:
+def _read_column(dataset, column: str) -> list:
     return dataset.select_columns([column]).with_format("arrow")[:][column].to_pylist()
 
 
-def _bytes(images, index: int) -> bytes:
+def _read_bytes(images, index: int) -> bytes:
     (value,) = images[index].values()
     data = value["bytes"] if isinstance(value, dict) else value
     if data is None:

@@ -1,26 +1,26 @@
-"""The kinds of raw data, each read into records: what can be used, and a report of what cannot."""
+"""The kinds of raw data, each read into items: what can be used, and a report of what cannot."""
 
 from collections.abc import Callable
 
-from mvc.images.loaders.brain_tumor import brain_tumor
-from mvc.images.loaders.cifar import cifar10, cifar100
-from mvc.images.loaders.digits import digits
-from mvc.images.loaders.fashion_mnist import fashion_mnist
-from mvc.images.loaders.folder_trees import caltech101, csv, imagefolder
-from mvc.images.loaders.huggingface import huggingface
-from mvc.images.loaders.tiny_imagenet import tiny_imagenet
-from mvc.images.records import Loaded
+from mvc.images.items import Loaded
+from mvc.images.loaders.brain_tumor import load_brain_tumor
+from mvc.images.loaders.cifar import load_cifar10, load_cifar100
+from mvc.images.loaders.digits import load_digits
+from mvc.images.loaders.fashion_mnist import load_fashion_mnist
+from mvc.images.loaders.folder_trees import load_caltech101, load_csv, load_imagefolder
+from mvc.images.loaders.huggingface import load_huggingface
+from mvc.images.loaders.tiny_imagenet import load_tiny_imagenet
 
 # name in the config: function of the data set's settings, its key, the data folder and threads
 FUNCTIONS: dict[str, Callable[..., Loaded]] = {
-    "fashion_mnist": fashion_mnist,
-    "cifar10": cifar10,
-    "cifar100": cifar100,
-    "tiny_imagenet": tiny_imagenet,
-    "caltech101": caltech101,
-    "brain_tumor": brain_tumor,
-    "digits": digits,
-    "imagefolder": imagefolder,
-    "csv": csv,
-    "huggingface": huggingface,
+    "fashion_mnist": load_fashion_mnist,
+    "cifar10": load_cifar10,
+    "cifar100": load_cifar100,
+    "tiny_imagenet": load_tiny_imagenet,
+    "caltech101": load_caltech101,
+    "brain_tumor": load_brain_tumor,
+    "digits": load_digits,
+    "imagefolder": load_imagefolder,
+    "csv": load_csv,
+    "huggingface": load_huggingface,
 }

@@ -1,0 +1,108 @@
+"""CSV manifests: images, classes, splits and groups as they say; faults with their row."""
+
+import pytest
+from image_builds import build, count_splits, list_items
+from mvc.images import manifests
+from raw_data import FOLDER, manifest, picture, put, rows, zip_of
+
+
+def test_manifest_names_files_and_classes(tmp_path):
+    path = manifest(tmp_path, "\ufeffpath,label,source\n" + rows(more=lambda i: ',"a, b"'))
+    built = build(tmp_path, "csv", path, FOLDER)
+    assert built.classes == ("a dog", "cat") and built.report["source"] == str(path)
+    assert count_splits(built) == {"train": 4, "validation": 4, "test": 4}
+    for item in list_items(built):
+        assert item.read() == (tmp_path / item.image_id).read_bytes()
+        assert item.class_name == built.classes[int(item.image_id[9:-4]) % 2]
+
+
+def test_manifest_splits_are_kept(tmp_path):
+    split = ("train", "train", "train", "train", "test", "test")
+    path = manifest(tmp_path, "path,label,split\n" + rows(more=lambda i: f",{split[i // 2]}"))
+    built = build(tmp_path, "csv", path, FOLDER)
+    assert [r.image_id for r in built.splits["test"]] == [f"pictures/{i}.png" for i in range(8, 12)]
+    assert count_splits(built) == {"train": 6, "validation": 2, "test": 4}
+    with_validation = path.read_text().replace("0.png,a dog,train", "0.png,a dog,validation")
+    path.write_text(with_validation)
+    built = build(tmp_path, "csv", path, FOLDER)
+    assert [r.image_id for r in built.splits["validation"]] == ["pictures/0.png"]
+
+
+def test_manifest_without_a_test_split_has_one_drawn(tmp_path):
+    path = manifest(tmp_path, "path,label,split\n" + rows(more=lambda i: ",train"))
+    assert count_splits(build(tmp_path, "csv", path, FOLDER))["test"] == 4
+
+
+def test_manifest_groups_stay_together(tmp_path):
+    path = manifest(tmp_path, "path,label,group\n" + rows(more=lambda i: f",{i // 4}"))
+    built = build(tmp_path, "csv", path, FOLDER, validation_fraction=0)
+    sides = {split: {r.group for r in built.splits[split]} for split in ("train", "test")}
+    assert sides["train"] | sides["test"] == {"0", "1", "2"} and len(sides["test"]) == 1
+    assert not sides["train"] & sides["test"]
+
+
+def test_faults_of_a_manifest_have_their_row(tmp_path):
+    text = (
+        "path,label,split\npictures/0.png,cat,train\npictures/gone.png,cat,train\n"
+        "pictures/1.png,,test\n,dog,test\npictures/2.png,dog,tset\npictures/0.png,dog,test\n"
+    )
+    with pytest.raises(ValueError) as caught:
+        build(tmp_path, "csv", manifest(tmp_path, text), FOLDER)
+    found = str(caught.value)
+    assert "list.csv: 5 fault(s):" in found
+    for line in (
+        "row 3: no file pictures/gone.png",
+        "row 4: no label",
+        "row 5: no path",
+        "row 6: split = 'tset'; must be one of train, validation, test",
+        "row 7: pictures/0.png is in row 2 already",
+    ):
+        assert f"\n  {line}" in found
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("file,class\na.png,b\n", "no column path or label; its columns are file, class"),
+        ("", "its columns are none"),
+        ("path,label\n", "no row"),
+        ('path,label\n"a.png,b', "no CSV table"),
+    ],
+)
+def test_file_that_is_no_manifest_is_refused(tmp_path, text, reason):
+    with pytest.raises(ValueError, match=f"list.csv.*{reason}"):
+        build(tmp_path, "csv", manifest(tmp_path, text, n=0), FOLDER)
+
+
+def test_damaged_image_of_a_manifest_follows_the_key(tmp_path):
+    path = manifest(tmp_path, "path,label\n" + rows())
+    put(tmp_path / "pictures" / "3.png", b"")
+    with pytest.raises(ValueError, match="1 of 12 image files.*\n  pictures/3.png: empty file"):
+        build(tmp_path, "csv", path, FOLDER)
+    assert build(tmp_path, "csv", path, FOLDER, unreadable="skip").report["used"] == 11
+
+
+def test_source_digest_follows_the_files_that_a_manifest_names(tmp_path):
+    path = manifest(tmp_path, "path,label\n" + rows())
+    before = manifests.digest_source("csv", path)
+    assert before == manifests.digest_source("csv", path) != ""
+    put(tmp_path / "pictures" / "stranger.png", b"")
+    assert manifests.digest_source("csv", path) == before
+    put(tmp_path / "pictures" / "3.png", picture(50, size=(9, 9)))
+    assert manifests.digest_source("csv", path) != before
+    path.write_text("no manifest")
+    assert manifests.digest_source("csv", path) not in ("", before)
+    assert manifests.digest_source("csv", None) == ""
+    archive = zip_of(tmp_path / "x.zip", {"a": b"1"})
+    first = manifests.digest_source("imagefolder", str(archive))
+    zip_of(archive, {"a": b"1", "b": b"2"})
+    assert manifests.digest_source("imagefolder", str(archive)) not in ("", first)
+
+
+def test_group_that_the_source_has_on_two_sides_is_told(tmp_path):
+    split = ("train", "train", "train", "train", "test", "test")
+    text = "path,label,split,group\n" + rows(more=lambda i: f",{split[i // 2]},{i % 10}")
+    report = build(tmp_path, "csv", manifest(tmp_path, text), FOLDER).report
+    assert any(
+        w.startswith("2 group(s) are on two sides") and "'0', '1'" in w for w in report["warnings"]
+    )

@@ -1,0 +1,74 @@
+"""Every image file is read and decoded once before it is used, and compared when read again."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from mvc.console.progress import progress
+from mvc.core.decoding import NOTES, examine
+from mvc.images.items import Item, format_faults, summarise
+
+TINY = 8  # pixels; a shorter side is worth a warning
+
+
+def check_items(
+    items: Sequence[Item], *, unreadable: str, key: str, threads: int
+) -> tuple[list[Item], dict]:
+    """Inspect every file; return the items that can be used, and the report on all of them.
+
+    Args:
+        unreadable: "error" or "skip", for files that cannot be used.
+        key: config key of the data set, for messages.
+        threads: files inspected at the same time.
+
+    Raises:
+        ValueError: files cannot be used and are not to be skipped; names the first.
+    """
+    with ThreadPoolExecutor(max(threads, 1)) as pool:
+        inspected = list(progress(pool.map(inspect, items), total=len(items), unit="images"))
+    bad = [f"{item.image_id}: {item.problem}" for item in inspected if item.problem]
+    if bad and unreadable == "error":
+        raise ValueError(
+            f"{len(bad)} of {len(items)} image files cannot be used:{format_faults(bad)}\n"
+            f"Fix or remove them, or set {key}.images.unreadable to skip, which leaves them out "
+            "and counts them in report.json"
+        )
+    notes = Counter(note for item in inspected for note in item.notes)
+    tiny = notes["tiny"]
+    report = {
+        "found": len(items),
+        "converted": {note: notes[note] for note in (*NOTES, "suffix")},
+        "skipped": summarise(bad),
+        "warnings": [f"{tiny} image(s) have a side under {TINY} pixels"] if tiny else [],
+    }
+    return [item for item in inspected if not item.problem], report
+
+
+def inspect(item: Item) -> Item:
+    """Read and decode one file; one that cannot be used gets its `problem`, not an exception."""
+    if item.problem:
+        return item
+    try:
+        data = item.read()
+        image, notes, suffixes = examine(data)
+    except (OSError, ValueError) as error:
+        return item._replace(problem=str(error))
+    if item.suffix and item.suffix.lower() not in suffixes:
+        notes = (*notes, "suffix")
+    if min(image.size) < TINY:
+        notes = (*notes, "tiny")
+    pixels = hashlib.sha256(b"%d %d " % image.size + image.tobytes()).digest()
+    return item._replace(pixels=pixels, sha256=hashlib.sha256(data).hexdigest(), notes=notes)
+
+
+def read_again(item: Item) -> bytes:
+    """The bytes of an item.
+
+    Raises:
+        ValueError: they are not those that were inspected.
+    """
+    data = item.read()
+    if item.sha256 and hashlib.sha256(data).hexdigest() != item.sha256:
+        raise ValueError(f"{item.image_id} changed while the images stage was running; run again")
+    return data

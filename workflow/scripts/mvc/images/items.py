@@ -1,0 +1,52 @@
+"""One image on its way from a loader to a split. Standard library only."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+SHOWN = 10  # names in a message or in the report; the rest is counted
+
+
+class Item(NamedTuple):
+    """One image: what its source says of it, and what `inspection` adds when it has read it.
+
+    Its bytes are not kept: `read` gets them again, so memory does not grow with the data set.
+    """
+
+    image_id: str
+    class_name: str
+    part: str  # where the source keeps it: train, validation, test, oracle; all: it does not say
+    read: Callable[[], bytes]
+    group: str = ""  # images of one group stay on one side: a patient's slices; "" for none
+    suffix: str = ""  # of the file's name; "" where it has none to compare with its format
+    problem: str = ""  # why it cannot be used; "" where it can
+    pixels: bytes = b""  # digest of size and RGB values
+    sha256: str = ""  # of the bytes; "" for an array, which is encoded when it is read
+    notes: tuple[str, ...] = ()  # what is unusual about it: a conversion, a wrong suffix, its size
+
+
+Loaded = tuple[tuple[str, ...], list[Item], dict]  # the classes by label, items, report
+
+
+def make_file_item(
+    path: Path, *, image_id: str, class_name: str, part: str, group: str = ""
+) -> Item:
+    """The item of an image file."""
+    return Item(image_id, class_name, part, path.read_bytes, group, path.suffix)
+
+
+def settle_parts(parts: Sequence[str]) -> list[str]:
+    """The parts that a source names; without a test part, the test set is drawn from `train`."""
+    drawn = "train" if "test" in parts else "all"
+    return [drawn if part == "train" else part for part in parts]
+
+
+def summarise(names: Sequence[str]) -> dict:
+    """The number of names and the first of them, for the report."""
+    return {"count": len(names), "first": list(names[:SHOWN])}
+
+
+def format_faults(faults: Sequence[str]) -> str:
+    """Faults for a message, one per line: the first of them, and how many more there are."""
+    lines = "".join(f"\n  {fault}" for fault in faults[:SHOWN])
+    return lines + (f"\n  … and {len(faults) - SHOWN} more" if len(faults) > SHOWN else "")
