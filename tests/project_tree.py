@@ -18,7 +18,6 @@ def tiny_config(root: Path) -> dict:
     config["captions"] |= {"max_new_tokens": 6, "num_beams": 2}
     config["banks"]["per_real"] = 1
     config["unet"] |= {"steps": 4, "batch_size": 4}
-    config["unet"]["samples"] = {"each": 1, "steps": 2, "scale": 2.0}
     config["synthetic"] |= {"shards": 2, "steps": 2}
     config["classifiers"] |= {"seeds": [0], "steps": 3, "batch_size": 8}
     arms = ("baseline", "aa", "faa", "ra", "ra+syn", "aa+syn", "aa+pretrained", "aa+rsp", "random")
@@ -31,4 +30,5 @@ def tiny_config(root: Path) -> dict:
     config["oracle"] |= {"steps": 3, "batch_size": 8, "resolution": 16}
     config["quality"] |= {"k": 1, "batch_size": 8}
     config["figures"] |= {"classes": 3, "images": 1}
+    config["figures"]["samples"] = {"per_class": 1, "steps": 2, "scale": 2.0}
     return config

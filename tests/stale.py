@@ -8,12 +8,13 @@ from mvc.config.sections import sort_config
 
 # For each rule that the target `all` needs, the rules that read its files.
 FEEDS = {
-    "images": "captions unet synthetic pretrained mixed real policies classifiers oracle quality "
-    "figure1 figure2 figure5 figure6",
+    "images": "captions unet unet_report synthetic pretrained mixed real policies classifiers "
+    "oracle quality figure1 figure2 figure5 figure6",
     "captions": "embeddings banks synthetic pretrained mixed",
-    "embeddings": "banks unet synthetic pretrained mixed figure2 figure6",
-    "banks": "unet synthetic pretrained mixed real figure6",
-    "unet": "synthetic mixed figure2 figure6",
+    "embeddings": "banks unet unet_report synthetic pretrained mixed figure2 figure6",
+    "banks": "unet unet_report synthetic pretrained mixed real figure6",
+    "unet": "unet_report synthetic mixed figure2 figure6",
+    "unet_report": "",
     "synthetic": "classifiers quality figure1 figure5",
     "pretrained": "classifiers quality figure1 figure5",
     "mixed": "classifiers",
@@ -32,6 +33,9 @@ FEEDS = {
 }
 # The rule that makes a generator's images.
 RULES = {"finetuned": "synthetic", "real_vae": "real", "train_vae": "real"}
+
+# Rules with a job for each data set.
+BY_DATASET = ("images", "captions", "embeddings", "banks", "unet", "unet_report", "oracle")
 
 Job = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -88,7 +92,7 @@ def _follow(rules: set[str]) -> set[str]:
 def _list_wildcards(config: Mapping) -> Iterator[tuple[str, dict[str, str]]]:
     """The rules that have a `cfg`, each with the wildcards of every job."""
     for dataset in config["datasets"]:
-        for rule in ("images", "captions", "embeddings", "banks", "unet", "augmented", "oracle"):
+        for rule in (*BY_DATASET, "augmented"):
             yield rule, {"dataset": dataset}
         for generator in ("finetuned", "pretrained"):
             yield "quality", {"dataset": dataset, "generator": generator}

@@ -25,7 +25,6 @@ CFG = dict(
     flip=True,
     seed=0,
     dropout={"text": 0.1, "image": 0.1, "both": 0.1},
-    samples=dict(each=1, steps=2, scale=2.0),
 )
 INPUTS = dict(
     images="train.parquet",
@@ -37,8 +36,6 @@ OUTPUTS = dict(
     config="config.json",
     weights="diffusion_pytorch_model.safetensors",
     losses="loss.csv",
-    curve="loss.png",
-    samples="samples.png",
 )
 # What Snakemake puts before a script: its folder and its object; the file's own name.
 PREAMBLE = """import sys

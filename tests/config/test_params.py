@@ -18,14 +18,15 @@ PLANNED = {"unet.processes", "synthetic.shards"}
 PLANNED |= {f"classifiers.{key}" for key in ("models", "seeds", "arms")}
 
 SAMPLERS = "synthetic pretrained figure2 figure6"
-SEEDED = f"images banks unet augmented policies classifiers oracle quality {SAMPLERS}"
+TUNED = f"unet unet_report {SAMPLERS}"
+SEEDED = f"images banks augmented policies classifiers oracle quality {TUNED}"
 # For every key another value, and the rules of which some job reads another `cfg` or is new.
 EDITS = {
     "name": ("second", ""),  # the folder of tables and figures: what is in them stays the same
     "seed": (1, SEEDED),
     "models.captioner": ("another", "captions"),
     "models.clip": ("another", "embeddings synthetic pretrained augmented quality"),
-    "models.diffusion": ("another", f"unet real augmented {SAMPLERS}"),
+    "models.diffusion": ("another", f"real augmented {TUNED}"),
     "datasets.photos.loader": ("csv", "images comparisons"),
     "datasets.photos.path": ("more", "images comparisons"),
     "datasets.more.loader": ("csv", "images comparisons"),
@@ -51,7 +52,7 @@ EDITS = {
     "banks.rows": ("content", "banks"),
     "banks.edits": ("noise", "banks"),
     "banks.base": ("round_robin", "banks"),
-    "unet.resolution": (64, f"unet real {SAMPLERS}"),
+    "unet.resolution": (64, f"real {TUNED}"),
     "unet.steps": (5, "unet"),
     "unet.batch_size": (2, "unet"),
     "unet.processes": (2, ""),
@@ -67,9 +68,6 @@ EDITS = {
     "unet.dropout.image": (0.1, "unet"),
     "unet.dropout.both": (0.1, "unet"),
     "unet.flip": (False, "unet"),
-    "unet.samples.each": (2, "unet"),
-    "unet.samples.steps": (3, "unet"),
-    "unet.samples.scale": (3.0, "unet"),
     "synthetic.shards": (3, "synthetic pretrained real"),
     "synthetic.pretrained_share": (0.5, "mixed classifiers"),
     "synthetic.guidance": ("both", SAMPLERS),
@@ -139,6 +137,9 @@ EDITS = {
     "figures.cell": (50, "figure1 figure2 figure5 figure6"),
     "figures.coarse": (1, "figure2"),
     "figures.fine": (1, "figure2"),
+    "figures.samples.per_class": (2, "unet_report"),
+    "figures.samples.steps": (3, "unet_report"),
+    "figures.samples.scale": (3.0, "unet_report"),
     "evidence.comparisons": ({"a": {"says": "b", "treated": "c", "control": "d"}}, "comparisons"),
     "estimate.teraflops": (2.0, ""),  # printed alone
     "estimate.seconds": (2, ""),

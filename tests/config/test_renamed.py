@@ -23,6 +23,7 @@ MAIN, MINIATURE = (
     [
         ("unet: {ema: 0.5}", "unet.ema is now unet.ema_decay"),
         ("unet: {text: none}", "unet.text = none is now caption"),
+        ("unet: {samples: {steps: 9}}", "unet.samples is now figures.samples"),
         ("judge: {batch_size: 8}", "judge is now oracle"),
         ("judge: {size: 28}", "judge.size is now oracle.resolution"),
         ("oracle: {size: 28}", "oracle.size is now oracle.resolution"),

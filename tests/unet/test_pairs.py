@@ -88,7 +88,7 @@ def test_text_is_of_the_class(pool):
     captions = b.text.long() - 1
     x = image_of(b.latents, 0.5)
     assert (labels[captions] == labels[x][:, None, None]).all()
-    unmixed = batch(pool, text="none")
+    unmixed = batch(pool, text="caption")
     own = image_of(unmixed.latents, 0.5)
     assert torch.equal(unmixed.text[:, 0, 0].long() - 1, own)
 

@@ -19,7 +19,8 @@ SHORT = """
 datasets: {my-data: {images: {labels_per_class: 2}}}
 captions: {max_new_tokens: 6, num_beams: 1}
 banks: {per_real: 1}
-unet: {steps: 2, batch_size: 4, samples: {each: 1, steps: 2, scale: 2.0}}
+unet: {steps: 2, batch_size: 4}
+figures: {samples: {per_class: 1, steps: 2, scale: 2.0}}
 synthetic: {steps: 2, shards: 1}
 """
 

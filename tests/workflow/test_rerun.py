@@ -23,13 +23,18 @@ CONFIG = "config/config.yaml"
 EDITS = [
     (
         {"unet.steps": 5},
-        "unet synthetic classifiers table diagnostics quality quality_table "
+        "unet unet_report synthetic classifiers table diagnostics quality quality_table "
         "figure1 figure2 figure5 figure6",
     ),
     ({"synthetic.pretrained_share": 0.5}, "mixed classifiers table diagnostics"),
     (
-        {"classifiers.rsp.p": 0.4, "oracle.steps": 4, "figures.coarse": 1},
-        "classifiers table oracle quality quality_table figure2",
+        {
+            "classifiers.rsp.p": 0.4,
+            "oracle.steps": 4,
+            "figures.coarse": 1,
+            "figures.samples.steps": 3,
+        },
+        "classifiers table oracle quality quality_table figure2 unet_report",
     ),
     (
         {"classifiers.arms.random.augmentation": "aa", "figures.cell": 50},

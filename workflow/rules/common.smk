@@ -143,6 +143,12 @@ def own_file(section):
     )
 
 
+def unet_bank(wildcards):
+    """Not read where the text is each image's own caption."""
+    text = merge_section(config, "unet", wildcards.dataset)["text"]
+    return f"results/{wildcards.dataset}/bank.parquet" if text == "bank" else []
+
+
 # The images that a set, an arm, an evaluation reads.
 def generator_images(wildcards):
     return plan.list_shards(config, wildcards.dataset, wildcards.generator)
@@ -182,13 +188,19 @@ def diagnostic_runs():
 
 def tables_wanted():
     tables = [f"results/{NAME}tables/{table}.csv" for table in plan.list_tables(config)]
-    return tables + [f"results/{NAME}figures/{figure}.png" for figure in SHOWN]
+    figures = [f"results/{NAME}figures/{figure}.png" for figure in SHOWN]
+    return [*tables, *figures, *unet_reports(plan.list_finetuned(config))]
+
+
+def unet_reports(datasets):
+    return expand("results/{dataset}/unet/samples.png", dataset=datasets)
 
 
 def reports_wanted():
-    """Diagnostics only where some arm of theirs is run."""
+    """Diagnostics only where some arm of theirs is run; quality is that of every data set."""
     diagnostics = [f"results/{NAME}tables/diagnostics.csv"] if diagnostic_runs() else []
-    return [*diagnostics, f"results/{NAME}tables/quality.csv"]
+    quality = [f"results/{NAME}tables/quality.csv", *unet_reports(config["datasets"])]
+    return [*diagnostics, *quality]
 
 
 # Resources of fine-tuning.

@@ -3,14 +3,12 @@ rule unet:
         images=rules.images.output.train,
         held_out=rules.images.output.held_out,
         embeddings=rules.embeddings.output[0],
-        bank=rules.banks.output[0],
+        bank=unet_bank,
         models=model_files("diffusion"),
     output:
         config="results/{dataset}/unet/config.json",
         weights="results/{dataset}/unet/diffusion_pytorch_model.safetensors",
         losses="results/{dataset}/unet/loss.csv",
-        curve="results/{dataset}/unet/loss.png",
-        samples="results/{dataset}/unet/samples.png",
     log:
         "logs/{dataset}/unet.log",
     benchmark:
@@ -28,3 +26,33 @@ rule unet:
         code=code("unet.py"),
     script:
         "../scripts/unet.py"
+
+
+rule unet_report:
+    input:
+        images=rules.images.output.train,
+        embeddings=rules.embeddings.output[0],
+        bank=rules.banks.output[0],
+        unet=rules.unet.output.config,
+        weights=rules.unet.output.weights,
+        losses=rules.unet.output.losses,
+        models=model_files("diffusion"),
+    output:
+        curve="results/{dataset}/unet/loss.png",
+        samples="results/{dataset}/unet/samples.png",
+    log:
+        "logs/{dataset}/unet_report.log",
+    benchmark:
+        "results/benchmarks/{dataset}/unet_report.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 24_000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+        gpu=1,
+    params:
+        cfg=reads("unet_report"),
+        code=code("unet_report.py"),
+    script:
+        "../scripts/unet_report.py"

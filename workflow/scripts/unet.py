@@ -1,29 +1,31 @@
-"""unet: Stable Diffusion's U-Net fine-tuned on same-class pairs; loss curve and samples."""
+"""unet: Stable Diffusion's U-Net fine-tuned on same-class pairs."""
 
 from mvc.job import stage_log
 from mvc.unet.checkpoint import state_file
 from mvc.unet.finetune import tune
 from mvc.unet.launch import launch
 
-READ = ("images", "held_out", "embeddings", "bank")
-WRITTEN = ("config", "weights", "losses", "curve", "samples")
+INPUTS = ("images", "held_out", "embeddings", "bank")
+OUTPUTS = ("config", "weights", "losses")
 
 
 def main(snakemake) -> None:
-    given, out, cfg = snakemake.input, snakemake.output, snakemake.params.cfg
-    with stage_log(snakemake) as made:
-        state = state_file(out.weights, {"cfg": cfg, "code": snakemake.params.code}, given)
-        done = launch(
+    files = snakemake.input
+    out = snakemake.output
+    cfg = snakemake.params.cfg
+    with stage_log(snakemake) as report:
+        state = state_file(out.weights, {"cfg": cfg, "code": snakemake.params.code}, files)
+        summary = launch(
             tune,
             cfg,
-            {name: getattr(given, name) for name in READ},
-            {name: getattr(out, name) for name in WRITTEN},
+            {name: str(getattr(files, name)) for name in INPUTS},
+            {name: getattr(out, name) for name in OUTPUTS},
             str(state),
             processes=max(snakemake.resources.gpu, 1),
             threads=snakemake.threads,
             log=snakemake.log[0],
         )
-        made(*done)
+        report(*summary)
 
 
 if __name__ == "__main__":

@@ -34,11 +34,12 @@ READS = {
     "unet": Reads(
         {
             "unet": "resolution steps batch_size learning_rate schedule warmup_steps weight_decay "
-            "max_grad_norm ema_decay pairing text dropout flip samples"
+            "max_grad_norm ema_decay pairing text dropout flip"
         },
         ("diffusion",),
         seed=True,
     ),
+    "unet_report": Reads({"figures": "samples", "unet": "resolution"}, ("diffusion",), seed=True),
     "synthetic": Reads(_IMAGES, ("diffusion", "clip"), seed=True),
     "pretrained": Reads(_IMAGES, ("diffusion", "clip"), seed=True),
     "mixed": Reads(

@@ -149,6 +149,16 @@ def choose_figure_datasets(config: Mapping) -> dict[str, str]:
     return {figure: name or first for figure, name in config["figures"]["datasets"].items()}
 
 
+def list_finetuned(config: Mapping) -> list[str]:
+    """The data sets whose fine-tuned U-Net the tables or the figures need."""
+    needed = set(choose_figure_datasets(config).values())
+    for table in list_tables(config):
+        for run in list_table_runs(config, table):
+            if read_arm(config, run.dataset, run.arm)["extra"] in ("finetuned", "mixed"):
+                needed.add(run.dataset)
+    return [dataset for dataset in config["datasets"] if dataset in needed]
+
+
 def _list_runs(
     config: Mapping, rows: Iterable[Iterable[str]], choose_arms: Callable[[str], list[str]]
 ) -> list[Run]:

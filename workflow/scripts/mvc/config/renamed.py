@@ -26,6 +26,8 @@ KEYS = {
     "unet.ema": "unet.ema_decay",
     "unet.clip_norm": "unet.max_grad_norm",
     "unet.warmup": "unet.warmup_steps",
+    "unet.samples": "figures.samples",
+    "unet.samples.each": "figures.samples.per_class",
     "policies.updates": "policies.steps",
     "classifiers.arms.ra+roundtrip": "classifiers.arms.ra+real_vae",
     "classifiers.arms.ra+reconstructed": "classifiers.arms.ra+train_vae",
@@ -72,7 +74,8 @@ def _explain(path: tuple[str, ...], value: object) -> Iterator[str]:
     old = ".".join(path)
     if new := KEYS.get(".".join(general)):
         new = new.replace("*", keys[2]) if "*" in new else new
-        yield f"{old} is now {'.'.join((*dataset, new))}"
+        section = () if new.startswith("figures.") else dataset  # it is not a data set's own
+        yield f"{old} is now {'.'.join((*section, new))}"
     renamed = VALUES.get(".".join(general), {})
     if isinstance(value, str) and value in renamed:
         yield f"{old} = {value} is now {renamed[value]}"

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import matplotlib
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import torch
 from accelerate import Accelerator
@@ -17,13 +17,10 @@ from mvc.console.progress import Meter
 from mvc.core import image_tables
 from mvc.core.atomic import atomic
 from mvc.core.leakage import refuse_held_out
-from mvc.figures.finetuning import write_losses, write_samples
 from mvc.models.stable_diffusion import cache_latents, load_unet, load_vae, widen
 from mvc.unet.checkpoint import forget_states
 from mvc.unet.pairs import Pool
 from mvc.unet.trainer import Trainer
-
-matplotlib.use("Agg")
 
 
 def tune(
@@ -33,15 +30,17 @@ def tune(
 
     Args:
         cfg: the config's section `unet`, the model `diffusion` and the seed.
-        inputs: files `images`, `held_out`, `embeddings`, `bank`.
-        outputs: files `config`, `weights`, `losses`, `curve`, `samples`.
+        inputs: files `images`, `held_out`, `embeddings`, `bank`; the last is read where the text
+            is the bank's.
+        outputs: files `config`, `weights`, `losses`.
         state: the file of the resume state.
 
     Returns:
         What was made, for a line that sums it up: how many, of what, how good.
     """
     accelerator = Accelerator(mixed_precision=precision(), cpu=not torch.cuda.is_available())
-    train, bank = image_tables.read(inputs["images"]), image_tables.read(inputs["bank"])
+    train = image_tables.read(inputs["images"])
+    bank = image_tables.read(inputs["bank"]) if cfg["text"] == "bank" else None
     refuse_held_out(train, image_tables.read(inputs["held_out"]))
     embeddings = load_file(inputs["embeddings"])
     vae = load_vae(cfg["diffusion"], device=accelerator.device)
@@ -54,10 +53,8 @@ def tune(
     losses = trainer.run(pool, Path(state), show(cfg["steps"]), **batches)
     accelerator.end_training()  # of the processes as a group
     if accelerator.is_main_process:
-        write_losses(losses, csv=outputs["losses"], png=outputs["curve"])
-        tuned = trainer.finish()
-        write_samples(tuned, vae, embeddings, train, bank, cfg, png=outputs["samples"])
-        write_unet(tuned, weights=outputs["weights"], config=outputs["config"])
+        write_losses(losses, outputs["losses"])
+        write_unet(trainer.finish(), weights=outputs["weights"], config=outputs["config"])
         forget_states(outputs["weights"])
     return made, "updates", f"loss {losses[-100:].mean():.4f} at the end"
 
@@ -69,7 +66,7 @@ def precision() -> str:
 
 
 def make_pool(
-    train: pa.Table, embeddings: Mapping[str, Tensor], bank: pa.Table, vae, cfg: Mapping
+    train: pa.Table, embeddings: Mapping[str, Tensor], bank: pa.Table | None, vae, cfg: Mapping
 ) -> Pool:
     """Encode the training images once and put together all that batches are drawn from.
 
@@ -87,8 +84,8 @@ def make_pool(
         labels=torch.tensor(train["label"].to_pylist()),
         tokens=embeddings["tokens"],
         null=embeddings["null"],
-        recipes=read_recipes(bank),
-        recipe_labels=torch.tensor(bank["label"].to_pylist()),
+        recipes=None if bank is None else read_recipes(bank),
+        recipe_labels=None if bank is None else torch.tensor(bank["label"].to_pylist()),
     )
 
 
@@ -135,6 +132,13 @@ def show(steps: int) -> Callable[[int, float], None]:
         meters[0].show(step, f"loss {np.mean(recent):.4f}")
 
     return update
+
+
+def write_losses(losses: Tensor, path: str | Path) -> None:
+    """Write the loss of every update as CSV."""
+    frame = pd.DataFrame({"step": range(1, len(losses) + 1), "loss": losses.tolist()})
+    with image_tables.atomic(path) as temporary:
+        frame.to_csv(temporary, index=False, float_format="%.6g")
 
 
 def write_unet(unet: torch.nn.Module, *, weights: str | Path, config: str | Path) -> None:

@@ -27,8 +27,8 @@ class Pool:
     labels: Int[Tensor, " n"]
     tokens: Float[Tensor, "k m d"]  # caption k is image k's
     null: Float[Tensor, "m d"]
-    recipes: Recipes
-    recipe_labels: Int[Tensor, " r"]
+    recipes: Recipes | None = None  # where the text is of the bank
+    recipe_labels: Int[Tensor, " r"] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def draw(
     Args:
         pairing: `class`: x' is another image of x's class, itself where it is the only one;
             `own`: x' = x, the ablation of Section 4.2.2.
-        text: `bank`: a mixed embedding of the class; `none`: the caption of x, unmixed.
+        text: `bank`: a mixed embedding of the class; `caption`: the caption of x, unmixed.
         dropout: probability to drop `text` alone, `image` alone, and `both`.
         timesteps: T.
     """
@@ -78,8 +78,12 @@ def draw(
     flip = torch.randint(pool.mean.shape[1], (batch_size,), generator=rng)  # tied in a pair
     mean, std = pool.mean[x, flip], pool.std[x, flip]
     posterior = mean + std * torch.randn(mean.shape, generator=rng)
-    entry = _one_of_class(pool.recipe_labels, labels, uniform)
-    states = pool.tokens[x] if text == "none" else materialise(pool.tokens, pool.recipes[entry])
+    if text == "caption":
+        uniform(torch.tensor(1))  # what choosing an entry draws: one stream for both texts
+        states = pool.tokens[x]
+    else:
+        entry = _one_of_class(pool.recipe_labels, labels, uniform)
+        states = materialise(pool.tokens, pool.recipes[entry])
     chance = torch.rand(batch_size, generator=rng)
     edges = torch.tensor([dropout["text"], dropout["image"], dropout["both"]]).cumsum(0)
     no_text = (chance < edges[0]) | ((chance >= edges[1]) & (chance < edges[2]))
