@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mvc.core import image_tables
 from mvc.core.atomic import atomic
-from mvc.core.device import device
+from mvc.core.device import pick_device
 from mvc.figures import finetuning
 from mvc.job import stage_log
 from mvc.synthetic import sampler
@@ -24,7 +24,7 @@ def main(snakemake) -> None:
             sampling=sampler.Sampling(
                 wanted["steps"], "text", wanted["scale"], image_scale=1.0, batch_size=32
             ),
-            device=device(),
+            device=pick_device(),
         )
         picture = finetuning.sample_grid(
             painter,

@@ -137,7 +137,7 @@ def show(steps: int) -> Callable[[int, float], None]:
 def write_losses(losses: Tensor, path: str | Path) -> None:
     """Write the loss of every update as CSV."""
     frame = pd.DataFrame({"step": range(1, len(losses) + 1), "loss": losses.tolist()})
-    with image_tables.atomic(path) as temporary:
+    with atomic(path) as temporary:
         frame.to_csv(temporary, index=False, float_format="%.6g")
 
 
