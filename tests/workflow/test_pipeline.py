@@ -172,5 +172,5 @@ def test_a_folder_of_which_all_images_are_used_has_no_further_real_ones(built, t
     configs = ["--configfile", "config/config.yaml", str(overlay)]
     said = snakemake(built, "--dry-run", "all", *configs)
     assert {"images", "unet", "synthetic", "diagnostics"} <= set(planned(built, "all", *configs))
-    assert "synthetic/reconstructed/0-of-2" in said, "the training images themselves are there"
+    assert "synthetic/train_vae/0-of-2" in said, "the training images themselves are there"
     assert "synthetic/real/" not in said and "synthetic/real_vae/" not in said
