@@ -52,6 +52,10 @@ MAIN, MINIATURE = (
             "datasets: {mine: {like: digits-reduced, judge: {updates: 9}}}",
             "datasets.mine.judge.updates is now datasets.mine.oracle.steps",
         ),
+        (
+            "datasets: {mine: {like: digits-reduced, unet: {samples: {each: 2}}}}",
+            "datasets.mine.unet.samples is now figures.samples",
+        ),
         ("corpus: {size: 32}", "corpus.size is now corpus.resolution"),
         (
             "vae: {training: {decay: 0.9}}",

@@ -7,7 +7,8 @@ from project_tree import REPO
 from rule_texts import GPU, LOCAL, RULES
 
 LOOKS = {"table", "tables", "diagnostics", "quality_table", "figure1", "figure5", "estimate", "all"}
-LOOKS |= {"augmented", "miniature", "miniature_cards", "comparisons", "sweep", "headroom", "evidence"}
+LOOKS |= {"comparisons", "sweep", "headroom", "evidence"}
+LOOKS |= {"augmented", "miniature", "miniature_cards"}
 
 
 def stated() -> dict[str, list[str]]:
