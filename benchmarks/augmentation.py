@@ -24,6 +24,7 @@ from mvc.training.augment import augment
 from mvc.training.autoaugment import build_autoaugment, build_randaugment
 from mvc.training.loop import augment_batches
 from mvc.training.strategies import shuffle_batches
+from race import parse_options
 
 MEAN, STD = torch.full((3,), 73.0), torch.full((3,), 90.0)
 BATCH = 64
@@ -51,7 +52,7 @@ class PerImage(Dataset):
         return self.transform(Image.fromarray(self.images[row]))
 
 
-def batched(images, policy):
+def time_batched(images, policy):
     """Seconds for one pass, as the classifiers' training loop takes its batches."""
     generator, fill = torch.Generator().manual_seed(0), torch.zeros(3, dtype=torch.uint8)
 
@@ -76,7 +77,7 @@ def batched(images, policy):
     return time.perf_counter() - start
 
 
-def per_image(images, policy, workers):
+def time_per_image(images, policy, workers):
     """Seconds for one pass of the DataLoader, its start included."""
     loader = DataLoader(PerImage(images, policy), BATCH, shuffle=True, num_workers=workers)
     start = time.perf_counter()
@@ -87,7 +88,7 @@ def per_image(images, policy, workers):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=10_000)
-    n = parser.parse_args().images
+    n = parse_options(parser, images=2 * BATCH).images
     torch.set_num_threads(1)
     images = torch.randint(256, (n, 3, 28, 28), dtype=torch.uint8)
     cifar = transforms.AutoAugmentPolicy.CIFAR10
@@ -96,10 +97,10 @@ def main():
         "AutoAugment": (build_autoaugment((28, 28)), transforms.AutoAugment(cifar)),
     }
     for name, (ours, theirs) in pairs.items():
-        batched(images[:1000], ours)
-        fast = batched(images, ours)
+        time_batched(images[:1000], ours)
+        fast = time_batched(images, ours)
         for workers in (0, os.cpu_count()):
-            slow = per_image(images, theirs, workers)
+            slow = time_per_image(images, theirs, workers)
             print(
                 f"{name}: batched {n / fast:,.0f} images/s, DataLoader with {workers} workers "
                 f"{n / slow:,.0f} images/s: {slow / fast:.1f} times"

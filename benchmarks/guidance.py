@@ -17,12 +17,12 @@ import torch
 from diffusers import StableDiffusionInstructPix2PixPipeline
 from mvc.models.stable_diffusion import encode, load_solver, load_unet, load_vae, widen
 from mvc.synthetic.sampler import initial_noise, sample
-from race import race
+from race import parse_options, race
 
 MINIATURE = ROOT / "resources/miniature"
 
 
-def arguments() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--diffusion", default=str(MINIATURE / "stable-diffusion"))
     parser.add_argument("--width", type=int, default=128, help="text width of the U-Net")
@@ -32,11 +32,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=4.0)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    return parser.parse_args()
+    return parse_options(parser, images=2, steps=2, repeats=1)
 
 
 def main() -> None:
-    options = arguments()
+    options = parse_arguments()
     torch.set_num_threads(options.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(0)
@@ -63,7 +63,7 @@ def main() -> None:
     pipeline.set_progress_bar_config(disable=True)
     solver = load_solver(options.diffusion)
 
-    def two() -> torch.Tensor:
+    def sample_with_two() -> torch.Tensor:
         return sample(
             unet,
             solver,
@@ -77,7 +77,7 @@ def main() -> None:
             image_scale=1.0,
         )
 
-    def three() -> torch.Tensor:
+    def sample_with_three() -> torch.Tensor:
         return pipeline(
             image=pixels.float() / 255,
             prompt_embeds=text,
@@ -89,14 +89,14 @@ def main() -> None:
             output_type="latent",
         ).images
 
-    ours, theirs = two(), three()
+    ours, theirs = sample_with_two(), sample_with_three()
     difference = float((ours - theirs).abs().max() / theirs.abs().max())
     print(f"largest difference of the latents: {difference:.1e} of their largest value")
     if difference > 1e-3:
         raise SystemExit("the two guidances disagree; nothing was timed")
     race(
-        two,
-        three,
+        sample_with_two,
+        sample_with_three,
         names=("two branches", "three branches"),
         repeats=options.repeats,
         of=f"{n} images of {options.steps} steps",

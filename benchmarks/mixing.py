@@ -4,6 +4,7 @@ python benchmarks/mixing.py [--captions 50 --recipes 256 --width 768]
 """
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -11,11 +12,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow/scripts"))
 
 import torch
 from mvc.banks.mixing import materialise, mix
-from mvc.banks.recipes import stack_recipes
-from race import race
+from mvc.banks.recipes import Recipes, stack_recipes
+from race import parse_options, race
 
 
-def literal(tokens: torch.Tensor, rows: list[dict]) -> torch.Tensor:
+def mix_literally(tokens: torch.Tensor, rows: list[dict]) -> torch.Tensor:
     """Algorithm 1 one embedding and one edit at a time, by tensor slices."""
     mixed = []
     for row in rows:
@@ -39,20 +40,21 @@ def main() -> None:
     parser.add_argument("--fine", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    options = parser.parse_args()
+    options = parse_options(parser, captions=5, recipes=8, width=16, repeats=1)
     torch.set_num_threads(options.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokens = torch.randn(options.captions, 77, options.width, device=device)
     draw = dict(rows=(0, 76), width=options.width, base="uniform", seed=0, first_id=0)
     edits = dict(coarse=options.coarse, fine=options.fine)
     rows = [*mix(range(options.captions), count=options.recipes, **edits, **draw)]
-    table = stack_recipes(rows)
-    recipes = type(table)(*(getattr(table, f).to(device) for f in ("base", "coarse", "fine")))
-    if not torch.equal(literal(tokens, rows), materialise(tokens, recipes)):
+    stacked = stack_recipes(rows)
+    fields = (getattr(stacked, field.name) for field in dataclasses.fields(stacked))
+    recipes = Recipes(*(tensor.to(device) for tensor in fields))
+    if not torch.equal(mix_literally(tokens, rows), materialise(tokens, recipes)):
         raise SystemExit("the two disagree; nothing was timed")
     race(
         lambda: materialise(tokens, recipes),
-        lambda: literal(tokens, rows),
+        lambda: mix_literally(tokens, rows),
         names=("materialise", "literal"),
         repeats=options.repeats,
         of=f"{options.recipes} embeddings, equal bits",

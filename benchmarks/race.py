@@ -1,10 +1,20 @@
 """Two ways to the same result, timed in turns in one run."""
 
+import argparse
 import statistics
 import time
 from collections.abc import Callable
 
 import torch
+
+
+def parse_options(parser: argparse.ArgumentParser, **tiny: int) -> argparse.Namespace:
+    """The command line's options; `--tiny` sets some to values that show only that all runs."""
+    parser.add_argument("--tiny", action="store_true", help="the least work, to see that it runs")
+    options = parser.parse_args()
+    if options.tiny:
+        vars(options).update(tiny)
+    return options
 
 
 def race(ours: Callable, other: Callable, *, names: tuple[str, str], repeats: int, of: str) -> None:
@@ -18,10 +28,10 @@ def race(ours: Callable, other: Callable, *, names: tuple[str, str], repeats: in
     times: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(repeats + 1):
         for name, run in zip(names, (ours, other), strict=True):
-            _wait()
+            _synchronize()
             start = time.perf_counter()
             run()
-            _wait()
+            _synchronize()
             if turn:
                 times[name].append(time.perf_counter() - start)
     medians = [statistics.median(times[name]) for name in names]
@@ -30,6 +40,6 @@ def race(ours: Callable, other: Callable, *, names: tuple[str, str], repeats: in
     print(f"{names[0]}: {medians[1] / medians[0]:.2f} x faster")
 
 
-def _wait() -> None:
+def _synchronize() -> None:
     if torch.cuda.is_available():
         torch.cuda.synchronize()

@@ -23,12 +23,12 @@ from mvc.models.clip import load_clip, text_states, text_width, tokenize
 from mvc.models.stable_diffusion import encode, load_unet, load_vae, widen
 from mvc.unet.pairs import Batch, Pool, draw
 from mvc.unet.trainer import Trainer
-from race import race
+from race import parse_options, race
 
 MINIATURE = ROOT / "resources/miniature"
 
 
-def arguments() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--diffusion", default=str(MINIATURE / "stable-diffusion"))
     parser.add_argument("--clip", default=str(MINIATURE / "clip"))
@@ -36,11 +36,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--steps", type=int, default=20, help="timed steps of each kind")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    return parser.parse_args()
+    return parse_options(parser, batch=2, steps=1)
 
 
 def main() -> None:
-    options = arguments()
+    options = parse_arguments()
     torch.set_num_threads(options.threads)
     bf16 = torch.cuda.is_available()
     accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no")
@@ -76,11 +76,11 @@ def main() -> None:
 
     steps = itertools.count()
 
-    def cached() -> None:
+    def step_cached() -> None:
         batch = draw(pool, step=next(steps), scaling_factor=factor, **drawing)
         trainer.update(batch.rows(slice(None), device))
 
-    def encoding() -> None:
+    def step_encoding() -> None:
         batch = draw(pool, step=next(steps), scaling_factor=factor, **drawing)
         batch = batch.rows(slice(None), device)
         rows = torch.randint(n, (2, options.batch))
@@ -93,8 +93,8 @@ def main() -> None:
         trainer.update(Batch(*(tensor.clone() for tensor in fresh)))
 
     race(
-        cached,
-        encoding,
+        step_cached,
+        step_encoding,
         names=("cached", "encoding"),
         repeats=options.steps,
         of=f"a step of {options.batch} pairs",
