@@ -1,7 +1,10 @@
-"""Short ways of writing a configuration: a data set like another one, and null for "not this"."""
+"""Short ways of writing a configuration: a data set like another one, null for "not this", `~`."""
 
 import copy
+import os
 from collections.abc import Iterator, Mapping
+
+PATHS = ("path", "file", "weights")  # keys that may name a file or folder, in any section
 
 
 def expanded(config: Mapping) -> dict:
@@ -10,8 +13,12 @@ def expanded(config: Mapping) -> dict:
     A data set with `subsets: n` becomes n of them, which differ in their seed.
     Null takes out a data set, and an arm or a model of the section `classifiers`: an overlay can so
     remove what it does not want. A data set's own arms are laid over those of all data sets.
+    A leading ~ of a file or folder is the user's home folder.
     """
+    config = _expand_homes(config)
     result = dict(config)
+    if isinstance(config.get("models"), Mapping):
+        result["models"] = {k: _expand_model_home(v) for k, v in config["models"].items()}
     if isinstance(config.get("classifiers"), Mapping):
         result["classifiers"] = _pruned(config["classifiers"])
     if isinstance(config.get("datasets"), Mapping):
@@ -74,6 +81,27 @@ def unlike(datasets: object) -> list[str]:
         for name, own in datasets.items()
         if isinstance(own, Mapping) and "like" in own
     ]
+
+
+def _expand_homes(section: Mapping) -> dict:
+    """A section with ~ expanded in the keys `PATHS`, at every depth."""
+    expanded = dict(section)
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            expanded[key] = _expand_homes(value)
+        elif key in PATHS and isinstance(value, str):
+            expanded[key] = os.path.expanduser(value)
+    return expanded
+
+
+def _expand_model_home(value: object) -> object:
+    """A model's folder with ~ expanded; also the file of open_clip's `architecture/file`."""
+    if not isinstance(value, str):
+        return value
+    architecture, slash, file = value.partition("/")
+    if file.startswith("~"):
+        return architecture + slash + os.path.expanduser(file)
+    return os.path.expanduser(value)
 
 
 def _over(below: Mapping, above: Mapping) -> dict:
