@@ -270,11 +270,11 @@ def test_what_must_not_be_in_it_is_refused(tmp_path, case, said):
 def test_a_failure_leaves_the_old_folder_and_nothing_else(tmp_path):
     target = tmp_path / "augmented"
     raw_data.put(target / "old", b"old")
-    with pytest.raises(KeyError), export.whole(target) as folder:
+    with pytest.raises(KeyError), export.replace_folder(target) as folder:
         raw_data.put(folder / "new", b"new")
         raise KeyError
     assert [p.name for p in tmp_path.rglob("*")] == ["augmented", "old"]
-    with export.whole(target) as folder:
+    with export.replace_folder(target) as folder:
         raw_data.put(folder / "new", b"new")
     assert [p.name for p in tmp_path.rglob("*")] == ["augmented", "new"]
 
@@ -285,16 +285,16 @@ ODD += ["日本語", "e\u0301té", "\u202edlrow", "q?*<>|\"'$`&", "\ud800", " ",
 
 @pytest.mark.parametrize("name", ODD)
 def test_odd_names_become_safe_and_come_back(name):
-    made = filenames.safe(name)
+    made = filenames.escape_name(name)
     assert unquote(made, errors="surrogatepass") == name
     assert not set(made) & set('/\\:*?"<>|\n\t') and made[0] not in ".-~ " and made[-1] not in ". "
     made.encode()
-    assert filenames.safe("plain name-1.x") == "plain name-1.x"
+    assert filenames.escape_name("plain name-1.x") == "plain name-1.x"
 
 
 def test_names_stay_apart_and_short():
     long = ["x" * 300, "x" * 301, "猫" * 100, "/" * 99]
-    made = filenames.distinct(["Cat", "cat", "CAT", "dog", *long, "", "%"])
+    made = filenames.assign_names(["Cat", "cat", "CAT", "dog", *long, "", "%"])
     assert len({file.casefold() for file in made.values()}) == len(made)
     assert max(len(file.encode()) for file in made.values()) <= 113
     assert made["dog"] == "dog" and made["Cat"].startswith("Cat~")
@@ -307,6 +307,6 @@ def test_summary_is_by_label():
     made = collect.Rows(table, {0: "a", 1: "b"}, {"a": "z", "b": "b"})
     counts = [
         (r["label"], r["imagefolder_label"], r["real"], r["synthetic"])
-        for r in collect.summary(made)
+        for r in collect.summarise_classes(made)
     ]
     assert counts == [(0, 1, 1, 0), (1, 0, 1, 1)]

@@ -37,7 +37,7 @@ def runs(gains, noise=0.0):
 
 def compare(records, comparison=SAYS):
     sets = sorted(set(records["dataset"]))
-    return comparing.results(records, {"x": comparison}, sets, split="test", confidence=0.95)
+    return comparing.compare_pairs(records, {"x": comparison}, sets, split="test", confidence=0.95)
 
 
 def result(gains):
@@ -123,7 +123,7 @@ def test_one_subset_has_the_interval_of_its_seeds_and_one_run_none():
 
 def test_the_page_and_pictures_tell_every_comparison(tmp_path):
     table = compare(runs([[1, 3], [2, 2], [4, 6]]))
-    page = report.markdown_page(table, split="test", digits=1, confidence=0.95)
+    page = report.format_page(table, split="test", digits=1, confidence=0.95)
     assert "A over B" in page and "+3.0" in page and "3 × 2" in page and "undecided" in page
     report.write_intervals(table, tmp_path / "intervals.png")
     records = runs([[1, 3], [2, 2]]).assign(labels=[5] * 4 + [10] * 4, family="x")
@@ -136,7 +136,7 @@ def test_a_curve_joins_data_sets_that_differ_in_their_images_alone():
     records = runs([[1, 3], [2, 2], [8, 8]])
     records["labels"] = records["dataset"].map({"set-0": 5, "set-1": 10, "set-2": 5})
     records["family"] = records["dataset"].map({"set-0": "x", "set-1": "x", "set-2": "own"})
-    points = report.curves(records)
+    points = report.average_curves(records)
     assert set(points["family"]) == {"x"} and list(points["arm"]) == ["a", "a", "b", "b"]
     assert list(points["labels"]) == [5, 10] * 2
     assert list(points["mean"]) == [52.5, 55.5, 50.5, 53.5]
@@ -145,7 +145,7 @@ def test_a_curve_joins_data_sets_that_differ_in_their_images_alone():
 def test_a_family_shares_what_the_arm_reads():
     few = {"loader": "csv", "images": {"labels_per_class": 5}, "banks": {"per_real": 16}, "seed": 0}
     more = few | {"images": {"labels_per_class": 50}, "banks": {"per_real": 4}, "seed": 1}
-    family = report.family
+    family = report.name_family
     assert family(few, None) == family(more, float("nan"))
     assert family(few, "real") == family(more, "real")
     assert family(few, "synthetic") != family(more, "synthetic")

@@ -16,30 +16,34 @@ GFLOP = 1e9
     "pixels, unet, encode, decode", [(256, 180, 273, 622), (512, 803, 1117, 2515)]
 )
 def test_stable_diffusions_known_costs(pixels, unet, encode, decode):
-    vae = architectures.vae(SD)
-    assert flops.unet_forward(architectures.unet(SD), resolution=pixels) == pytest.approx(
-        unet * GFLOP, rel=0.03
-    )
-    assert flops.vae_encode(vae, resolution=pixels) == pytest.approx(encode * GFLOP, rel=0.03)
-    assert flops.vae_decode(vae, resolution=pixels) == pytest.approx(decode * GFLOP, rel=0.03)
+    vae = architectures.build_vae(SD)
+    assert flops.count_unet_forward(
+        architectures.build_unet(SD), resolution=pixels
+    ) == pytest.approx(unet * GFLOP, rel=0.03)
+    assert flops.count_vae_encode(vae, resolution=pixels) == pytest.approx(encode * GFLOP, rel=0.03)
+    assert flops.count_vae_decode(vae, resolution=pixels) == pytest.approx(decode * GFLOP, rel=0.03)
 
 
 def test_text_towers_known_cost():
-    assert flops.text_tower(architectures.clip(CLIP)) == pytest.approx(13 * GFLOP, rel=0.03)
+    assert flops.count_text_tower(architectures.build_clip(CLIP)) == pytest.approx(
+        13 * GFLOP, rel=0.03
+    )
 
 
 def test_image_towers_known_cost():
     """ViT-L/14 at 224 pixels: 81 GFLOP of multiply-adds, as open_clip's own table counts them."""
-    assert flops.image_tower(architectures.clip(CLIP)) == pytest.approx(2 * 81 * GFLOP, rel=0.03)
+    assert flops.count_image_tower(architectures.build_clip(CLIP)) == pytest.approx(
+        2 * 81 * GFLOP, rel=0.03
+    )
 
 
 def test_unets_have_the_known_number_of_weights():
     def millions(model):
         return sum(p.numel() for p in model.parameters()) / 1e6
 
-    assert millions(architectures.unet(SD)) == pytest.approx(859.5, abs=0.1)
-    assert millions(architectures.vae(SD)) == pytest.approx(83.7, abs=0.1)
-    assert millions(architectures.captioner(BLIP2)) == pytest.approx(3745, rel=0.01)
+    assert millions(architectures.build_unet(SD)) == pytest.approx(859.5, abs=0.1)
+    assert millions(architectures.build_vae(SD)) == pytest.approx(83.7, abs=0.1)
+    assert millions(architectures.build_captioner(BLIP2)) == pytest.approx(3745, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -52,31 +56,31 @@ def test_unets_have_the_known_number_of_weights():
 )
 def test_classifiers_known_costs(name, size, classes, gmac):
     """Published in multiply-adds."""
-    model = architectures.classifier(name, classes, size=size)
-    forward = flops.classifier_forward(model, size=size)
+    model = architectures.build_classifier(name, classes, size=size)
+    forward = flops.count_classifier_forward(model, size=size)
     assert forward == pytest.approx(2 * gmac * GFLOP, rel=0.03)
 
 
 def test_a_caption_costs_more_with_tokens_and_beams():
-    model = architectures.captioner(BLIP2)
-    one = flops.caption(model, new_tokens=20, num_beams=1)
+    model = architectures.build_captioner(BLIP2)
+    one = flops.count_caption(model, new_tokens=20, num_beams=1)
     assert one > 2 * 2.6e9 * (20 + 33)  # the language model alone
-    longer = flops.caption(model, new_tokens=40, num_beams=1)
+    longer = flops.count_caption(model, new_tokens=40, num_beams=1)
     assert longer - one == pytest.approx(20 * 2 * 2.65e9, rel=0.02)
     seen = one - 53 * (longer - one) // 20  # vision tower and Q-Former: 257 tokens, 1 G weights
     assert seen == pytest.approx(257 * 2 * 1.0e9, rel=0.1)
-    beams = flops.caption(model, new_tokens=20, num_beams=5)
+    beams = flops.count_caption(model, new_tokens=20, num_beams=5)
     assert beams - seen == 5 * (one - seen)
 
 
 def test_training_and_sampling_add_up():
-    assert flops.training_step(10) == 30
+    assert flops.count_training_step(10) == 30
     unet, encode, decode = 180, 273, 622
-    two = flops.sampling(unet, decode, steps=25, mode="text", encode=encode)
+    two = flops.count_sampling(unet, decode, steps=25, mode="text", encode=encode)
     assert two == 25 * 2 * unet + encode + decode
-    assert flops.sampling(unet, decode, steps=25, mode="ip2p") - decode == 25 * 3 * unet
+    assert flops.count_sampling(unet, decode, steps=25, mode="ip2p") - decode == 25 * 3 * unet
     with pytest.raises(ValueError, match="synthetic.guidance = none; must be one of text"):
-        flops.sampling(unet, decode, steps=25, mode="none")
+        flops.count_sampling(unet, decode, steps=25, mode="none")
 
 
 def test_folders_give_their_own_shape():
@@ -86,24 +90,28 @@ def test_folders_give_their_own_shape():
 
     folder = str(MINIATURE / "stable-diffusion")
     real = load_unet(folder, text_width=128)
-    on_meta = architectures.unet(folder)
-    assert flops.unet_forward(real, resolution=32) == flops.unet_forward(on_meta, resolution=32)
+    on_meta = architectures.build_unet(folder)
+    assert flops.count_unet_forward(real, resolution=32) == flops.count_unet_forward(
+        on_meta, resolution=32
+    )
     clip = str(MINIATURE / "clip")
-    assert flops.text_tower(load_clip(clip)[0]) == flops.text_tower(architectures.clip(clip))
-    blip = architectures.captioner(str(MINIATURE / "blip2"))
-    assert 0 < flops.caption(blip, new_tokens=5, num_beams=1) < GFLOP
+    assert flops.count_text_tower(load_clip(clip)[0]) == flops.count_text_tower(
+        architectures.build_clip(clip)
+    )
+    blip = architectures.build_captioner(str(MINIATURE / "blip2"))
+    assert 0 < flops.count_caption(blip, new_tokens=5, num_beams=1) < GFLOP
     assert next(on_meta.parameters()).device.type == "meta"
 
 
 @pytest.mark.parametrize(
     "build, name, key",
     [
-        (architectures.unet, "nobody/nothing", "models.diffusion"),
-        (architectures.vae, "nobody/nothing", "models.diffusion"),
-        (architectures.clip, "ViT-Z-99/openai", "models.clip"),
-        (architectures.captioner, "./nowhere", "models.captioner"),
+        (architectures.build_unet, "nobody/nothing", "models.diffusion"),
+        (architectures.build_vae, "nobody/nothing", "models.diffusion"),
+        (architectures.build_clip, "ViT-Z-99/openai", "models.clip"),
+        (architectures.build_captioner, "./nowhere", "models.captioner"),
         (
-            lambda name: architectures.classifier(name, 2, size=32),
+            lambda name: architectures.build_classifier(name, 2, size=32),
             "resnet5000",
             "classifiers.models",
         ),
@@ -115,10 +123,10 @@ def test_unknown_architectures_are_named(build, name, key):
 
 
 def test_a_devices_throughput_is_measured():
-    block, state = flops._block(torch.device("cpu"), torch.float32, 1)
+    block, state = flops._build_block(torch.device("cpu"), torch.float32, 1)
     tokens, c = 32 * 32, 320
     attention = 2 * 2 * tokens**2 * c
     linear = 2 * tokens * (9 * c * c + 3 * c * c + c * c)
-    assert flops.count(lambda: block(state)) == attention + linear
-    rate = flops.throughput("cpu", seconds=0.2)
+    assert flops.count_operations(lambda: block(state)) == attention + linear
+    rate = flops.measure_throughput("cpu", seconds=0.2)
     assert 1e8 < rate < 1e14

@@ -30,16 +30,16 @@ def unit(x):
 def test_frechet_by_hand():
     """One dimension: (difference of means)² + (difference of deviations)²."""
     a = np.array([[-1.0], [1.0]])
-    assert metrics.frechet(a, a + 3) == pytest.approx(9)
-    assert metrics.frechet(a, 3 * a) == pytest.approx((2 * math.sqrt(2)) ** 2)
-    assert metrics.frechet(a, 3 * a + 3) == pytest.approx(9 + 8)
+    assert metrics.compute_frechet(a, a + 3) == pytest.approx(9)
+    assert metrics.compute_frechet(a, 3 * a) == pytest.approx((2 * math.sqrt(2)) ** 2)
+    assert metrics.compute_frechet(a, 3 * a + 3) == pytest.approx(9 + 8)
 
 
 @pytest.mark.parametrize("n", [200, 5])
 def test_frechet_of_a_set_with_itself_is_zero_even_where_it_has_no_full_rank(n):
     a = rng().normal(size=(n, 16)).astype(np.float32)
-    assert metrics.frechet(a, a) < 1e-9
-    assert metrics.frechet(a, a[::-1].copy()) < 1e-9
+    assert metrics.compute_frechet(a, a) < 1e-9
+    assert metrics.compute_frechet(a, a[::-1].copy()) < 1e-9
 
 
 def test_frechet_equals_the_textbook_formula():
@@ -47,10 +47,10 @@ def test_frechet_equals_the_textbook_formula():
     cov = [np.cov(x, rowvar=False) for x in (a, b)]
     shift = ((a.mean(0) - b.mean(0)) ** 2).sum()
     expected = shift + np.trace(cov[0] + cov[1] - 2 * sqrtm(cov[0] @ cov[1]).real)
-    assert metrics.frechet(a, b) == pytest.approx(expected, rel=1e-8)
-    assert metrics.frechet(b, a) == pytest.approx(expected, rel=1e-8)
+    assert metrics.compute_frechet(a, b) == pytest.approx(expected, rel=1e-8)
+    assert metrics.compute_frechet(b, a) == pytest.approx(expected, rel=1e-8)
     with pytest.raises(ValueError, match="1 and 60"):
-        metrics.frechet(a[:1], a)
+        metrics.compute_frechet(a[:1], a)
 
 
 # precision and recall
@@ -60,60 +60,60 @@ def test_precision_and_recall_by_hand():
     """k = 1. Real balls 1, 1, 1, 8: they hold 0.5, 1.5, 5 and not 30. Synthetic balls 1, 1, 3.5,
     25: they hold all real points."""
     real, synthetic = np.array([[0.0], [1], [2], [10]]), np.array([[0.5], [1.5], [5], [30]])
-    assert metrics.precision_recall(real, synthetic, k=1) == (0.75, 1.0)
+    assert metrics.compute_precision_recall(real, synthetic, k=1) == (0.75, 1.0)
 
 
 def test_precision_and_recall_at_their_limits():
     real = rng().normal(size=(60, 4))
-    assert metrics.precision_recall(real, real, k=3) == (1, 1)
-    assert metrics.precision_recall(real, real + 100, k=3) == (0, 0)
+    assert metrics.compute_precision_recall(real, real, k=3) == (1, 1)
+    assert metrics.compute_precision_recall(real, real + 100, k=3) == (0, 0)
     collapsed = real[:1] + 1e-6 * rng(1).normal(size=(60, 4))
-    precision, recall = metrics.precision_recall(real, collapsed, k=3)
+    precision, recall = metrics.compute_precision_recall(real, collapsed, k=3)
     assert precision == 1 and recall <= 1 / 60
     half = np.concatenate([real[:30], real[30:] + 100])
-    assert metrics.precision_recall(real, half, k=3)[0] == 0.5
+    assert metrics.compute_precision_recall(real, half, k=3)[0] == 0.5
 
 
 @pytest.mark.parametrize("k", [0, 4])
 def test_more_neighbours_than_images_is_refused(k):
     with pytest.raises(ValueError, match=f"quality.k = {k}"):
-        metrics.precision_recall(np.zeros((9, 2)), np.zeros((4, 2)), k=k)
+        metrics.compute_precision_recall(np.zeros((9, 2)), np.zeros((4, 2)), k=k)
 
 
 # diversity
 
 
 def test_vendi_counts_different_images():
-    assert metrics.vendi(np.eye(7)) == pytest.approx(7)
-    assert metrics.vendi(np.ones((7, 3)) / math.sqrt(3)) == pytest.approx(1)
-    assert metrics.vendi(np.eye(2)[[0, 0, 1, 1]]) == pytest.approx(2)
+    assert metrics.compute_vendi(np.eye(7)) == pytest.approx(7)
+    assert metrics.compute_vendi(np.ones((7, 3)) / math.sqrt(3)) == pytest.approx(1)
+    assert metrics.compute_vendi(np.eye(2)[[0, 0, 1, 1]]) == pytest.approx(2)
     shares = np.array([0.75, 0.25])
-    assert metrics.vendi(np.eye(2)[[0, 0, 0, 1]]) == pytest.approx(
+    assert metrics.compute_vendi(np.eye(2)[[0, 0, 0, 1]]) == pytest.approx(
         math.exp(-(shares * np.log(shares)).sum())
     )
 
 
 def test_spread_by_hand():
-    assert metrics.spread(np.array([[0.0], [1], [3]])) == pytest.approx((1 + 3 + 2) / 3)
+    assert metrics.compute_spread(np.array([[0.0], [1], [3]])) == pytest.approx((1 + 3 + 2) / 3)
 
 
 def test_diversity_is_within_classes_and_relative_to_as_many_real_images():
     real, labels = np.tile(np.eye(4), (2, 1)), np.repeat([0, 1], 4)
-    same = metrics.diversity(real, labels, real, labels)
+    same = metrics.compute_diversity(real, labels, real, labels)
     assert same["vendi"] == pytest.approx(4) and same["vendi_relative"] == pytest.approx(1)
     assert same["spread_relative"] == pytest.approx(1)
     # one picture a class: two pictures in all, and no diversity in any class
     collapsed = np.eye(4)[labels]
-    low = metrics.diversity(collapsed, labels, real, labels)
+    low = metrics.compute_diversity(collapsed, labels, real, labels)
     assert low["vendi"] == pytest.approx(1) and low["vendi_relative"] == pytest.approx(0.25)
     assert low["spread_relative"] == 0
     # ten times as many images are not more diverse for that
-    many = metrics.diversity(np.tile(real, (10, 1)), np.tile(labels, 10), real, labels)
+    many = metrics.compute_diversity(np.tile(real, (10, 1)), np.tile(labels, 10), real, labels)
     assert many["vendi_relative"] == pytest.approx(1)
 
 
 def test_diversity_of_single_images_is_unknown():
-    one = metrics.diversity(np.eye(2), np.array([0, 1]), np.eye(2), np.array([0, 1]))
+    one = metrics.compute_diversity(np.eye(2), np.array([0, 1]), np.eye(2), np.array([0, 1]))
     assert all(math.isnan(value) for value in one.values())
 
 
@@ -124,17 +124,19 @@ def test_nearest_by_hand():
     """Class 0 at 0, 2, 6: own distances 2, 2, 4, median 2. Class 1 at 100, 110: own 10, 10."""
     training, labels = np.array([[0.0], [2], [6], [100], [110]]), np.array([0, 0, 0, 1, 1])
     images = np.array([[1.0], [6], [105], [2]])
-    relative, own = metrics.nearest(images, np.array([0, 0, 1, 1]), training, labels)
+    relative, own = metrics.measure_nearest(images, np.array([0, 0, 1, 1]), training, labels)
     assert relative.tolist() == [0.5, 0, 0.5, 9.8]  # the last is near an image of another class
     assert sorted(own.tolist()) == [1, 1, 1, 1, 2]
 
 
 def test_nearest_where_a_class_has_one_training_image_or_none():
     training, labels = np.array([[0.0], [4], [50]]), np.array([0, 0, 1])
-    relative, own = metrics.nearest(np.array([[51.0], [7]]), np.array([1, 2]), training, labels)
+    relative, own = metrics.measure_nearest(
+        np.array([[51.0], [7]]), np.array([1, 2]), training, labels
+    )
     assert relative[0] == 0.25 and math.isnan(relative[1]) and own.tolist() == [1, 1]
-    alone, own = metrics.nearest(training[2:], labels[2:], training[2:], labels[2:])
-    assert math.isnan(alone[0]) and math.isnan(metrics.near_share(alone, own))
+    alone, own = metrics.measure_nearest(training[2:], labels[2:], training[2:], labels[2:])
+    assert math.isnan(alone[0]) and math.isnan(metrics.compute_near_share(alone, own))
 
 
 def test_planted_copies_are_found():
@@ -142,17 +144,21 @@ def test_planted_copies_are_found():
     fresh = rng(1).normal(size=(100, 8))
     images = np.concatenate([fresh, training[:40] + 1e-3])
     own_labels = np.concatenate([np.repeat([0, 1], 50), labels[:40]])
-    clean = metrics.near_share(*metrics.nearest(fresh, own_labels[:100], training, labels))
-    planted = metrics.near_share(*metrics.nearest(images, own_labels, training, labels))
+    clean = metrics.compute_near_share(
+        *metrics.measure_nearest(fresh, own_labels[:100], training, labels)
+    )
+    planted = metrics.compute_near_share(
+        *metrics.measure_nearest(images, own_labels, training, labels)
+    )
     assert clean <= 0.05 and planted == pytest.approx((40 + 100 * clean) / 140)
-    mislabelled = metrics.nearest(training[:40] + 1e-3, 1 - labels[:40], training, labels)
-    assert metrics.near_share(*mislabelled) <= 0.1
+    mislabelled = metrics.measure_nearest(training[:40] + 1e-3, 1 - labels[:40], training, labels)
+    assert metrics.compute_near_share(*mislabelled) <= 0.1
 
 
 def test_only_some_training_images_of_a_large_class_are_queried(monkeypatch):
     monkeypatch.setattr(metrics, "QUERIES", 4)
     training = np.arange(10.0)[:, None] ** 2
-    _, own = metrics.nearest(training[:1], np.zeros(1, int), training, np.zeros(10, int))
+    _, own = metrics.measure_nearest(training[:1], np.zeros(1, int), training, np.zeros(10, int))
     assert len(own) == 4  # rows 0, 3, 6, 9: distances 1, 5, 11, 17, each among all ten
     assert own.tolist() == [v / 8 for v in (1, 5, 11, 17)]
 
@@ -161,8 +167,8 @@ def test_exact_copies_and_repeats():
     training = torch.arange(4 * 3 * 2 * 2, dtype=torch.uint8).view(4, 3, 2, 2)
     fresh = 200 + torch.arange(2 * 12, dtype=torch.uint8).view(2, 3, 2, 2)
     images = torch.cat([training[:1], fresh, fresh[:1], training[2:3]])
-    assert measures.copies(images, training) == (2, 1)
-    assert measures.copies(fresh, training) == (0, 0)
+    assert measures.count_copies(images, training) == (2, 1)
+    assert measures.count_copies(fresh, training) == (0, 0)
 
 
 # sets
@@ -212,11 +218,11 @@ def table(n, name, label=0, shade=7, size=6):
 
 def test_yardstick_is_extra_else_validation_else_none():
     train, validation, extra = table(2, "t"), table(3, "v"), table(4, "e")
-    reference, held_out, name = measures.roles(train, validation, extra)
+    reference, held_out, name = measures.assign_roles(train, validation, extra)
     assert (reference.num_rows, held_out.num_rows, name) == (5, 4, "extra")
-    reference, held_out, name = measures.roles(train, validation, extra.slice(0, 0))
+    reference, held_out, name = measures.assign_roles(train, validation, extra.slice(0, 0))
     assert (reference.num_rows, held_out.num_rows, name) == (2, 3, "validation")
-    assert measures.roles(train, validation.slice(0, 0), extra.slice(0, 0))[1].num_rows == 0
+    assert measures.assign_roles(train, validation.slice(0, 0), extra.slice(0, 0))[1].num_rows == 0
 
 
 class Tower(nn.Module):
@@ -298,7 +304,9 @@ def test_the_judge_refuses_what_it_cannot_learn():
 
 def test_agreement_by_hand():
     names = {0: "a", 1: "b", 2: "never made"}
-    result = oracle.agreement(torch.tensor([0, 1, 1, 0, 1]), np.array([0, 0, 0, 0, 1]), names)
+    result = oracle.measure_agreement(
+        torch.tensor([0, 1, 1, 0, 1]), np.array([0, 0, 0, 0, 1]), names
+    )
     assert result == {"agreement": 60.0, "per_class": {"a": 50.0, "b": 100.0}}
 
 
@@ -338,18 +346,18 @@ def test_quality_table_has_the_yardstick_once_and_first():
         result("pretrained", 20.0),
         result("finetuned", 1.0, dataset="e"),
     ]
-    rows = quality_table.rows(results)
+    rows = quality_table.list_rows(results)
     assert rows["dataset"].tolist() == ["d"] * 3 + ["e"] * 2
     assert rows["set"].tolist() == ["real", "finetuned", "pretrained", "real", "finetuned"]
     assert rows["agreement"].tolist() == [91.0, 80.0, 20.0, 91.0, 1.0]
-    text = quality_table.quality_markdown(results)
+    text = quality_table.format_quality(results)
     assert "right on 91.0 %" in text and "a\\|b" in text and "10,000 real images" in text
     with pytest.raises(ValueError, match="no measured sets"):
-        quality_table.rows([])
+        quality_table.list_rows([])
 
 
 def test_quality_table_says_plainly_that_there_is_no_judge_split_or_no_yardstick():
     alone = result("finetuned", 80.0, split="train", real=False)
     alone["synthetic"]["precision"] = None
-    text = quality_table.quality_markdown([alone])
+    text = quality_table.format_quality([alone])
     assert "no oracle split" in text and "none left" in text and "nan" not in text

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from mvc.config.layouts import TABLES
 from mvc.tables import published, statistics
-from mvc.tables.runs import read
+from mvc.tables.runs import read_runs
 
 NAN = math.nan
 
@@ -21,8 +21,8 @@ def ours(tmp_path, table, levels, *, dataset, model, spread=(-0.5, 0.5)):
             record = {**shared, "arm": arm, "seed": seed, "accuracy": level + (1 + seed) * more}
             paths.append(tmp_path / f"{arm}-{seed}.json")
             paths[-1].write_text(json.dumps({**record, "n_train": 1, "n_extra": 0, "n_test": 1}))
-    done = statistics.shown(read(paths), TABLES[table])
-    return statistics.cells(done), statistics.gains(done, TABLES[table].gains)
+    done = statistics.select_shown(read_runs(paths), TABLES[table])
+    return statistics.summarise_cells(done), statistics.compare_arms(done, TABLES[table].gains)
 
 
 def rows_of(text):
@@ -41,7 +41,7 @@ def rows_of(text):
     ],
 )
 def test_every_published_row_is_there_once(table, count, datasets):
-    rows = list(published.rows(table))
+    rows = list(published.list_rows(table))
     assert len({(row.dataset, row.model) for row in rows}) == count == len(rows)
     assert len({row.dataset for row in rows}) == datasets
     for row in rows:
@@ -50,7 +50,7 @@ def test_every_published_row_is_there_once(table, count, datasets):
 
 
 def mean_gain(table, arm, over):
-    gains = [row.values[arm] - row.values[over] for row in published.rows(table)]
+    gains = [row.values[arm] - row.values[over] for row in published.list_rows(table)]
     return pd.Series(gains).mean()  # without the rows that lack one
 
 
@@ -66,7 +66,9 @@ def test_the_papers_text_agrees_where_it_can():
 def test_tables_that_share_cells_agree():
     """Caltech-101's AA and AA+Syn stand in Tables 2, 4 and 5; two-phase is AA+Syn."""
     values = {
-        name: {row.model: row.values for row in published.rows(name) if "caltech" in row.dataset}
+        name: {
+            row.model: row.values for row in published.list_rows(name) if "caltech" in row.dataset
+        }
         for name in ("table2", "table4", "table5")
     }
     for model, second in values["table2"].items():
@@ -76,7 +78,7 @@ def test_tables_that_share_cells_agree():
 
 
 def test_marks_are_printed_and_dashes_are_no_numbers():
-    rows = {(row.dataset, row.model): row for row in published.rows("table1")}
+    rows = {(row.dataset, row.model): row for row in published.list_rows("table1")}
     row = rows["tiny-imagenet", "efficientnet_b3"]
     assert row.printed["baseline"] == "46.3*" and row.values["baseline"] == 46.3
     assert row.printed["aa"] == "–" and math.isnan(row.values["aa"])
@@ -86,7 +88,7 @@ def test_marks_are_printed_and_dashes_are_no_numbers():
 def test_ours_stand_below_the_papers_with_the_difference(tmp_path):
     levels = {"aa": 95.0, "aa+combined": 96.0, "aa+two_phase": 97.5}
     cells = ours(tmp_path, "table5", levels, dataset="caltech-101", model="resnet50")
-    text = published.section("table5", *cells, digits=1)
+    text = published.format_section("table5", *cells, digits=1)
     rows = rows_of(text)
     i = rows.index(["caltech-101", "resnet50", "paper", "96.1", "95.4", "96.3", "97.2"])
     assert rows[i + 1][2:] == ["ours", "95.2", "96.2", "not run", "97.8"]
@@ -100,7 +102,11 @@ def test_the_gains_are_compared_where_both_have_them(tmp_path):
     """Brain tumor: the paper has no PT there, so of three gains one can be compared."""
     levels = {"aa": 94.0, "aa+pretrained": 93.0, "aa+syn": 96.0}
     cells = ours(tmp_path, "table4", levels, dataset="brain-tumor", model="resnet50")
-    rows = [row for row in rows_of(published.section("table4", *cells, digits=1)) if len(row) == 9]
+    rows = [
+        row
+        for row in rows_of(published.format_section("table4", *cells, digits=1))
+        if len(row) == 9
+    ]
     assert rows[0][4:] == ["paper", "ours", "difference", "interval", "agrees"]
     assert rows[2:] == [
         ["brain-tumor", "resnet50", "AA+Syn(FT)", "AA", "+1.7", "+2.0", "+0.3", "–", "in sign"]
@@ -120,12 +126,12 @@ def test_the_gains_are_compared_where_both_have_them(tmp_path):
     ],
 )
 def test_agreement(gains, says):
-    assert published.agreement(*gains) == says
+    assert published.judge_agreement(*gains) == says
     assert says in published.AGREES
 
 
 def test_where_nothing_was_run_it_is_said(tmp_path):
     cells = ours(tmp_path, "table2", {"aa": 50.0, "aa+syn": 60.0}, dataset="d", model="m")
-    text = published.section("table2", *cells, digits=1)
+    text = published.format_section("table2", *cells, digits=1)
     assert "None of the paper's rows was run here." in text and "agrees" not in text
     assert [row[2] for row in rows_of(text)[2:]] == ["paper, not run"] * 3

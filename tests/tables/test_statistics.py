@@ -15,7 +15,7 @@ from mvc.config import layouts
 from mvc.config.layouts import TABLES
 from mvc.core import markdown
 from mvc.tables import latex, report, statistics
-from mvc.tables.runs import read
+from mvc.tables.runs import read_runs
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 BASE = {
@@ -44,15 +44,15 @@ def files(folder, records):
 
 
 def runs(tmp_path, records):
-    return read(files(tmp_path, records))
+    return read_runs(files(tmp_path, records))
 
 
 def table1(table):
-    return statistics.table(table, TABLES["table1"])
+    return statistics.make_table(table, TABLES["table1"])
 
 
 def text1(table, **settings):
-    return report.table_markdown(table, "table1", digits=1, **settings)
+    return report.format_markdown(table, "table1", digits=1, **settings)
 
 
 def line_of(text, *cells):
@@ -159,20 +159,20 @@ def test_rows_keep_the_order_of_the_runs_and_gains_are_averaged(tmp_path):
 def test_diagnostics_compare_fine_tuned_with_pre_trained(tmp_path):
     records = arm("ra", [70, 71.0]) + arm("ra+syn", [73, 75.0]) + arm("ra+pretrained", [68, 69.5])
     table = runs(tmp_path, records)
-    gains = statistics.diagnostics(table).set_index(["arm", "over"])
+    gains = statistics.compare_diagnostics(table).set_index(["arm", "over"])
     assert gains.loc[("ra+syn", "ra+pretrained"), "gain"] == pytest.approx(5.25)
     assert gains.loc[("ra+pretrained", "ra"), "gain"] == pytest.approx(-1.75)
     assert gains.loc[("ra+syn", "ra"), ["mean", "mean_over"]].tolist() == [74.0, 70.5]
-    text = report.diagnostics_markdown(table, digits=2)
+    text = report.format_diagnostics(table, digits=2)
     assert "−1.75" in text and "RA + pre-trained" in text
 
 
 def test_a_persons_own_arm_stands_in_the_diagnostics(tmp_path):
     records = arm("ra", [70, 71.0]) + arm("ra+wide", [73, 75.0]) + arm("mixup", [60.0])
     table = runs(tmp_path, records)
-    gain = statistics.diagnostics(table)
+    gain = statistics.compare_diagnostics(table)
     assert gain[["arm", "over", "gain"]].values.tolist() == [["ra+wide", "ra", 3.5]]
-    text = report.diagnostics_markdown(table, digits=1)
+    text = report.format_diagnostics(table, digits=1)
     assert "| ra+wide | RA" in text and "| mixup " in text
 
 
@@ -181,14 +181,14 @@ def test_controls_are_compared_with_what_they_control(tmp_path):
     records = arm("random", [60, 61.0]) + arm("faa", [63, 63.0]) + arm("ra", [70, 71.0])
     records += arm("ra+long", [72, 73.0], steps=900) + arm("ra+syn", [73, 75.0], steps=900)
     table = runs(tmp_path, records)
-    gain = statistics.diagnostics(table).set_index(["arm", "over"])["gain"].to_dict()
+    gain = statistics.compare_diagnostics(table).set_index(["arm", "over"])["gain"].to_dict()
     assert gain == {
         ("faa", "random"): 2.5,
         ("ra+syn", "ra"): 3.5,
         ("ra+long", "ra"): 2.0,
         ("ra+syn", "ra+long"): 1.5,
     }
-    text = report.diagnostics_markdown(table, digits=1)
+    text = report.format_diagnostics(table, digits=1)
     assert "- Random policies: " in text and "RA + real: " not in text
     assert line_of(text, "d", "wrn-10-1", "RA, as many steps as with synthetic images")
 
@@ -222,9 +222,9 @@ def test_a_cut_off_record_is_named(tmp_path):
     bare.write_text("{}")
     for path in (cut, bare):
         with pytest.raises(ValueError, match=path.name):
-            read([whole, path])
+            read_runs([whole, path])
     with pytest.raises(ValueError, match="no runs"):
-        read([])
+        read_runs([])
 
 
 def script(stage, inputs, outputs, cfg, log):
@@ -270,7 +270,7 @@ def test_every_table_has_its_columns_gains_and_rows(tmp_path, table):
     records += arm("ra+real", [99.0])  # no column of any table
     done = runs(tmp_path, records)
     rows = [("before", "wrn-10-1"), ("d", "wrn-10-1")]
-    frame = statistics.table(done, layout, rows)
+    frame = statistics.make_table(done, layout, rows)
     assert frame["dataset"].tolist() == ["before", "d"]
     assert frame[[f"{name}_mean" for name in level]].isna().all(axis=1).tolist() == [True, False]
     row, first = frame.iloc[1], {}
@@ -279,7 +279,7 @@ def test_every_table_has_its_columns_gains_and_rows(tmp_path, table):
         first.setdefault(ours, over)
         assert row[f"{key}_gain"] == pytest.approx(level[ours] - level[over])
         assert row[f"{key}_pairs"] == 2
-    text = report.table_markdown(done, table, rows, digits=1)
+    text = report.format_markdown(done, table, rows, digits=1)
     assert line_of(text, "before")[2:] == ["not run"] * len(level)
     assert line_of(text, "d")[2:] == [f"{v + 0.5:.1f} ± 1.4 (2)" for v in level.values()]
     assert line_of(text, "data set")[2:] == list(layout.columns.values())
@@ -298,10 +298,10 @@ def test_table4_takes_the_synthetic_arm_where_all_its_images_are_fine_tuned(tmp_
     other = arm("aa", [50, 51.0], dataset="e") + arm("aa+syn", [60, 61.0], dataset="e")
     other += arm("aa+finetuned", [57, 58.0], dataset="e")
     done = runs(tmp_path, records + other)
-    frame = statistics.table(done, TABLES["table4"]).set_index("dataset")
+    frame = statistics.make_table(done, TABLES["table4"]).set_index("dataset")
     assert frame["aa+finetuned_mean"].to_dict() == {"d": 75.5, "e": 57.5}
     assert frame.loc["d", "aa+finetuned_over_aa+pretrained_gain"] == pytest.approx(3)
-    text = report.table_markdown(done, "table4", digits=1)
+    text = report.format_markdown(done, "table4", digits=1)
     assert "- d: AA+Syn(FT) is the arm `aa+syn`" in text and "- e: AA+Syn(FT)" not in text
 
 
@@ -312,7 +312,7 @@ def test_layouts_need_the_standard_library_alone():
         "sys.exit(bool({'pandas', 'numpy', 'scipy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS).returncode == 0
-    assert layouts.arms(TABLES["table5"], {"aa", "aa+rsp", "ra"}) == {
+    assert layouts.choose_arms(TABLES["table5"], {"aa", "aa+rsp", "ra"}) == {
         "aa": "aa",
         "aa+rsp": "aa+rsp",
     }
@@ -331,7 +331,7 @@ def test_latex_is_balanced_and_has_a_cell_for_each_column(tmp_path, table):
     columns = TABLES[table].columns
     names = {"dataset": "a_b", "model": "50% & more #1 {x} ~^\\"}
     done = runs(tmp_path, [r for name in columns for r in arm(name, [70.25, 71.75], **names)])
-    text = latex.table_latex(done, table, [("c$", "m")], digits=1)
+    text = latex.format_latex(done, table, [("c$", "m")], digits=1)
     plan, (heads, absent, row) = latex_rows(text)
     assert len(plan) == len(heads) == len(absent) == len(row) == 2 + len(columns)
     assert absent == [r"c\$", "m", *["not run"] * len(columns)]

@@ -1,7 +1,7 @@
 """augmented: real and synthetic training images as one folder to train on, with its card."""
 
 from mvc.augmented import collect, export
-from mvc.augmented.card import card
+from mvc.augmented.card import format_card
 from mvc.core import image_tables
 from mvc.job import stage_log
 
@@ -19,11 +19,11 @@ def main(snakemake) -> None:
         )
         captioners = set(captions["captioner"].to_pylist())
         settings = snakemake.params.cfg
-        text = card(rows, name=name, captioners=captioners, settings=settings)
-        with export.whole(snakemake.output[0]) as folder:
+        text = format_card(rows, name=name, captioners=captioners, settings=settings)
+        with export.replace_folder(snakemake.output[0]) as folder:
             export.write(rows, [given.images, *given.synthetic], folder)
             (folder / "README.md").write_text(text, encoding="utf-8")
-        for row in collect.summary(rows):
+        for row in collect.summarise_classes(rows):
             print(f"{row['class_name']}: {row['real']:,} real, {row['synthetic']:,} synthetic")
         made(len(rows.table), "images")
 

@@ -13,8 +13,8 @@ from mvc.tables import runs
 def main(snakemake) -> None:
     cfg, out = snakemake.params.cfg, snakemake.output
     with stage_log(snakemake) as made:
-        records = runs.read(snakemake.input)
-        table = compare.results(
+        records = runs.read_runs(snakemake.input)
+        table = compare.compare_pairs(
             records,
             dict(cfg["comparisons"]),
             cfg["datasets"],
@@ -24,11 +24,13 @@ def main(snakemake) -> None:
         own = records["dataset"].map(cfg["datasets"])
         records["labels"] = own.map(lambda values: values.get("images", {}).get("labels_per_class"))
         records["own"] = own.map(lambda values: json.dumps(values, sort_keys=True))
-        records["family"] = list(map(report.family, own, records["extra"]))
-        page = report.markdown_page(
+        records["family"] = list(map(report.name_family, own, records["extra"]))
+        page = report.format_page(
             table, split=cfg["split"], digits=cfg["digits"], confidence=cfg["confidence"]
         )
-        image_tables.write(pa.Table.from_pandas(runs.long(records), preserve_index=False), out.runs)
+        image_tables.write(
+            pa.Table.from_pandas(runs.flatten_runs(records), preserve_index=False), out.runs
+        )
         with atomic(out.csv) as temporary:
             table.round(6).to_csv(temporary, index=False)
         with atomic(out.md) as temporary:

@@ -8,9 +8,9 @@ from mvc.tables import report, runs, statistics
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     with stage_log(snakemake) as made:
-        records = runs.read(snakemake.input)
-        table = statistics.diagnostics(records, confidence=cfg["confidence"]).round(6)
-        text = report.diagnostics_markdown(
+        records = runs.read_runs(snakemake.input)
+        table = statistics.compare_diagnostics(records, confidence=cfg["confidence"]).round(6)
+        text = report.format_diagnostics(
             records, digits=cfg["digits"], confidence=cfg["confidence"]
         )
         with atomic(snakemake.output.csv) as temporary:

@@ -19,7 +19,7 @@ def main(snakemake) -> None:
         train, validation, extra = map(
             image_tables.read, (files.train, files.validation, files.extra)
         )
-        reference, held_out, real_split = measures.roles(train, validation, extra)
+        reference, held_out, real_split = measures.assign_roles(train, validation, extra)
 
         def opened(table, count):
             rows = measures.sample(table["label"].to_numpy(), count, seed=cfg["seed"])
@@ -37,7 +37,7 @@ def main(snakemake) -> None:
         for name, images in sets.items():
             result[name] = measures.measure(images, **known, n=n, k=cfg["k"])
             seen = oracle.predict(referee, images.pixels)
-            result[name] |= oracle.agreement(seen, images.labels, read_class_names(train))
+            result[name] |= oracle.measure_agreement(seen, images.labels, read_class_names(train))
         with atomic(snakemake.output[0]) as temporary:
             temporary.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
         made(sum(len(images.labels) for images in sets.values()), "images measured")

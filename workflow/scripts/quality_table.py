@@ -11,11 +11,11 @@ from mvc.quality import table
 def main(snakemake) -> None:
     with stage_log(snakemake):
         results = [json.loads(Path(f).read_text(encoding="utf-8")) for f in snakemake.input]
-        frame = table.rows(results).round(6)
+        frame = table.list_rows(results).round(6)
         with atomic(snakemake.output.csv) as temporary:
             frame.to_csv(temporary, index=False)
         with atomic(snakemake.output.md) as temporary:
-            temporary.write_text(table.quality_markdown(results), encoding="utf-8")
+            temporary.write_text(table.format_quality(results), encoding="utf-8")
 
 
 if __name__ == "__main__":

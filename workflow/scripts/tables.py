@@ -11,13 +11,13 @@ def main(snakemake) -> None:
     name, rows, digits = cfg["number"], cfg["rows"], cfg["digits"]
     test = {"confidence": cfg["confidence"]}
     with stage_log(snakemake) as made:
-        records = runs.read(snakemake.input)
-        table = statistics.table(records, layouts.TABLES[name], rows, **test).round(6)
+        records = runs.read_runs(snakemake.input)
+        table = statistics.make_table(records, layouts.TABLES[name], rows, **test).round(6)
         texts = {
-            out.md: report.table_markdown(records, name, rows, digits=digits, **test),
-            out.tex: latex.table_latex(records, name, rows, digits=digits),
+            out.md: report.format_markdown(records, name, rows, digits=digits, **test),
+            out.tex: latex.format_latex(records, name, rows, digits=digits),
         }
-        for path, data in {out.csv: table, out.runs: runs.long(records)}.items():
+        for path, data in {out.csv: table, out.runs: runs.flatten_runs(records)}.items():
             with atomic(path) as temporary:
                 data.to_csv(temporary, index=False)
         for path, text in texts.items():

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 
-from mvc.augmented.collect import Rows, summary
+from mvc.augmented.collect import Rows, summarise_classes
 
 FRONT = """---
 configs:
@@ -71,7 +71,7 @@ this data set on.
 """
 
 
-def card(rows: Rows, *, name: str, captioners: Collection[str], settings: Mapping) -> str:
+def format_card(rows: Rows, *, name: str, captioners: Collection[str], settings: Mapping) -> str:
     """The card.
 
     Args:
@@ -91,30 +91,30 @@ def card(rows: Rows, *, name: str, captioners: Collection[str], settings: Mappin
         name=name,
         real=synthetic.count(False),
         synthetic=synthetic.count(True),
-        counts=_counts(rows),
-        generators=_generators(rows.table),
-        settings="\n".join(f"| {key} | {_plain(str(value))} |" for key, value in used.items()),
+        counts=_format_counts(rows),
+        generators=_format_generators(rows.table),
+        settings="\n".join(f"| {key} | {_escape(str(value))} |" for key, value in used.items()),
     )
 
 
-def _counts(rows: Rows) -> str:
+def _format_counts(rows: Rows) -> str:
     lines = ["| class | folder | real | synthetic |", "|---|---|---|---|"]
-    for row in summary(rows):
+    for row in summarise_classes(rows):
         cells = (row["class_name"], row["folder"], f"{row['real']:,}", f"{row['synthetic']:,}")
-        lines.append(f"| {' | '.join(map(_plain, cells))} |")
+        lines.append(f"| {' | '.join(map(_escape, cells))} |")
     return "\n".join(lines)
 
 
-def _generators(table: pa.Table) -> str:
+def _format_generators(table: pa.Table) -> str:
     columns = ("generator", "guidance", "steps", "generator_digest")
     lines = ["| images | generator | guidance | steps | weights |", "|---|---|---|---|---|"]
     made = table.select(columns).filter(table["synthetic"]).to_pylist()
     for kind, count in sorted(Counter(tuple(row[c] for c in columns) for row in made).items()):
-        lines.append(f"| {count:,} | {' | '.join(_plain(str(value)) for value in kind)} |")
+        lines.append(f"| {count:,} | {' | '.join(_escape(str(value)) for value in kind)} |")
     return "\n".join(lines)
 
 
-def _plain(text: str) -> str:
+def _escape(text: str) -> str:
     """Text inside a cell: nothing in it ends the cell or becomes markup."""
     for character in "\\`*_[]<>|#":
         text = text.replace(character, f"\\{character}")

@@ -44,16 +44,16 @@ def collect(
     made = image_tables.read(synthetic, columns)
     for table in (real, made, made.select(["source_image_id"]).rename_columns(["image_id"])):
         refuse_held_out(table, held_out)
-    _check(real, made)
-    made = _with_donors(made, captions["image_id"].to_pylist(), bank)
+    _check_sources(real, made)
+    made = _add_donors(made, captions["image_id"].to_pylist(), bank)
     real = real.append_column("synthetic", pa.array([False] * len(real)))
     made = made.add_column(len(real.column_names) - 1, "synthetic", pa.array([True] * len(made)))
     table = pa.concat_tables([real, made], promote_options="default")
     classes = read_class_names(real)
-    return Rows(table, classes, filenames.distinct(list(classes.values())))
+    return Rows(table, classes, filenames.assign_names(list(classes.values())))
 
 
-def summary(rows: Rows) -> list[dict]:
+def summarise_classes(rows: Rows) -> list[dict]:
     """A row a class: its folder, ImageFolder's number of it, its real and synthetic images."""
     labels, synthetic = rows.table["label"].to_numpy(), rows.table["synthetic"].to_numpy()
     order = sorted(rows.folders.values())
@@ -70,7 +70,7 @@ def summary(rows: Rows) -> list[dict]:
     ]
 
 
-def _check(real: pa.Table, made: pa.Table) -> None:
+def _check_sources(real: pa.Table, made: pa.Table) -> None:
     known = pc.is_in(made["source_image_id"], value_set=real["image_id"].combine_chunks())
     if strangers := made.filter(pc.invert(known))["source_image_id"].to_pylist():
         raise ValueError(
@@ -85,7 +85,7 @@ def _check(real: pa.Table, made: pa.Table) -> None:
         raise ValueError(f"synthetic images of classes without real images: {foreign}")
 
 
-def _with_donors(made: pa.Table, image_ids: Sequence[str], bank: pa.Table) -> pa.Table:
+def _add_donors(made: pa.Table, image_ids: Sequence[str], bank: pa.Table) -> pa.Table:
     """Add the images whose captions an embedding was mixed from: its base and its donors."""
     recipes = {row["bank_id"]: row for row in bank.to_pylist()}
     used = [recipes.get(i) for i in made["bank_id"].to_pylist()]

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from mvc.augmented import filenames
-from mvc.augmented.collect import Rows, summary
+from mvc.augmented.collect import Rows, summarise_classes
 from mvc.console.progress import Meter
 from mvc.core import image_tables
 from mvc.core.decoding import FORMATS, decode, encode_png
@@ -35,7 +35,7 @@ SUFFIXES |= {"WEBP": ".webp", "PPM": ".ppm"}
 
 
 @contextmanager
-def whole(folder: str | Path) -> Iterator[Path]:
+def replace_folder(folder: str | Path) -> Iterator[Path]:
     """A folder beside `folder` that takes its place if the block succeeds, and goes if not."""
     folder = Path(folder)
     temporary = folder.with_name(f".{folder.name}.part")
@@ -55,9 +55,9 @@ def write(rows: Rows, files: Sequence[str], folder: Path) -> None:
     Args:
         files: the Parquet files that `rows` were collected from, in order.
     """
-    schema, written = _schema(rows), []
+    schema, written = _make_schema(rows), []
     parts, meter = -(-len(rows.table) // PART), Meter(len(rows.table), "images written")
-    groups = _groups(files)
+    groups = _regroup(files)
     (folder / "data").mkdir(parents=True)
     for part in range(parts):
         path = folder / f"data/train-{part:05d}-of-{parts:05d}.parquet"
@@ -70,10 +70,10 @@ def write(rows: Rows, files: Sequence[str], folder: Path) -> None:
                 meter.show(len(written))
     table = rows.table.add_column(0, "file", pa.array(written, pa.string()))
     _write_csv(table.to_pylist(), table.column_names, folder / "provenance.csv")
-    _write_csv(summary(rows), list(summary(rows)[0]), folder / "classes.csv")
+    _write_csv(summarise_classes(rows), list(summarise_classes(rows)[0]), folder / "classes.csv")
 
 
-def _schema(rows: Rows) -> pa.Schema:
+def _make_schema(rows: Rows) -> pa.Schema:
     """The Parquet files' schema: `image` opens as pictures, `label` as the classes' names."""
     plain = rows.table.schema.insert(0, pa.field("image", image_tables.IMAGE))
     metadata = json.loads(image_tables.mark_images(plain).metadata[b"huggingface"])
@@ -84,7 +84,7 @@ def _schema(rows: Rows) -> pa.Schema:
     return plain.with_metadata({"huggingface": json.dumps(metadata)})
 
 
-def _groups(files: Sequence[str]) -> Iterator[tuple[int, pa.ChunkedArray]]:
+def _regroup(files: Sequence[str]) -> Iterator[tuple[int, pa.ChunkedArray]]:
     """The images of all files in even row groups, each with its first row; the last is shorter."""
     first, kept = 0, pa.chunked_array([], image_tables.IMAGE)
     for file in files:
@@ -102,16 +102,16 @@ def _write_files(images: pa.ChunkedArray, first: int, rows: Rows, folder: Path) 
     described = rows.table.select(["class_name", "image_id", "synthetic"])
     described = described.slice(first, len(images)).to_pylist()
     for i, (image, row) in enumerate(zip(images, described, strict=True), start=first):
-        data, suffix = _listed(image["bytes"].as_py())
+        data, suffix = _convert_unlisted(image["bytes"].as_py())
         kind = "synthetic" if row["synthetic"] else "real"
-        stem = filenames.safe(Path(row["image_id"]).stem, limit=80)
+        stem = filenames.escape_name(Path(row["image_id"]).stem, limit=80)
         file = Path(rows.folders[row["class_name"]], f"{kind}-{i:07d}-{stem}{suffix}")
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_bytes(data)
         yield f"train/{file.as_posix()}"
 
 
-def _listed(data: bytes) -> tuple[bytes, str]:
+def _convert_unlisted(data: bytes) -> tuple[bytes, str]:
     """An image file's bytes and suffix; as PNG where ImageFolder lists no file of its format."""
     with Image.open(io.BytesIO(data), formats=(*FORMATS, "MPO")) as image:
         suffix = SUFFIXES.get(image.format)

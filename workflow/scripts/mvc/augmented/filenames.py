@@ -16,9 +16,9 @@ RESERVED = frozenset(
 CATEGORIES = ("C", "Zl", "Zp")  # control, format and unassigned characters, line separators
 
 
-def safe(name: str, *, limit: int = 100) -> str:
+def escape_name(name: str, *, limit: int = 100) -> str:
     """A file name for a text: at most `limit` bytes, cut and marked by a digest if need be."""
-    written = "".join(_escape(c) if _odd(c) else c for c in name) or "%"
+    written = "".join(_escape(c) if _is_forbidden(c) else c for c in name) or "%"
     if written[0] in ".-~ " or written.split(".")[0].strip().upper() in RESERVED:
         written = _escape(written[0]) + written[1:]
     if written[-1] in ". ":
@@ -27,24 +27,24 @@ def safe(name: str, *, limit: int = 100) -> str:
         return written
     kept = ""
     for character in name:
-        part = _escape(character) if _odd(character) or character in ".-~ " else character
+        part = _escape(character) if _is_forbidden(character) or character in ".-~ " else character
         if len((kept + part).encode()) > limit - 13:
             break
         kept += part
-    return f"{kept}~{_digest(name)}"
+    return f"{kept}~{_hash(name)}"
 
 
-def distinct(names: Sequence[str], *, limit: int = 100) -> dict[str, str]:
+def assign_names(names: Sequence[str], *, limit: int = 100) -> dict[str, str]:
     """A file name for each of several texts, different even where case does not count."""
-    made = {name: safe(name, limit=limit) for name in names}
-    uses = Counter(map(_folded, made.values()))
+    made = {name: escape_name(name, limit=limit) for name in names}
+    uses = Counter(map(_fold, made.values()))
     return {
-        name: file if uses[_folded(file)] == 1 else f"{file}~{_digest(name)}"
+        name: file if uses[_fold(file)] == 1 else f"{file}~{_hash(name)}"
         for name, file in made.items()
     }
 
 
-def _odd(character: str) -> bool:
+def _is_forbidden(character: str) -> bool:
     return character in FORBIDDEN or unicodedata.category(character).startswith(CATEGORIES)
 
 
@@ -52,9 +52,9 @@ def _escape(character: str) -> str:
     return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
 
 
-def _folded(name: str) -> str:
+def _fold(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _digest(name: str) -> str:
+def _hash(name: str) -> str:
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]

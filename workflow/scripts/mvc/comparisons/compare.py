@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping
 from mvc.config.subsets import pair_subsets
 
 
-def results(runs, comparisons: Mapping, datasets: Iterable[str], *, split: str, confidence: float):
+def compare_pairs(
+    runs, comparisons: Mapping, datasets: Iterable[str], *, split: str, confidence: float
+):
     """One row a comparison: both accuracies, the gain, its interval and the verdict.
 
     Gains are paired by subset and seed. The interval is that of the mean over subsets, each the
@@ -41,11 +43,13 @@ def results(runs, comparisons: Mapping, datasets: Iterable[str], *, split: str, 
                 )
             ours.append(both.iloc[:, 0])
             theirs.append(both.iloc[:, 1])
-        rows.append({"name": name, "says": comparison["says"], **_result(ours, theirs, confidence)})
+        rows.append(
+            {"name": name, "says": comparison["says"], **_summarise(ours, theirs, confidence)}
+        )
     return pd.DataFrame(rows)
 
 
-def _result(ours: list, theirs: list, confidence: float) -> dict:
+def _summarise(ours: list, theirs: list, confidence: float) -> dict:
     import pandas as pd
 
     from mvc.tables.statistics import compare

@@ -14,7 +14,7 @@ matplotlib.use("Agg")
 COLOURS = {"holds": "#1a7f37", "does not hold": "#b3261e", "undecided": "#5f6368"}
 
 
-def markdown_page(table: pd.DataFrame, *, split: str, digits: int, confidence: float) -> str:
+def format_page(table: pd.DataFrame, *, split: str, digits: int, confidence: float) -> str:
     """One row a comparison, with what its figures mean below."""
     rows = [
         [
@@ -63,7 +63,7 @@ def write_intervals(table: pd.DataFrame, path: str | Path) -> None:
     plt.close(figure)
 
 
-def family(values: dict, extra: str | float | None) -> str:
+def name_family(values: dict, extra: str | float | None) -> str:
     """What the data sets of a curve share: the settings that an arm's training reads but `images`.
 
     Args:
@@ -76,7 +76,7 @@ def family(values: dict, extra: str | float | None) -> str:
     return json.dumps(shared, sort_keys=True)
 
 
-def curves(runs: pd.DataFrame) -> pd.DataFrame:
+def average_curves(runs: pd.DataFrame) -> pd.DataFrame:
     """Mean and standard deviation of the accuracy by labelled images a class.
 
     A curve is of one classifier, arm and family; one number of labels makes none.
@@ -96,7 +96,7 @@ def write_curves(runs: pd.DataFrame, path: str | Path) -> None:
     """`curves` as a picture: a line an arm, a panel a classifier."""
     import matplotlib.pyplot as plt
 
-    points, models = curves(runs), sorted(set(runs["model"]))
+    points, models = average_curves(runs), sorted(set(runs["model"]))
     figure, panels = plt.subplots(
         1,
         len(models),

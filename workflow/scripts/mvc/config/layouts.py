@@ -39,19 +39,19 @@ class Layout(NamedTuple):
     instead: Mapping[str, str] = {}
 
 
-def _named(*arms: str) -> dict[str, str]:
+def _name_arms(*arms: str) -> dict[str, str]:
     return {arm: HEADINGS[arm] for arm in arms}
 
 
 _FEW_ABOUT = "AutoAugment (AA) and RandAugment (RA), with and without synthetic images (Syn)."
-_FEW = _named("baseline", "aa", "ra", "aa+syn", "ra+syn")
+_FEW = _name_arms("baseline", "aa", "ra", "aa+syn", "ra+syn")
 _FEW_GAINS = (("aa+syn", "aa"), ("ra+syn", "ra"))
 
 TABLES = {
     "table1": Layout(
         about="AutoAugment (AA), RandAugment (RA) and Fast AutoAugment (FAA), with and without "
         "synthetic images (Syn).",
-        columns=_named("baseline", "faa", "aa", "ra", "syn", "faa+syn", "aa+syn", "ra+syn"),
+        columns=_name_arms("baseline", "faa", "aa", "ra", "syn", "faa+syn", "aa+syn", "ra+syn"),
         gains=(("syn", "baseline"), ("faa+syn", "faa"), *_FEW_GAINS),
     ),
     "table2": Layout(_FEW_ABOUT, _FEW, _FEW_GAINS),
@@ -86,12 +86,12 @@ TABLES = {
 }
 
 
-def arms(layout: Layout, available: Collection[str]) -> dict[str, str]:
+def choose_arms(layout: Layout, available: Collection[str]) -> dict[str, str]:
     """The arm that each column shows where a data set has the arms `available`; others are out."""
     shown = {c: c if c in available else layout.instead.get(c, c) for c in layout.columns}
     return {column: arm for column, arm in shown.items() if arm in available}
 
 
-def heading(arm: str) -> str:
+def name_arm(arm: str) -> str:
     """An arm as the diagnostics name it; a person's own arm keeps its name."""
     return HEADINGS.get(arm, arm)

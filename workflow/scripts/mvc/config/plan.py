@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from mvc.config.catalogue import LOADERS
-from mvc.config.layouts import TABLES, arms
+from mvc.config.layouts import TABLES, choose_arms
 from mvc.config.sections import merge_section
 from mvc.config.subsets import Side, pair_subsets
 
@@ -89,7 +89,7 @@ def list_columns(config: Mapping, table: str, dataset: str) -> list[str]:
     if table == "table4":
         pure = choose_generator(config, dataset) == "finetuned" and "aa+syn" in available
         available.discard("aa+finetuned" if pure else "aa+syn")
-    return list(arms(TABLES[table], available).values())
+    return list(choose_arms(TABLES[table], available).values())
 
 
 def list_diagnostic_arms(config: Mapping, dataset: str) -> list[str]:

@@ -84,23 +84,23 @@ KNOWN = {
 }
 
 
-def unet(name: str) -> nn.Module:
+def build_unet(name: str) -> nn.Module:
     """The U-Net of `models.diffusion`, as it is: not widened."""
     from diffusers import UNet2DConditionModel
 
-    config = _config("diffusion", name, "unet/config.json")
-    return _without_weights(lambda: UNet2DConditionModel.from_config(config))
+    config = _read_config("diffusion", name, "unet/config.json")
+    return _build_without_weights(lambda: UNet2DConditionModel.from_config(config))
 
 
-def vae(name: str) -> nn.Module:
+def build_vae(name: str) -> nn.Module:
     """The VAE of `models.diffusion`."""
     from diffusers import AutoencoderKL
 
-    config = _config("diffusion", name, "vae/config.json")
-    return _without_weights(lambda: AutoencoderKL.from_config(config))
+    config = _read_config("diffusion", name, "vae/config.json")
+    return _build_without_weights(lambda: AutoencoderKL.from_config(config))
 
 
-def clip(name: str) -> nn.Module:
+def build_clip(name: str) -> nn.Module:
     """The model of `models.clip`: a folder, or an architecture of open_clip before the slash."""
     import open_clip
 
@@ -110,35 +110,35 @@ def clip(name: str) -> nn.Module:
     else:
         config = open_clip.get_model_config(name.partition("/")[0])
     if config is None:
-        raise ValueError(_unknown("clip", name, "ViT-L-14-quickgelu/openai"))
+        raise ValueError(_describe_unknown("clip", name, "ViT-L-14-quickgelu/openai"))
     own = config.pop("custom_text", False) or "hf_model_name" in config["text_cfg"]
     kind = open_clip.CustomTextCLIP if own else open_clip.CLIP
-    return _without_weights(lambda: kind(**config))
+    return _build_without_weights(lambda: kind(**config))
 
 
-def captioner(name: str) -> nn.Module:
+def build_captioner(name: str) -> nn.Module:
     """The BLIP-2 of `models.captioner`."""
     from transformers import Blip2Config, Blip2ForConditionalGeneration
 
-    config = Blip2Config.from_dict(dict(_config("captioner", name, "config.json")))
-    return _without_weights(lambda: Blip2ForConditionalGeneration(config))
+    config = Blip2Config.from_dict(dict(_read_config("captioner", name, "config.json")))
+    return _build_without_weights(lambda: Blip2ForConditionalGeneration(config))
 
 
-def classifier(name: str, n_classes: int, *, size: int) -> nn.Module:
+def build_classifier(name: str, n_classes: int, *, size: int) -> nn.Module:
     """A model of `classifiers.models`: `wrn-<depth>-<width>`, or timm's, for `size` pixels."""
     from mvc.training import networks, wide_resnet
 
     if wide_resnet.NAME.fullmatch(name):
-        return _without_weights(lambda: wide_resnet.build(name, n_classes))
+        return _build_without_weights(lambda: wide_resnet.build(name, n_classes))
     import timm
 
     if not timm.is_model(name):
         raise ValueError(f"classifiers.models: {name!r}; must be wrn-<depth>-<width> or timm's")
     options = networks.describe_size(name, (size, size))
-    return _without_weights(lambda: timm.create_model(name, num_classes=n_classes, **options))
+    return _build_without_weights(lambda: timm.create_model(name, num_classes=n_classes, **options))
 
 
-def _config(key: str, name: str, part: str) -> Mapping:
+def _read_config(key: str, name: str, part: str) -> Mapping:
     """A model's config: from its folder, from the hub's cache, or a well-known one."""
     from huggingface_hub import try_to_load_from_cache
 
@@ -150,16 +150,16 @@ def _config(key: str, name: str, part: str) -> Mapping:
         return json.loads(path.read_text(encoding="utf-8"))
     if name in KNOWN[part]:
         return KNOWN[part][name]
-    raise ValueError(_unknown(key, name, ", ".join(KNOWN[part])))
+    raise ValueError(_describe_unknown(key, name, ", ".join(KNOWN[part])))
 
 
-def _unknown(key: str, name: str, known: str) -> str:
+def _describe_unknown(key: str, name: str, known: str) -> str:
     return (
         f"models.{key} = {name}: its architecture is unknown here; give a folder that holds its "
         f"config, or one of {known}"
     )
 
 
-def _without_weights(build: Callable[[], nn.Module]) -> nn.Module:
+def _build_without_weights(build: Callable[[], nn.Module]) -> nn.Module:
     with torch.device("meta"):
         return build().eval().requires_grad_(False)

@@ -16,14 +16,16 @@ from torch.utils.flop_counter import FlopCounterMode
 BACKWARD = 2  # gradients of the inputs and of the weights: one forward's operations each
 
 
-def count(run: Callable[[], object]) -> int:
+def count_operations(run: Callable[[], object]) -> int:
     """The operations of a call."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         run()
     return counter.get_total_flops()
 
 
-def unet_forward(unet: nn.Module, *, resolution: int, factor: int = 8, tokens: int = 77) -> int:
+def count_unet_forward(
+    unet: nn.Module, *, resolution: int, factor: int = 8, tokens: int = 77
+) -> int:
     """One evaluation of the U-Net for one image.
 
     Args:
@@ -32,47 +34,51 @@ def unet_forward(unet: nn.Module, *, resolution: int, factor: int = 8, tokens: i
         tokens: context tokens.
     """
     side = resolution // factor
-    latents = _zeros(unet, 1, unet.config.in_channels, side, side)
-    text = _zeros(unet, 1, tokens, unet.config.cross_attention_dim)
+    latents = _make_zeros(unet, 1, unet.config.in_channels, side, side)
+    text = _make_zeros(unet, 1, tokens, unet.config.cross_attention_dim)
     step = torch.zeros((), dtype=torch.int64, device=latents.device)
-    return count(lambda: unet(latents, step, encoder_hidden_states=text))
+    return count_operations(lambda: unet(latents, step, encoder_hidden_states=text))
 
 
-def vae_encode(vae: nn.Module, *, resolution: int) -> int:
+def count_vae_encode(vae: nn.Module, *, resolution: int) -> int:
     """The VAE's encoder on one image of this side in pixels."""
-    return count(lambda: vae.encode(_zeros(vae, 1, vae.config.in_channels, *[resolution] * 2)))
+    return count_operations(
+        lambda: vae.encode(_make_zeros(vae, 1, vae.config.in_channels, *[resolution] * 2))
+    )
 
 
-def vae_decode(vae: nn.Module, *, resolution: int) -> int:
+def count_vae_decode(vae: nn.Module, *, resolution: int) -> int:
     """The VAE's decoder to one image of this side in pixels."""
-    side = resolution // latent_factor(vae)
-    return count(lambda: vae.decode(_zeros(vae, 1, vae.config.latent_channels, side, side)))
+    side = resolution // compute_latent_factor(vae)
+    return count_operations(
+        lambda: vae.decode(_make_zeros(vae, 1, vae.config.latent_channels, side, side))
+    )
 
 
-def latent_factor(vae: nn.Module) -> int:
+def compute_latent_factor(vae: nn.Module) -> int:
     """Pixels of a side to one latent position: 8 for Stable Diffusion."""
     return 2 ** (len(vae.config.block_out_channels) - 1)
 
 
-def text_tower(clip: nn.Module) -> int:
+def count_text_tower(clip: nn.Module) -> int:
     """The text tower on one prompt."""
     from mvc.models.clip import text_states
     from mvc.models.clip import text_tower as tower
 
     m = tower(clip).positional_embedding.shape[0]
-    ids = _zeros(clip, 1, m).long()
-    return count(lambda: text_states(clip, ids))
+    ids = _make_zeros(clip, 1, m).long()
+    return count_operations(lambda: text_states(clip, ids))
 
 
-def image_tower(clip: nn.Module) -> int:
+def count_image_tower(clip: nn.Module) -> int:
     """The image tower on one image."""
     from mvc.models.clip import feature_size
 
     size = feature_size(clip)
-    return count(lambda: clip.encode_image(_zeros(clip, 1, 3, size, size)))
+    return count_operations(lambda: clip.encode_image(_make_zeros(clip, 1, 3, size, size)))
 
 
-def caption(captioner: nn.Module, *, new_tokens: int, num_beams: int) -> int:
+def count_caption(captioner: nn.Module, *, new_tokens: int, num_beams: int) -> int:
     """BLIP-2 on one image: vision tower, Q-Former, and the language model on every token.
 
     The language model takes two operations a weight and token; each beam reads the image's query
@@ -80,28 +86,30 @@ def caption(captioner: nn.Module, *, new_tokens: int, num_beams: int) -> int:
     """
     config = captioner.config
     side = config.vision_config.image_size
-    pixels = _zeros(captioner, 1, 3, side, side)
+    pixels = _make_zeros(captioner, 1, 3, side, side)
     queries = captioner.query_tokens
     seen = (side // config.vision_config.patch_size) ** 2 + 1  # patches and the class token
-    states = _zeros(captioner, 1, seen, config.vision_config.hidden_size)
-    look = count(lambda: captioner.vision_model(pixels))
-    ask = count(lambda: captioner.qformer(query_embeds=queries, encoder_hidden_states=states))
+    states = _make_zeros(captioner, 1, seen, config.vision_config.hidden_size)
+    look = count_operations(lambda: captioner.vision_model(pixels))
+    ask = count_operations(
+        lambda: captioner.qformer(query_embeds=queries, encoder_hidden_states=states)
+    )
     layers = (m for m in captioner.language_model.modules() if isinstance(m, nn.Linear))
     weights = sum(layer.weight.numel() for layer in layers)
     return look + ask + 2 * weights * num_beams * (config.num_query_tokens + 1 + new_tokens)
 
 
-def classifier_forward(model: nn.Module, *, size: int) -> int:
+def count_classifier_forward(model: nn.Module, *, size: int) -> int:
     """A classifier on one image of this side in pixels."""
-    return count(lambda: model(_zeros(model, 1, 3, size, size)))
+    return count_operations(lambda: model(_make_zeros(model, 1, 3, size, size)))
 
 
-def training_step(forward: int) -> int:
+def count_training_step(forward: int) -> int:
     """Forward and backward of one image, from the forward's operations."""
     return (1 + BACKWARD) * forward
 
 
-def sampling(unet: int, decode: int, *, steps: int, mode: str, encode: int = 0) -> int:
+def count_sampling(unet: int, decode: int, *, steps: int, mode: str, encode: int = 0) -> int:
     """One synthetic image: the branches of every step, the conditioning image, the decoding.
 
     Args:
@@ -117,7 +125,7 @@ def sampling(unet: int, decode: int, *, steps: int, mode: str, encode: int = 0) 
     return steps * branches[mode] * unet + encode + decode
 
 
-def throughput(device: str | torch.device, *, seconds: float | int = 3) -> float:
+def measure_throughput(device: str | torch.device, *, seconds: float | int = 3) -> float:
     """Operations a second that a device does on a U-Net's usual layers: a short measurement.
 
     A 3x3 convolution and a self-attention of 320 channels at 32 x 32 positions (256 pixels), in
@@ -125,10 +133,10 @@ def throughput(device: str | torch.device, *, seconds: float | int = 3) -> float
     """
     device = torch.device(device)
     gpu = device.type == "cuda"
-    block, state = _block(device, torch.bfloat16 if gpu else torch.float32, 32 if gpu else 1)
+    block, state = _build_block(device, torch.bfloat16 if gpu else torch.float32, 32 if gpu else 1)
     wait = torch.cuda.synchronize if gpu else lambda: None
     with torch.inference_mode():
-        each = count(lambda: block(state))
+        each = count_operations(lambda: block(state))
         for _ in range(3):  # the first calls choose kernels
             block(state)
         wait()
@@ -141,7 +149,7 @@ def throughput(device: str | torch.device, *, seconds: float | int = 3) -> float
     return each * calls / max(spent, 1e-9)
 
 
-def _block(
+def _build_block(
     device: torch.device, dtype: torch.dtype, images: int
 ) -> tuple[Callable[[Tensor], Tensor], Tensor]:
     """The layers that `throughput` times, and an input of theirs."""
@@ -161,6 +169,6 @@ def _block(
     return run, x.to(memory_format=torch.channels_last)
 
 
-def _zeros(model: nn.Module, *shape: int) -> Tensor:
+def _make_zeros(model: nn.Module, *shape: int) -> Tensor:
     like = next(model.parameters())
     return torch.zeros(*shape, device=like.device, dtype=like.dtype)

@@ -16,7 +16,13 @@ from torch import Tensor, nn
 from mvc.core.image_tables import IMAGE_COLUMNS, get_bytes
 from mvc.core.pixels import load
 from mvc.models.clip import feature_size, image_features
-from mvc.quality.metrics import diversity, frechet, near_share, nearest, precision_recall
+from mvc.quality.metrics import (
+    compute_diversity,
+    compute_frechet,
+    compute_near_share,
+    compute_precision_recall,
+    measure_nearest,
+)
 
 METHOD = {
     "features": "CLIP image tower, rows of unit length",
@@ -55,7 +61,9 @@ def open_images(table: pa.Table, clip: nn.Module, *, size: int, batch_size: int)
     return Images(pixels, features, table["label"].to_numpy())
 
 
-def roles(train: pa.Table, validation: pa.Table, extra: pa.Table) -> tuple[pa.Table, pa.Table, str]:
+def assign_roles(
+    train: pa.Table, validation: pa.Table, extra: pa.Table
+) -> tuple[pa.Table, pa.Table, str]:
     """Which real images are compared with, and which are measured as the yardstick. Never test.
 
     The yardstick is the `extra` split, or `validation` where that is empty; the reference is
@@ -102,38 +110,42 @@ def measure(
     """
     d = images.features.shape[1]
     ours, real = images.features[:n], reference.features[:n]
-    precision, recall = precision_recall(real, ours, k=k) if n > k else (math.nan, math.nan)
+    precision, recall = compute_precision_recall(real, ours, k=k) if n > k else (math.nan, math.nan)
     result = {
         "n": len(images.labels),
         "n_compared": n,
-        "frechet": frechet(ours, real) if n > 1 else math.nan,
+        "frechet": compute_frechet(ours, real) if n > 1 else math.nan,
         "precision": precision,
         "recall": recall,
-        **diversity(images.features, images.labels, reference.features, reference.labels),
-        **_nearness(images, training),
+        **compute_diversity(images.features, images.labels, reference.features, reference.labels),
+        **_measure_nearness(images, training),
         "note": "" if n > d else f"{n} images for {d} features: the Fréchet distance is biased",
     }
     return {key: None if value != value else value for key, value in result.items()}
 
 
-def copies(pixels: UInt8[Tensor, "n 3 h w"], training: UInt8[Tensor, "m 3 h w"]) -> tuple[int, int]:
+def count_copies(
+    pixels: UInt8[Tensor, "n 3 h w"], training: UInt8[Tensor, "m 3 h w"]
+) -> tuple[int, int]:
     """How many images equal a training image, and how many an earlier image of their own set."""
     known = {image.numpy().tobytes() for image in training}
     own = [image.numpy().tobytes() for image in pixels]
     return sum(image in known for image in own), len(own) - len(set(own))
 
 
-def _nearness(images: Images, training: Images) -> dict[str, float]:
+def _measure_nearness(images: Images, training: Images) -> dict[str, float]:
     result = {}
-    views = {"features": lambda x: x.features, "pixels": lambda x: _flat(x.pixels)}
+    views = {"features": lambda x: x.features, "pixels": lambda x: _flatten(x.pixels)}
     for name, view in views.items():
-        relative, own = nearest(view(images), images.labels, view(training), training.labels)
+        relative, own = measure_nearest(
+            view(images), images.labels, view(training), training.labels
+        )
         known = relative[~np.isnan(relative)]
         result[f"nearest_{name}"] = float(np.median(known)) if len(known) else math.nan
-        result[f"near_{name}"] = 100 * near_share(relative, own)
-    exact, repeats = copies(images.pixels, training.pixels)
+        result[f"near_{name}"] = 100 * compute_near_share(relative, own)
+    exact, repeats = count_copies(images.pixels, training.pixels)
     return {**result, "exact_copies": exact, "repeats": repeats}
 
 
-def _flat(pixels: UInt8[Tensor, "n 3 h w"]) -> Float[np.ndarray, "n p"]:
+def _flatten(pixels: UInt8[Tensor, "n 3 h w"]) -> Float[np.ndarray, "n p"]:
     return pixels.flatten(1).numpy().astype(np.float32) / 255

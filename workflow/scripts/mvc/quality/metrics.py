@@ -13,7 +13,7 @@ from scipy.spatial.distance import cdist, pdist
 QUERIES = 500  # images of a class whose distance to their own kind is measured, at most
 
 
-def frechet(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "m d"]) -> float:
+def compute_frechet(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "m d"]) -> float:
     """Squared Fréchet distance of two Gaussians fitted to the sets (Heusel et al., 2017).
 
     |mean_a - mean_b|² + tr(A + B - 2 (AB)^½) with covariances A and B. The last trace is the sum
@@ -27,12 +27,12 @@ def frechet(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "m d"]) -> float:
         raise ValueError(f"sets of {len(a)} and {len(b)} images; a covariance takes at least 2")
     a, b = a.astype(np.float64), b.astype(np.float64)
     cov_a, cov_b = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
-    cross = np.linalg.svd(_root(cov_a) @ _root(cov_b), compute_uv=False).sum()
+    cross = np.linalg.svd(_compute_root(cov_a) @ _compute_root(cov_b), compute_uv=False).sum()
     shift = ((a.mean(0) - b.mean(0)) ** 2).sum()
     return max(0.0, float(shift + np.trace(cov_a) + np.trace(cov_b) - 2 * cross))
 
 
-def precision_recall(
+def compute_precision_recall(
     real: Float[np.ndarray, "n d"], synthetic: Float[np.ndarray, "m d"], *, k: int
 ) -> tuple[float, float]:
     """Improved precision and recall (Kynkäänniemi et al., 2019), both in 0..1.
@@ -50,12 +50,12 @@ def precision_recall(
             f"{len(real)} real and {len(synthetic)} synthetic images"
         )
     across = cdist(real, synthetic)
-    precision = (across <= _radius(real, k)[:, None]).any(0).mean()
-    recall = (across <= _radius(synthetic, k)[None, :]).any(1).mean()
+    precision = (across <= _compute_radius(real, k)[:, None]).any(0).mean()
+    recall = (across <= _compute_radius(synthetic, k)[None, :]).any(1).mean()
     return float(precision), float(recall)
 
 
-def vendi(features: Float[np.ndarray, "n d"]) -> float:
+def compute_vendi(features: Float[np.ndarray, "n d"]) -> float:
     """The effective number of different images (Friedman & Dieng, 2023): 1 if all alike, at most n.
 
     Exponential of the entropy of the eigenvalues of the cosine similarity matrix divided by n;
@@ -66,12 +66,12 @@ def vendi(features: Float[np.ndarray, "n d"]) -> float:
     return float(math.exp(-(share * np.log(share)).sum()))
 
 
-def spread(features: Float[np.ndarray, "n d"]) -> float:
+def compute_spread(features: Float[np.ndarray, "n d"]) -> float:
     """The mean distance between two different images of a set of at least two."""
     return float(pdist(features.astype(np.float64)).mean())
 
 
-def diversity(
+def compute_diversity(
     features: Float[np.ndarray, "n d"],
     labels: Int[np.ndarray, " n"],
     real: Float[np.ndarray, "m d"],
@@ -87,17 +87,24 @@ def diversity(
         a, b = features[labels == label], real[real_labels == label]
         n = min(len(a), len(b))
         if n >= 2:
-            rows.append([vendi(a[:n]), vendi(b[:n]), spread(a[:n]), spread(b[:n])])
+            rows.append(
+                [
+                    compute_vendi(a[:n]),
+                    compute_vendi(b[:n]),
+                    compute_spread(a[:n]),
+                    compute_spread(b[:n]),
+                ]
+            )
     ours_v, real_v, ours_s, real_s = np.mean(rows, axis=0) if rows else [math.nan] * 4
     return {
         "vendi": float(ours_v),
-        "vendi_relative": _ratio(ours_v, real_v),
+        "vendi_relative": _divide(ours_v, real_v),
         "spread": float(ours_s),
-        "spread_relative": _ratio(ours_s, real_s),
+        "spread_relative": _divide(ours_s, real_s),
     }
 
 
-def nearest(
+def measure_nearest(
     images: Float[np.ndarray, "n d"],
     labels: Int[np.ndarray, " n"],
     training: Float[np.ndarray, "m d"],
@@ -119,7 +126,7 @@ def nearest(
         if (labels == label).any():
             raw[labels == label] = cdist(images[labels == label], kin).min(1)
         if len(kin) > 1:
-            own[label] = _to_others(kin)
+            own[label] = _measure_to_others(kin)
     medians = {label: np.median(values) for label, values in own.items()}
     positive = [m for m in medians.values() if m > 0]
     usual = np.median(positive) if positive else np.nan
@@ -129,7 +136,7 @@ def nearest(
     return relative, np.concatenate(scaled) if scaled else np.empty(0)
 
 
-def near_share(
+def compute_near_share(
     relative: Float[np.ndarray, " n"], own: Float[np.ndarray, " q"], *, percentile: float = 1.0
 ) -> float:
     """Share of images nearer to a training image than all but `percentile` % of those are.
@@ -142,21 +149,21 @@ def near_share(
     return float((known < np.percentile(own, percentile)).mean())
 
 
-def _to_others(kin: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " q"]:
+def _measure_to_others(kin: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " q"]:
     queries = np.arange(0, len(kin), math.ceil(len(kin) / QUERIES))
     distances = cdist(kin[queries], kin)
     distances[np.arange(len(queries)), queries] = np.inf
     return distances.min(1)
 
 
-def _radius(x: Float[np.ndarray, "n d"], k: int) -> Float[np.ndarray, " n"]:
+def _compute_radius(x: Float[np.ndarray, "n d"], k: int) -> Float[np.ndarray, " n"]:
     return np.partition(cdist(x, x), k, axis=1)[:, k]  # the 0-th is the point itself
 
 
-def _root(covariance: Float[np.ndarray, "d d"]) -> Float[np.ndarray, "d d"]:
+def _compute_root(covariance: Float[np.ndarray, "d d"]) -> Float[np.ndarray, "d d"]:
     values, vectors = np.linalg.eigh(covariance)
     return (vectors * np.sqrt(values.clip(0))) @ vectors.T
 
 
-def _ratio(a: float, b: float) -> float:
+def _divide(a: float, b: float) -> float:
     return float(a / b) if b else math.nan

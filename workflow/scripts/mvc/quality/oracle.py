@@ -109,7 +109,7 @@ def predict(
     return torch.cat(answers) if len(pixels) else torch.empty(0, dtype=torch.int64)
 
 
-def agreement(
+def measure_agreement(
     predicted: Int[Tensor, " n"], labels: Int[np.ndarray, " n"], class_names: dict[int, str]
 ) -> dict[str, float | dict[str, float]]:
     """Percent of images in which the oracle sees their label, overall and per class."""

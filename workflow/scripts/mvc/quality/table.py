@@ -42,7 +42,7 @@ LEGEND = """\
 """
 
 
-def rows(results: Sequence[dict]) -> pd.DataFrame:
+def list_rows(results: Sequence[dict]) -> pd.DataFrame:
     """One row a data set and set of images: the yardstick first, then the generators' as given.
 
     Args:
@@ -58,25 +58,25 @@ def rows(results: Sequence[dict]) -> pd.DataFrame:
         known = {(line["dataset"], line["set"]) for line in lines}
         for name, key in (("real", "real"), (result["generator"], "synthetic")):
             if result[key] and (result["dataset"], name) not in known:
-                lines.append(_line(result, name, key))
+                lines.append(_make_row(result, name, key))
     order = list(dict.fromkeys(result["dataset"] for result in results))
     lines.sort(key=lambda line: (order.index(line["dataset"]), line["set"] != "real"))
     return pd.DataFrame(lines)
 
 
-def quality_markdown(results: Sequence[dict]) -> str:
+def format_quality(results: Sequence[dict]) -> str:
     """Likeness and copies of every set, then the oracle's agreement class by class."""
-    table = rows(results)
+    table = list_rows(results)
     parts = ["# Quality of the synthetic images"]
     for dataset, own in table.groupby("dataset", sort=False):
         mine = [result for result in results if result["dataset"] == dataset]
-        parts += [f"## {dataset}", _table(own, LIKENESS), _table(own, NEARNESS)]
-        parts += [_legend(mine), *_notes(mine), "Label agreement in %, class by class:"]
-        parts.append(_per_class(mine))
+        parts += [f"## {dataset}", _format_table(own, LIKENESS), _format_table(own, NEARNESS)]
+        parts += [_format_legend(mine), *_list_notes(mine), "Label agreement in %, class by class:"]
+        parts.append(_format_per_class(mine))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
-def _line(result: dict, name: str, key: str) -> dict:
+def _make_row(result: dict, name: str, key: str) -> dict:
     measured = {k: v for k, v in result[key].items() if k not in ("per_class", "note")}
     classes = {f"class: {k}": v for k, v in result[key]["per_class"].items()}
     oracle = {
@@ -86,20 +86,20 @@ def _line(result: dict, name: str, key: str) -> dict:
     return {"dataset": result["dataset"], "set": name, **measured, **oracle, **classes}
 
 
-def _table(own: pd.DataFrame, wanted: dict[str, tuple[str, int]]) -> str:
+def _format_table(own: pd.DataFrame, wanted: dict[str, tuple[str, int]]) -> str:
     headings = ["images", "n", *(heading for heading, _ in wanted.values())]
     lines = []
     for line in own.to_dict("records"):
-        values = [format_number(_known(line[k]), digits) for k, (_, digits) in wanted.items()]
+        values = [format_number(_to_float(line[k]), digits) for k, (_, digits) in wanted.items()]
         lines.append([SETS.get(line["set"], line["set"]), format_count(line["n"]), *values])
     return markdown.format_table(headings, lines)
 
 
-def _known(value: float | int | None) -> float:
+def _to_float(value: float | int | None) -> float:
     return float("nan") if value is None else float(value)
 
 
-def _legend(results: Sequence[dict]) -> str:
+def _format_legend(results: Sequence[dict]) -> str:
     result = results[0]
     oracle, real = result["oracle"], result["real"]
     n_train = format_count(oracle["n_train"])
@@ -116,14 +116,14 @@ def _legend(results: Sequence[dict]) -> str:
     return LEGEND.format(yardstick=yardstick, oracle=trained + ".", compared=compared)
 
 
-def _notes(results: Sequence[dict]) -> list[str]:
+def _list_notes(results: Sequence[dict]) -> list[str]:
     notes = dict.fromkeys(
         r[key]["note"] for r in results for key in ("synthetic", "real") if r[key]
     )
     return [f"Note: {note}." for note in notes if note]
 
 
-def _per_class(results: Sequence[dict]) -> str:
+def _format_per_class(results: Sequence[dict]) -> str:
     sets = {"real": results[0]["real"]} if results[0]["real"] else {}
     sets |= {result["generator"]: result["synthetic"] for result in results}
     names = dict.fromkeys(name for measured in sets.values() for name in measured["per_class"])

@@ -19,7 +19,7 @@ SPECIAL = str.maketrans(
 )
 
 
-def table_latex(
+def format_latex(
     runs: pd.DataFrame, table: str, rows: Sequence[Sequence[str]] = (), *, digits: int
 ) -> str:
     """A table of the paper, one row a data set and model, as `reports.table_markdown` has it.
@@ -31,9 +31,9 @@ def table_latex(
         digits: decimals of accuracy.
     """
     layout = TABLES[table]
-    accuracy = statistics.cells(statistics.shown(runs, layout))
+    accuracy = statistics.summarise_cells(statistics.select_shown(runs, layout))
     split, seeds = runs["split"].iloc[0], sorted(set(accuracy["n"]))
-    body = report.body(accuracy, table, rows, digits, _mean_sd)
+    body = report.format_cells(accuracy, table, rows, digits, _format_mean_sd)
     lines = [[*map(escape, key), *cells] for key, cells in body.items()]
     heads = [*map(escape, ["data set", "model", *layout.columns.values()])]
     number = f"{seeds[0]} seeds" if seeds[0] == seeds[-1] else f"{seeds[0]} to {seeds[-1]} seeds"
@@ -41,7 +41,7 @@ def table_latex(
         f"{escape(layout.about)} Accuracy in \\% on the {escape(split)} split: "
         f"mean $\\pm$ standard deviation over {number.replace('1 seeds', '1 seed')}."
     )
-    return _float(heads, lines, caption=caption, label=f"tab:{table}")
+    return _format_float(heads, lines, caption=caption, label=f"tab:{table}")
 
 
 def escape(text: str) -> str:
@@ -49,12 +49,14 @@ def escape(text: str) -> str:
     return text.translate(SPECIAL)
 
 
-def _mean_sd(cell: dict, digits: int) -> str:
+def _format_mean_sd(cell: dict, digits: int) -> str:
     sd = "" if cell["n"] < 2 else f" \\pm {cell['sd']:.{digits}f}"
     return f"${cell['mean']:.{digits}f}{sd}$"
 
 
-def _float(heads: Sequence[str], rows: Sequence[Sequence[str]], *, caption, label: str) -> str:
+def _format_float(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], *, caption, label: str
+) -> str:
     lines = [r" & ".join(row) + r" \\" for row in (heads, *rows)]
     return "\n".join(
         [

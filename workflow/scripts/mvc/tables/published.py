@@ -72,7 +72,7 @@ class Row(NamedTuple):
     values: dict[str, float]
 
 
-def rows(table: str) -> Iterator[Row]:
+def list_rows(table: str) -> Iterator[Row]:
     """The published rows of `table1` to `table5`, in the paper's order."""
     columns = TABLES[table].columns
     for dataset, model, line in FIGURES[table]:
@@ -81,7 +81,7 @@ def rows(table: str) -> Iterator[Row]:
         yield Row(dataset, model, printed, values)
 
 
-def section(table: str, ours: pd.DataFrame, gain: pd.DataFrame, *, digits: int) -> str:
+def format_section(table: str, ours: pd.DataFrame, gain: pd.DataFrame, *, digits: int) -> str:
     """The paper's table as Markdown; below each row that was run ours and the difference.
 
     Args:
@@ -94,13 +94,13 @@ def section(table: str, ours: pd.DataFrame, gain: pd.DataFrame, *, digits: int) 
         for key, cells in ours.groupby(KEYS)
     }
     lines, met = [], 0
-    for row in rows(table):
+    for row in list_rows(table):
         mean = means.get((row.dataset, row.model))
         source = "paper, not run" if mean is None else "paper"
         lines.append([row.dataset, row.model, source, *row.printed.values()])
-        lines += [] if mean is None else _ours(row, mean, digits)
+        lines += [] if mean is None else _format_ours(row, mean, digits)
         met += mean is not None
-    names = [_short(name) for name in TABLES[table].columns.values()]
+    names = [_shorten(name) for name in TABLES[table].columns.values()]
     parts = [
         "## The paper's figures",
         f"Table {table[-1]} of *Dataset Augmentation by Mixing Visual Concepts*: test accuracy in "
@@ -108,39 +108,39 @@ def section(table: str, ours: pd.DataFrame, gain: pd.DataFrame, *, digits: int) 
         "`not run` is said of ours.",
         markdown.format_table(["data set", "model", "", *names], lines, left=3),
         NOTES.get(table, ""),
-        _gains(table, gain, digits) if met else "None of the paper's rows was run here.",
+        _format_gains(table, gain, digits) if met else "None of the paper's rows was run here.",
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def agreement(paper: float, ours: float, low: float, high: float) -> str:
+def judge_agreement(paper: float, ours: float, low: float, high: float) -> str:
     """Whether a gain agrees with the paper's, a key of `AGREES`; NaN bounds: no interval."""
     if low <= paper <= high:
         return "yes"
     return "in sign" if paper * ours > 0 else "no"
 
 
-def _ours(row: Row, mean: dict[str, float], digits: int) -> list[list[str]]:
+def _format_ours(row: Row, mean: dict[str, float], digits: int) -> list[list[str]]:
     own = [format_number(mean[c], digits) if c in mean else "not run" for c in row.values]
     differences = [mean.get(c, math.nan) - value for c, value in row.values.items()]
     points = [format_number(value, digits, sign=True) for value in differences]
     return [["", "", "ours", *own], ["", "", "ours − paper", *points]]
 
 
-def _gains(table: str, gain: pd.DataFrame, digits: int) -> str:
+def _format_gains(table: str, gain: pd.DataFrame, digits: int) -> str:
     """Each gain of the paper whose two arms were run: its figure, ours, and whether they agree."""
     names, lines = TABLES[table].columns, []
-    paper = {(row.dataset, row.model): row.values for row in rows(table)}
+    paper = {(row.dataset, row.model): row.values for row in list_rows(table)}
     for row in gain.itertuples():
         values = paper.get((row.dataset, row.model), {})
         theirs = values.get(row.arm, math.nan) - values.get(row.over, math.nan)
         if math.isnan(theirs) or math.isnan(row.gain):
             continue
-        says = agreement(theirs, row.gain, row.low, row.high)
+        says = judge_agreement(theirs, row.gain, row.low, row.high)
         points = [
             format_number(v, digits, sign=True) for v in (theirs, row.gain, row.gain - theirs)
         ]
-        arms = [_short(names[row.arm]), _short(names[row.over])]
+        arms = [_shorten(names[row.arm]), _shorten(names[row.over])]
         lines.append([row.dataset, row.model, *arms, *points, format_interval(row, digits), says])
     if not lines:
         return ""
@@ -151,5 +151,5 @@ def _gains(table: str, gain: pd.DataFrame, digits: int) -> str:
     )
 
 
-def _short(name: str) -> str:
+def _shorten(name: str) -> str:
     return name[5:-1] if name.startswith("Ours(") else name

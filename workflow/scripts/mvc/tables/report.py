@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from mvc.config.layouts import TABLES, heading
+from mvc.config.layouts import TABLES, name_arm
 from mvc.core import markdown
 from mvc.core.markdown import format_count, format_interval, format_number, format_p_value
 from mvc.tables import published, statistics
@@ -26,7 +26,7 @@ MEANING = {
 }
 
 
-def table_markdown(
+def format_markdown(
     runs: pd.DataFrame,
     table: str,
     rows: Sequence[Sequence[str]] = (),
@@ -44,32 +44,32 @@ def table_markdown(
         confidence: level of the gains' interval.
     """
     layout = TABLES[table]
-    own = statistics.shown(runs, layout)
-    accuracy, names = statistics.cells(own), layout.columns
-    gain = statistics.gains(own, layout.gains, confidence=confidence)
+    own = statistics.select_shown(runs, layout)
+    accuracy, names = statistics.summarise_cells(own), layout.columns
+    gain = statistics.compare_arms(own, layout.gains, confidence=confidence)
     parts = [
-        f"# Table {table[-1]}: accuracy in % on the {_split(runs)}",
+        f"# Table {table[-1]}: accuracy in % on the {_describe_split(runs)}",
         layout.about,
         markdown.format_table(
             ["data set", "model", *names.values()],
-            [[*key, *cells] for key, cells in body(accuracy, table, rows, digits).items()],
+            [[*key, *cells] for key, cells in format_cells(accuracy, table, rows, digits).items()],
             left=2,
         ),
         "Mean ± standard deviation over seeds (number of seeds).",
         "## Gains",
-        gain_table(gain, digits, confidence, names.__getitem__)
+        format_gains(gain, digits, confidence, names.__getitem__)
         if len(gain)
         else "No two arms to compare were run.",
-        _legend(confidence),
-        _mean_gains(gain, names),
+        _explain_gains(confidence),
+        _format_mean_gains(gain, names),
         "## What was measured",
-        _conditions(accuracy, names.__getitem__) + _stand_ins(own, names),
-        published.section(table, accuracy, gain, digits=digits),
+        _describe_conditions(accuracy, names.__getitem__) + _describe_stand_ins(own, names),
+        published.format_section(table, accuracy, gain, digits=digits),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def body(
+def format_cells(
     accuracy: pd.DataFrame,
     table: str,
     rows: Sequence[Sequence[str]],
@@ -79,7 +79,7 @@ def body(
     """The cells of a table as text by (data set, model): `rows` first, then what else was run."""
     found = {tuple(c[key] for key in (*KEYS, "arm")): c for c in accuracy.to_dict("records")}
     order = dict.fromkeys([*map(tuple, rows), *(key[:2] for key in found)])
-    text = text or mean_sd
+    text = text or format_mean_sd
     return {
         key: [
             text(found[*key, arm], digits) if (*key, arm) in found else NOT_RUN
@@ -89,42 +89,42 @@ def body(
     }
 
 
-def diagnostics_markdown(runs: pd.DataFrame, *, digits: int, confidence: float = 0.95) -> str:
+def format_diagnostics(runs: pd.DataFrame, *, digits: int, confidence: float = 0.95) -> str:
     """Where a gain comes from or stays away: extra real images, the VAE alone, the pre-trained."""
-    accuracy = statistics.cells(runs)
+    accuracy = statistics.summarise_cells(runs)
     ran = set(accuracy["arm"])
     order = dict.fromkeys([*statistics.DIAGNOSTICS, *accuracy["arm"]])
     rank = {arm: i for i, arm in enumerate(order)}
     rows = [
-        [*key, heading(cell["arm"]), format_count(cell["n_extra"]), mean_sd(cell, digits)]
+        [*key, name_arm(cell["arm"]), format_count(cell["n_extra"]), format_mean_sd(cell, digits)]
         for key, own in accuracy.groupby(KEYS, sort=False)
         for cell in sorted(own.to_dict("records"), key=lambda cell: rank[cell["arm"]])
     ]
-    gain = statistics.diagnostics(runs, confidence=confidence)
+    gain = statistics.compare_diagnostics(runs, confidence=confidence)
     parts = [
-        f"# Diagnostics: accuracy in % on the {_split(runs)}",
+        f"# Diagnostics: accuracy in % on the {_describe_split(runs)}",
         markdown.format_table(
             ["data set", "model", "arm", "extra images", "accuracy"], rows, left=3
         ),
         "Mean ± standard deviation over seeds (number of seeds).",
-        "\n".join(f"- {heading(arm)}: {says}." for arm, says in MEANING.items() if arm in ran),
+        "\n".join(f"- {name_arm(arm)}: {says}." for arm, says in MEANING.items() if arm in ran),
         "## Gains",
-        gain_table(gain, digits, confidence) if len(gain) else "No two arms to compare.",
-        _legend(confidence),
+        format_gains(gain, digits, confidence) if len(gain) else "No two arms to compare.",
+        _explain_gains(confidence),
         "## What was measured",
-        _conditions(accuracy),
+        _describe_conditions(accuracy),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def mean_sd(cell: dict, digits: int) -> str:
+def format_mean_sd(cell: dict, digits: int) -> str:
     """A cell's mean, sd and n as `72.9 ± 0.9 (3)`; no deviation where there is one seed."""
     sd = "" if cell["n"] < 2 else f" ± {format_number(cell['sd'], digits)}"
     return f"{format_number(cell['mean'], digits)}{sd} ({cell['n']})"
 
 
-def gain_table(
-    gain: pd.DataFrame, digits: int, confidence: float, name: Callable[[str], str] = heading
+def format_gains(
+    gain: pd.DataFrame, digits: int, confidence: float, name: Callable[[str], str] = name_arm
 ) -> str:
     """One row a comparison: points gained, their interval, p and the number of seed pairs."""
     rows = [
@@ -140,7 +140,7 @@ def gain_table(
     return markdown.format_table(headings, rows, left=4)
 
 
-def _mean_gains(gain: pd.DataFrame, names: Mapping[str, str]) -> str:
+def _format_mean_gains(gain: pd.DataFrame, names: Mapping[str, str]) -> str:
     mean = gain.groupby(["arm", "over"], sort=False)["gain"].agg(["mean", "count"])
     says = [
         f"{names[arm]} over {names[over]} "
@@ -151,12 +151,12 @@ def _mean_gains(gain: pd.DataFrame, names: Mapping[str, str]) -> str:
     return f"Mean gain over data sets and models: {', '.join(says)}." if says else ""
 
 
-def _split(runs: pd.DataFrame) -> str:
+def _describe_split(runs: pd.DataFrame) -> str:
     split = runs["split"].iloc[0]
     return "test split" if split == "test" else f"{split} split (not a test result)"
 
 
-def _legend(confidence: float) -> str:
+def _explain_gains(confidence: float) -> str:
     return (
         "Gain in percentage points: the mean of the differences between runs of the same seed. "
         f"Its {100 * confidence:g} % interval and p are those of the two-sided paired t-test over "
@@ -165,21 +165,21 @@ def _legend(confidence: float) -> str:
     )
 
 
-def _conditions(accuracy: pd.DataFrame, name: Callable[[str], str] = heading) -> str:
+def _describe_conditions(accuracy: pd.DataFrame, name: Callable[[str], str] = name_arm) -> str:
     lines = []
     for (dataset, model), own in accuracy.groupby(KEYS, sort=False):
         first = own.iloc[0]
         says = [f"{format_count(first.n_test)} images evaluated"]
-        says.append(f"trained on {_by_arm(own, 'n_train', name)} labelled images")
+        says.append(f"trained on {_group_by_value(own, 'n_train', name)} labelled images")
         if own["n_extra"].max() > 0:
             extra = own[own["n_extra"] > 0]
-            says.append(f"extra images: {_by_arm(extra, 'n_extra', name)}")
-        says.append(f"steps: {_by_arm(own, 'steps', name)}")
+            says.append(f"extra images: {_group_by_value(extra, 'n_extra', name)}")
+        says.append(f"steps: {_group_by_value(own, 'steps', name)}")
         lines.append(f"- {dataset}, {model}: {'; '.join(says)}.")
     return "\n".join(lines)
 
 
-def _stand_ins(runs: pd.DataFrame, names: Mapping[str, str]) -> str:
+def _describe_stand_ins(runs: pd.DataFrame, names: Mapping[str, str]) -> str:
     """Which data sets show another arm in a column than the one of its name."""
     other = runs[runs["arm"] != runs["ran"]].drop_duplicates(["dataset", "arm"])
     says = [f"{row.dataset}: {names[row.arm]} is the arm `{row.ran}`" for row in other.itertuples()]
@@ -188,7 +188,7 @@ def _stand_ins(runs: pd.DataFrame, names: Mapping[str, str]) -> str:
     )
 
 
-def _by_arm(own: pd.DataFrame, field: str, name: Callable[[str], str]) -> str:
+def _group_by_value(own: pd.DataFrame, field: str, name: Callable[[str], str]) -> str:
     """`1,500`, or where arms differ `1,500 (Baseline, RA), 1,800 (Ours(Syn))`."""
     groups = own.groupby(field, sort=False)["arm"].apply(list)
     if len(groups) == 1:

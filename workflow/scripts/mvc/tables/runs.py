@@ -15,7 +15,7 @@ CELL = [*KEYS, "arm"]
 FIELDS = (*CELL, "seed", "split", "accuracy", "n_train", "n_extra", "n_test", "steps", "settings")
 
 
-def read(paths: Sequence[str | Path]) -> pd.DataFrame:
+def read_runs(paths: Sequence[str | Path]) -> pd.DataFrame:
     """Read the JSON record of each run, one row a run in the order given, and check them.
 
     Raises:
@@ -36,27 +36,27 @@ def read(paths: Sequence[str | Path]) -> pd.DataFrame:
     if not records:
         raise ValueError("no runs to put in a table")
     runs = pd.DataFrame(records).astype({"accuracy": float})
-    check(runs)
+    check_runs(runs)
     return runs
 
 
-def check(runs: pd.DataFrame) -> None:
+def check_runs(runs: pd.DataFrame) -> None:
     """Refuse runs that one table must not mix: every number in it has to mean the same.
 
     Raises:
         ValueError: a run twice; several splits; seeds of one cell with different settings; arms
             of one data set evaluated on different numbers of images.
     """
-    _one_value(runs, "split", [], "a table is of one split")
-    _one_value(runs, "n_test", ["dataset"], "arms are compared on the same images")
+    _check_one_value(runs, "split", [], "a table is of one split")
+    _check_one_value(runs, "n_test", ["dataset"], "arms are compared on the same images")
     for field in ("settings", "n_train", "n_extra", "steps"):
-        _one_value(runs, field, CELL, "seeds of one arm share everything but the seed")
+        _check_one_value(runs, field, CELL, "seeds of one arm share everything but the seed")
     twice = runs[runs.duplicated([*CELL, "seed"], keep=False)]
     if len(twice):
-        raise ValueError(f"the same run twice: {_files(twice)}")
+        raise ValueError(f"the same run twice: {_name_files(twice)}")
 
 
-def long(runs: pd.DataFrame) -> pd.DataFrame:
+def flatten_runs(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs as a flat table, one row each; accuracy of a class in a column `class: <name>`."""
     flat = runs.drop(columns=["per_class"], errors="ignore")
     if "per_class" not in runs:
@@ -64,15 +64,15 @@ def long(runs: pd.DataFrame) -> pd.DataFrame:
     return flat.join(pd.DataFrame(runs["per_class"].tolist(), runs.index).add_prefix("class: "))
 
 
-def _one_value(runs: pd.DataFrame, field: str, within: list[str], why: str) -> None:
+def _check_one_value(runs: pd.DataFrame, field: str, within: list[str], why: str) -> None:
     groups = runs.groupby(within, sort=False) if within else [((), runs)]
     for key, group in groups:
         if group[field].nunique(dropna=False) > 1:
             first = group.drop_duplicates(field)
             where = " ".join(map(str, key)) + ": " if within else ""
-            raise ValueError(f"{where}{field} differs ({why}): {_files(first, field)}")
+            raise ValueError(f"{where}{field} differs ({why}): {_name_files(first, field)}")
 
 
-def _files(runs: pd.DataFrame, field: str | None = None) -> str:
+def _name_files(runs: pd.DataFrame, field: str | None = None) -> str:
     says = [f" ({field} {v})" for v in runs[field]] if field else [""] * len(runs)
     return ", ".join(f"{file}{value}" for file, value in zip(runs["file"], says, strict=True))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 from scipy import stats
 
-from mvc.config.layouts import Layout, arms
+from mvc.config.layouts import Layout, choose_arms
 from mvc.tables.runs import CELL, KEYS
 
 DIAGNOSTICS = (
@@ -78,7 +78,7 @@ def compare(ours: dict[int, float], theirs: dict[int, float], *, confidence: flo
     return Gain(len(seeds), difference.mean(), float(low), float(high), float(test.pvalue))
 
 
-def cells(runs: pd.DataFrame) -> pd.DataFrame:
+def summarise_cells(runs: pd.DataFrame) -> pd.DataFrame:
     """One row a cell, in the order in which the runs came: mean, sd (ddof 1) and n over seeds."""
     grouped = runs.groupby(CELL, sort=False)
     result = grouped["accuracy"].agg(mean="mean", sd="std", n="count")
@@ -86,7 +86,7 @@ def cells(runs: pd.DataFrame) -> pd.DataFrame:
     return result.join(shared).reset_index()
 
 
-def gains(
+def compare_arms(
     runs: pd.DataFrame, pairs: Sequence[tuple[str, str]], *, confidence: float = 0.95
 ) -> pd.DataFrame:
     """One row a data set, model and pair (arm, over) of which both arms were run."""
@@ -104,17 +104,17 @@ def gains(
     return pd.DataFrame(rows, columns=["dataset", "model", "arm", "over", *Gain._fields])
 
 
-def shown(runs: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+def select_shown(runs: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     """The runs that a table shows; `arm` is their column and `ran` the arm that it stands for."""
     parts = []
     for _, own in runs.groupby("dataset", sort=False):
-        column = {arm: name for name, arm in arms(layout, set(own["arm"])).items()}
+        column = {arm: name for name, arm in choose_arms(layout, set(own["arm"])).items()}
         own = own[own["arm"].isin(column)]
         parts.append(own.assign(ran=own["arm"], arm=own["arm"].map(column)))
     return pd.concat(parts)
 
 
-def table(
+def make_table(
     runs: pd.DataFrame,
     layout: Layout,
     rows: Sequence[Sequence[str]] = (),
@@ -130,8 +130,8 @@ def table(
     Args:
         rows: pairs (data set, model) that come first, in this order, run or not.
     """
-    runs = shown(runs, layout)
-    accuracy, gain = cells(runs), gains(runs, layout.gains, confidence=confidence)
+    runs = select_shown(runs, layout)
+    accuracy, gain = summarise_cells(runs), compare_arms(runs, layout.gains, confidence=confidence)
     facts = accuracy.groupby(KEYS, sort=False)[["split", "n_train", "n_test"]].first()
     order = list(dict.fromkeys([*map(tuple, rows), *facts.index]))
     result = facts.reindex(pd.MultiIndex.from_tuples(order, names=KEYS))
@@ -150,13 +150,13 @@ def table(
     return result.reset_index()
 
 
-def diagnostics(runs: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+def compare_diagnostics(runs: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """One row a comparison: both arms' mean, sd and n, the gain. An own arm `x+y` is over `x`."""
-    accuracy = cells(runs)[[*CELL, "mean", "sd", "n", "n_extra"]]
+    accuracy = summarise_cells(runs)[[*CELL, "mean", "sd", "n", "n_extra"]]
     known = {arm for arm, _ in DIAGNOSTIC_GAINS}
     own = [arm for arm in runs["arm"].unique() if "+" in arm and arm not in known]
     pairs = [*DIAGNOSTIC_GAINS, *((arm, arm.split("+")[0]) for arm in own)]
-    gain = gains(runs, pairs, confidence=confidence)
+    gain = compare_arms(runs, pairs, confidence=confidence)
     over = accuracy.rename(columns={"arm": "over"}).drop(columns="n_extra")
     result = gain.merge(accuracy, on=CELL)
     return result.merge(over, on=["dataset", "model", "over"], suffixes=("", "_over"))
