@@ -52,13 +52,13 @@ def section(**changes):
     ],
 )
 def test_images_that_a_run_is_trained_on(changes, images):
-    assert cost.images_seen({**RUN, **changes}, SIZE, 4) == images
+    assert cost.count_images_seen({**RUN, **changes}, SIZE, 4) == images
 
 
 @pytest.mark.slow
 def test_the_papers_stages_cost_what_was_counted():
     """settings.md's cost facts: 180 GFLOP an evaluation at 256 px, two of them a step."""
-    lines = {line.stage: line for line in cost.lines("cifar", section(), SIZE, MODELS)}
+    lines = {line.stage: line for line in cost.estimate_stages("cifar", section(), SIZE, MODELS)}
     giga = 1e9
     made = lines["synthetic, finetuned"]
     assert made.items == 16_000 and made.jobs == 4
@@ -71,14 +71,14 @@ def test_the_papers_stages_cost_what_was_counted():
     assert lines["captions"].items == 4000 and lines["captions"].operations > 0
     assert "policies" not in lines
     own = section(captions={"file": "own.csv", "max_new_tokens": 40, "num_beams": 5})
-    (captions, *_) = cost.lines("cifar", own, SIZE, MODELS)
+    (captions, *_) = cost.estimate_stages("cifar", own, SIZE, MODELS)
     assert captions.operations == 0, "one's own captions cost nothing"
 
 
 @pytest.mark.slow
 def test_pages_sum_up():
-    rows = cost.lines("a", section(), SIZE, MODELS)
-    page = cost.page(rows, 1e15, "of a test")
+    rows = cost.estimate_stages("a", section(), SIZE, MODELS)
+    page = cost.format_page(rows, 1e15, "of a test")
     hours = sum(line.operations for line in rows) / 1e15 / 3600
     assert f"{hours:,.1f}" in page and "16,000 images" in page and "of a test" in page
 
@@ -92,7 +92,7 @@ def test_synthetic_images_are_the_banks_entries(labelled, per_real):
     how = {"coarse": 0, "fine": 0, "rows": "all", "base": "uniform", "seed": 0}
     bank = list(mixing.mix_classes(labels, tokens, n_tokens, per_real=per_real, **how))
     own = section(banks={"per_real": per_real})
-    assert cost.synthetic_images(own, Size(labelled, 0, 32)) == len(bank)
+    assert cost.count_synthetic_images(own, Size(labelled, 0, 32)) == len(bank)
 
 
 def test_sizes_of_known_data_sets():

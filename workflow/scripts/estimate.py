@@ -8,17 +8,18 @@ from mvc.job import stage_log
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     with stage_log(snakemake):
-        rows = []
-        for name, own in cfg["datasets"].items():
-            found = size.measure(name, own)
-            print(f"{name}: {found.train:,} labelled images of {found.classes} classes")
-            rows += cost.lines(name, own, found, cfg["models"])
+        lines = []
+        for name, settings in cfg["datasets"].items():
+            images = size.measure(name, settings)
+            print(f"{name}: {images.train:,} labelled images of {images.classes} classes")
+            lines += cost.estimate_stages(name, settings, images, cfg["models"])
         if cfg["teraflops"] is None:
-            throughput = flops.throughput(pick_device(), seconds=cfg["seconds"])
+            throughput = flops.measure_throughput(pick_device(), seconds=cfg["seconds"])
             measured = "measured on this GPU" if pick_device().type == "cuda" else "one thread here"
         else:
-            throughput, measured = cfg["teraflops"] * 1e12, "by estimate.teraflops"
-        page = cost.page(rows, throughput, measured)
+            throughput = cfg["teraflops"] * 1e12
+            measured = "by estimate.teraflops"
+        page = cost.format_page(lines, throughput, measured)
         print(page)
     print(page)  # on the terminal, besides the log
 

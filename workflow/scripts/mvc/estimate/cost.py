@@ -1,4 +1,4 @@
-"""What a run would cost before anything is spent: images, jobs, operations, hours, disk.
+"""What a run would cost, before anything is spent: images, jobs, operations, hours, disk.
 
 Operations are counted on the models' architectures (`flops`), hours are operations by the
 throughput of one device. Left out, being small: tables, figures, quality, the oracle.
@@ -12,9 +12,16 @@ from mvc.core.counts import count_bank
 from mvc.core.markdown import format_count, format_table
 from mvc.estimate import architectures, flops
 
-PNG = 2.0  # bytes a pixel of a stored colour photograph, about
-TOKENS, HALF = 77, 2  # context tokens of a caption; bytes of a number of its embedding
+PNG = 2.0  # bytes per pixel of a stored colour photograph, about
+TOKENS = 77  # context tokens of a caption
+HALF = 2  # bytes of a number of its embedding
 WEIGHT = 4  # bytes of a weight of the fine-tuned U-Net
+NOTE = (
+    "Device hours at {throughput:,.2f} × 10^12 operations a second, {measured}; a multiplication "
+    "and its addition count as two. Small networks and batches run below that rate: take the hours "
+    "for a lower bound. `estimate.teraflops` sets another machine's rate. Left out: downloads, "
+    "reading and writing, figures, and the arms that stand in no table."
+)
 
 
 @dataclass(frozen=True)
@@ -48,95 +55,106 @@ class Line:
 
 
 @lru_cache
-def caption_cost(captioner: str, new_tokens: int, num_beams: int) -> int:
+def estimate_caption(captioner: str, new_tokens: int, num_beams: int) -> int:
     """Operations of one caption."""
-    model = architectures.captioner(captioner)
-    return flops.caption(model, new_tokens=new_tokens, num_beams=num_beams)
+    model = architectures.build_captioner(captioner)
+    return flops.count_caption(model, new_tokens=new_tokens, num_beams=num_beams)
 
 
 @lru_cache
-def text_cost(clip: str) -> int:
+def estimate_text(clip: str) -> int:
     """Operations of one caption's embedding."""
-    return flops.text_tower(architectures.clip(clip))
+    return flops.count_text_tower(architectures.build_clip(clip))
 
 
 @lru_cache
-def look_cost(clip: str) -> int:
-    """Operations of CLIP's look at one image."""
-    return flops.image_tower(architectures.clip(clip))
+def estimate_look(clip: str) -> int:
+    """Operations of CLIP's image tower on one image."""
+    return flops.count_image_tower(architectures.build_clip(clip))
 
 
 @lru_cache
-def unet_cost(diffusion: str, resolution: int) -> tuple[int, int, int]:
+def estimate_unet(diffusion: str, resolution: int) -> tuple[int, int, int]:
     """Operations of one evaluation of the U-Net, the number of its weights, its text width."""
-    model = architectures.unet(diffusion)
-    factor = flops.latent_factor(architectures.vae(diffusion))
-    forward = flops.unet_forward(model, resolution=resolution, factor=factor)
+    model = architectures.build_unet(diffusion)
+    factor = flops.compute_latent_factor(architectures.build_vae(diffusion))
+    forward = flops.count_unet_forward(model, resolution=resolution, factor=factor)
     return forward, sum(p.numel() for p in model.parameters()), model.config.cross_attention_dim
 
 
 @lru_cache
-def vae_cost(diffusion: str, resolution: int) -> tuple[int, int]:
+def estimate_vae(diffusion: str, resolution: int) -> tuple[int, int]:
     """Operations of encoding and of decoding an image."""
-    vae = architectures.vae(diffusion)
-    encode = flops.vae_encode(vae, resolution=resolution)
-    return encode, flops.vae_decode(vae, resolution=resolution)
+    vae = architectures.build_vae(diffusion)
+    encode = flops.count_vae_encode(vae, resolution=resolution)
+    return encode, flops.count_vae_decode(vae, resolution=resolution)
 
 
 @lru_cache
-def classifier_cost(network: str, classes: int, side: int) -> int:
+def estimate_classifier(network: str, classes: int, side: int) -> int:
     """Operations of a classifier's forward pass."""
-    model = architectures.classifier(network, classes, size=side)
-    return flops.classifier_forward(model, size=side)
+    model = architectures.build_classifier(network, classes, size=side)
+    return flops.count_classifier_forward(model, size=side)
 
 
-def lines(name: str, own: Mapping, size: Size, models: Mapping[str, str]) -> list[Line]:
+def estimate_stages(
+    name: str, settings: Mapping, size: Size, models: Mapping[str, str]
+) -> list[Line]:
     """All stages of one data set.
 
     Args:
-        name, own: of the data set: its sections, and `runs`, one mapping of settings a run.
+        name: of the data set.
+        settings: its sections, and `runs`, one mapping of settings a run.
         size: its images.
         models: folder or hub name of `captioner`, `clip` and `diffusion`.
     """
-    k, res = size.train, own["unet"]["resolution"]
-    how = own["captions"]
-    caption = (models["captioner"], how["max_new_tokens"], how["num_beams"])
-    one = 0 if how["file"] else caption_cost(*caption)
-    images = synthetic_images(own, size)
-    forward, weights, width = unet_cost(models["diffusion"], res)
-    text = text_cost(models["clip"])
-    encode = vae_cost(models["diffusion"], res)[0] * k * (2 if own["unet"]["flip"] else 1)
-    pairs = own["unet"]["steps"] * own["unet"]["batch_size"]
-    tune = Line(
-        name,
-        "unet",
-        1,
-        pairs,
-        "image pairs",
-        flops.training_step(forward) * pairs + encode,
-        weights * WEIGHT,
-    )
+    generators = list_generators(settings)
+    lines = _estimate_prompts(name, settings, size, models)
+    if {"finetuned", "mixed"} & generators:
+        lines.append(_estimate_finetuning(name, settings, size, models))
+    for generator in sorted(generators):
+        lines.append(_estimate_generation(name, generator, settings, size, models))
+    if settings["policies"]:
+        lines.append(_estimate_policies(name, settings["policies"], size))
+    per_real = count_synthetic_images(settings, size) / size.train
+    return [*lines, _estimate_classifiers(name, settings["runs"], size, per_real)]
+
+
+def _estimate_prompts(name: str, settings: Mapping, size: Size, models: Mapping) -> list[Line]:
+    """Captions and their embeddings, one of each for a training image."""
+    k, cfg = size.train, settings["captions"]
+    caption = 0
+    if not cfg["file"]:
+        caption = estimate_caption(models["captioner"], cfg["max_new_tokens"], cfg["num_beams"])
+    text = estimate_text(models["clip"])
+    _, _, width = estimate_unet(models["diffusion"], settings["unet"]["resolution"])
     return [
-        Line(name, "captions", 1, k, "images", one * k),
+        Line(name, "captions", 1, k, "images", caption * k),
         Line(name, "embeddings", 1, k, "captions", text * k, TOKENS * width * HALF * k),
-        *([tune] if {"finetuned", "mixed"} & generators(own) else []),
-        *(_generation(name, g, own, size, models) for g in sorted(generators(own))),
-        *([_policies(name, own["policies"], size)] if own["policies"] else []),
-        _classifiers(name, own["runs"], size, images / k),
     ]
 
 
-def synthetic_images(own: Mapping, size: Size) -> int:
+def _estimate_finetuning(name: str, settings: Mapping, size: Size, models: Mapping) -> Line:
+    cfg, diffusion = settings["unet"], models["diffusion"]
+    forward, weights, _ = estimate_unet(diffusion, cfg["resolution"])
+    encode, _ = estimate_vae(diffusion, cfg["resolution"])
+    views = size.train * (2 if cfg["flip"] else 1)
+    pairs = cfg["steps"] * cfg["batch_size"]
+    operations = flops.count_training_step(forward) * pairs + encode * views
+    return Line(name, "unet", 1, pairs, "image pairs", operations, weights * WEIGHT)
+
+
+def count_synthetic_images(settings: Mapping, size: Size) -> int:
     """Images of one synthetic set: the entries of the bank."""
-    return count_bank(size.labelled, own["banks"]["per_real"])
+    return count_bank(size.labelled, settings["banks"]["per_real"])
 
 
-def generators(own: Mapping) -> set[str]:
+def list_generators(settings: Mapping) -> set[str]:
     """The sets of extra images that any run is trained on."""
-    return {run["extra"] for run in own["runs"] if run["extra"]}
+    return {run["extra"] for run in settings["runs"] if run["extra"]}
 
 
-def images_seen(run: Mapping, size: Size, per_real: float | int) -> float | int:
+def count_images_seen(run: Mapping, size: Size, per_real: float | int) -> float | int:
     """Images that a run is trained on, repetitions included (see `training.strategies`)."""
     if run["epochs"] is None:
         return run["steps"] * run["batch_size"]
@@ -148,93 +166,100 @@ def images_seen(run: Mapping, size: Size, per_real: float | int) -> float | int:
     return run["epochs"] * size.train * (1 + extra + last)
 
 
-def _generation(name: str, generator: str, own: Mapping, size: Size, models: Mapping) -> Line:
-    section, res, diffusion = own["synthetic"], own["unet"]["resolution"], models["diffusion"]
-    (encode, decode), share = vae_cost(diffusion, res), {"finetuned": 0, "pretrained": 1}
-    images = synthetic_images(own, size)
-    if generator in ("real", "real_vae", "train_vae"):
-        each = 0 if generator == "real" else encode + decode
+def _estimate_generation(
+    name: str, generator: str, settings: Mapping, size: Size, models: Mapping
+) -> Line:
+    cfg, resolution = settings["synthetic"], settings["unet"]["resolution"]
+    encode, decode = estimate_vae(models["diffusion"], resolution)
+    images = count_synthetic_images(settings, size)
+    if generator == "real":
+        each = 0
+    elif generator in ("real_vae", "train_vae"):
+        each = encode + decode
     else:
-        conditioned = 1 - share.get(generator, section["pretrained_share"])
-        each = flops.sampling(
-            unet_cost(diffusion, res)[0],
-            decode,
-            steps=section["steps"],
-            mode=section["guidance"],
-            encode=round(conditioned * encode),
+        share = {"finetuned": 0, "pretrained": 1}.get(generator, cfg["pretrained_share"])
+        forward, _, _ = estimate_unet(models["diffusion"], resolution)
+        conditioning = round((1 - share) * encode)
+        each = estimate_look(models["clip"]) + flops.count_sampling(
+            forward, decode, steps=cfg["steps"], mode=cfg["guidance"], encode=conditioning
         )
-        each += look_cost(models["clip"])
     disk = images * size.side**2 * PNG
     stage = f"synthetic, {generator}"
-    return Line(name, stage, section["shards"], images, "images", each * images, disk)
+    return Line(name, stage, cfg["shards"], images, "images", each * images, disk)
 
 
-def _policies(name: str, cfg: Mapping, size: Size) -> Line:
+def _estimate_policies(name: str, cfg: Mapping, size: Size) -> Line:
     run = {**cfg["training"], "extra": None}
-    forward = _forward(run, size)
-    seen = images_seen(run, size, 0)
+    forward = _estimate_forward(run, size)
+    seen = count_images_seen(run, size, 0)
     if run["epochs"] is not None:
         seen *= (cfg["folds"] - 1) / cfg["folds"]
     tried = cfg["rounds"] * cfg["trials"] * cfg["draws"] * size.train
-    total = flops.training_step(forward) * seen * cfg["folds"] + forward * tried
+    total = flops.count_training_step(forward) * seen * cfg["folds"] + forward * tried
     return Line(name, "policies", 1, cfg["folds"] * cfg["rounds"] * cfg["trials"], "trials", total)
 
 
-def _classifiers(name: str, runs: Iterable[Mapping], size: Size, per_real: float | int) -> Line:
-    runs, total = list(runs), 0.0
+def _estimate_classifiers(
+    name: str, runs: Iterable[Mapping], size: Size, per_real: float | int
+) -> Line:
+    runs = list(runs)
+    total = 0.0
     for run in runs:
-        forward = _forward(run, size)
-        seen = images_seen(run, size, per_real)
-        total += flops.training_step(forward) * seen + forward * (size.test + size.train)
+        forward = _estimate_forward(run, size)
+        seen = count_images_seen(run, size, per_real)
+        total += flops.count_training_step(forward) * seen + forward * (size.test + size.train)
     return Line(name, "classifiers", len(runs), len(runs), "trainings", total)
 
 
-def _forward(run: Mapping, size: Size) -> int:
-    return classifier_cost(run["network"], size.classes, run["resolution"] or size.side)
+def _estimate_forward(run: Mapping, size: Size) -> int:
+    return estimate_classifier(run["network"], size.classes, run["resolution"] or size.side)
 
 
-def page(rows: Sequence[Line], throughput: float | int, measured: str) -> str:
-    """The estimate for a person, in Markdown.
+def format_page(lines: Sequence[Line], throughput: float | int, measured: str) -> str:
+    """The estimate as Markdown: by stage and by data set.
 
     Args:
         throughput: operations a second of one device.
-        measured: on what, for instance `measured on this CPU`.
+        measured: where the throughput is from, such as `measured on this CPU`.
     """
-
-    def row(name: str, part: Sequence[Line], *items: str) -> list[str]:
-        operations = sum(line.operations for line in part)
-        hours, disk = operations / throughput / 3600, sum(line.disk for line in part)
-        jobs = format_count(sum(line.jobs for line in part))
-        return [
-            name,
-            jobs,
-            *items,
-            *(_short(value) for value in (operations / 1e15, hours, disk / 1e9)),
-        ]
-
     headings = ["10^15 operations", "device hours", "GB on disk"]
-    stages, names = dict.fromkeys(r.stage for r in rows), dict.fromkeys(r.dataset for r in rows)
-    by_stage = [[r for r in rows if r.stage == stage] for stage in stages]
-    by_set = [[r for r in rows if r.dataset == name] for name in names]
-    items = [f"{format_count(sum(r.items for r in part))} {part[0].unit}" for part in by_stage]
-    first = [row(*given) for given in zip(stages, by_stage, items, strict=True)]
-    second = [row(name, part) for name, part in zip(names, by_set, strict=True)]
-    note = (
-        f"Device hours at {throughput / 1e12:,.2f} × 10^12 operations a second, {measured}; a "
-        "multiplication and its addition count as two. Small networks and batches run below that "
-        "rate: take the hours for a lower bound. `estimate.teraflops` names another machine's "
-        "rate. Left out: downloads, reading and writing, figures, and the arms that stand in no "
-        "table."
-    )
+    stages = []
+    for name, part in _group(lines, "stage").items():
+        items = f"{format_count(sum(line.items for line in part))} {part[0].unit}"
+        jobs, *numbers = _format_sums(part, throughput)
+        stages.append([name, jobs, items, *numbers])
+    jobs, *numbers = _format_sums(lines, throughput)
+    stages.append(["all", jobs, "", *numbers])
+    datasets = [
+        [name, *_format_sums(part, throughput)] for name, part in _group(lines, "dataset").items()
+    ]
     parts = [
         "# What the tables of this configuration would cost",
-        format_table(["stage", "jobs", "items", *headings], [*first, row("all", rows, "")]),
-        format_table(["data set", "jobs", *headings], second),
-        note,
+        format_table(["stage", "jobs", "items", *headings], stages),
+        format_table(["data set", "jobs", *headings], datasets),
+        NOTE.format(throughput=throughput / 1e12, measured=measured),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _short(value: float | int) -> str:
+def _group(lines: Sequence[Line], field: str) -> dict[str, list[Line]]:
+    groups = {}
+    for line in lines:
+        groups.setdefault(getattr(line, field), []).append(line)
+    return groups
+
+
+def _format_sums(lines: Sequence[Line], throughput: float | int) -> list[str]:
+    """Jobs, 10^15 operations, device hours and GB on disk of these lines together."""
+    operations = sum(line.operations for line in lines)
+    numbers = (
+        operations / 1e15,
+        operations / throughput / 3600,
+        sum(line.disk for line in lines) / 1e9,
+    )
+    return [format_count(sum(line.jobs for line in lines)), *map(_shorten, numbers)]
+
+
+def _shorten(value: float | int) -> str:
     """Two significant digits of a small number, one decimal of a larger one."""
     return f"{value:,.1f}" if value >= 1 or not value else f"{float(f'{value:.2g}'):f}".rstrip("0")

@@ -12,26 +12,26 @@ from mvc.images.items import Item
 from mvc.images.splits import split_by_fractions
 
 
-def measure(name: str, own: Mapping) -> Size:
+def measure(name: str, settings: Mapping) -> Size:
     """Images of a data set after its splits.
 
     Args:
         name: of the data set, for messages.
-        own: its `loader`, `path` and the sections `images` and `unet`.
+        settings: its `loader`, `path` and the sections `images` and `unet`.
 
     Raises:
         ValueError: a source whose images cannot be counted beforehand.
     """
-    loader = LOADERS[own["loader"]]
+    loader = LOADERS[settings["loader"]]
     if loader.size:
-        return _split_published(loader, own["images"], own["unet"]["resolution"])
-    items = list_images(name, own["loader"], own["path"])
+        return _split_published(loader, settings["images"], settings["unet"]["resolution"])
+    items = list_images(name, settings["loader"], settings["path"])
     classes = sorted({item.class_name for item in items})
     # A seed says which images are drawn; how many, only where groups are kept together.
-    splits = split_by_fractions(items, classes, cfg=own["images"], seed=0)
+    splits = split_by_fractions(items, classes, cfg=settings["images"], seed=0)
     labelled = Counter(item.class_name for item in splits["train"])
     sizes = tuple(labelled[class_name] for class_name in classes)
-    return Size(sizes, len(splits["test"]), own["unet"]["resolution"])
+    return Size(sizes, len(splits["test"]), settings["unet"]["resolution"])
 
 
 def list_images(name: str, loader: str, path: str | None) -> Sequence[Item]:
