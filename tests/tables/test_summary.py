@@ -6,7 +6,7 @@ import math
 import pandas as pd
 import pytest
 from mvc.config.layouts import TABLES
-from mvc.tables.statistics import Gain, table
+from mvc.tables.statistics import Gain, make_table
 from mvc.tables.summary import summarise_table
 from project_tree import REPO
 
@@ -23,7 +23,7 @@ def make_runs(arms=ARMS, n_seeds=3):
 
 
 def summarise(runs):
-    return summarise_table(table(runs, TABLES["table1"]), TABLES["table1"], digits=1)
+    return summarise_table(make_table(runs, TABLES["table1"]), TABLES["table1"], digits=1)
 
 
 def test_summarise_table_has_accuracies_gain_and_verdict_by_row():

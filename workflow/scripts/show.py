@@ -44,7 +44,7 @@ def show(path: Path, width: int) -> str:
         title=name.replace("table", "Table "),
         split=runs["split"].iloc[0],
         about=fit(layout.about, width).strip(),
-        summary=summarise_table(statistics.table(runs, layout), layout, digits=1),
+        summary=summarise_table(statistics.make_table(runs, layout), layout, digits=1),
         verdicts=fit(VERDICTS, width).strip(),
         page=str(path.with_name(f"{name}.md")),
     )

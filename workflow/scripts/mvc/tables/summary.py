@@ -15,7 +15,7 @@ def summarise_table(table: pd.DataFrame, layout: Layout, *, digits: int) -> str:
     """A block of lines for each row of a table: one line a gain, what was not run left out.
 
     Args:
-        table: as `statistics.table` gives it, with intervals of 95 %.
+        table: as returned by `statistics.make_table`, with intervals of 95 %.
         layout: the table's columns and gains. digits: decimals of accuracy.
     """
     blocks = []
