@@ -10,7 +10,7 @@ import torch
 from mvc.banks import mixing
 from mvc.banks.recipes import tabulate_recipes
 from mvc.core import counts, image_tables
-from mvc.core.pixels import encode, load
+from mvc.core.pixels import choose_side, encode, load
 from mvc.models.stable_diffusion import load_solver, load_unet, load_vae, widen
 from mvc.synthetic import controls, plan, sampler
 
@@ -137,10 +137,10 @@ def test_shards_cover_all_indices_once(total, count):
 def test_images_are_stored_at_the_data_sets_size():
     pixels = torch.zeros(2, 3, 28, 28, dtype=torch.uint8)
     files = encode(pixels, grayscale=True)
-    assert sampler.native_side(files, resolution=32) == 28
-    assert sampler.native_side(files, resolution=16) == 16
+    assert choose_side(files, resolution=32) == 28
+    assert choose_side(files, resolution=16) == 16
     files += encode(pixels[..., :20], grayscale=True)
-    assert sampler.native_side(files, resolution=32) == 32
+    assert choose_side(files, resolution=32) == 32
 
 
 def test_real_images_in_a_sets_place(world):

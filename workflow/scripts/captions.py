@@ -4,9 +4,9 @@ import pyarrow as pa
 from mvc import captions
 from mvc.console.progress import progress
 from mvc.core import image_tables
+from mvc.core.decoding import decode
 from mvc.core.device import pick_device
 from mvc.core.leakage import refuse_held_out
-from mvc.core.pixels import decode
 from mvc.job import stage_log
 from mvc.models import blip2
 

@@ -4,9 +4,9 @@ import pyarrow as pa
 from mvc.core import image_tables
 from mvc.core.counts import slice_shard
 from mvc.core.device import pick_device
+from mvc.core.pixels import choose_side
 from mvc.job import stage_log
 from mvc.synthetic import controls
-from mvc.synthetic.sampler import native_side
 
 
 def main(snakemake) -> None:
@@ -25,7 +25,7 @@ def main(snakemake) -> None:
         sources = table["image_id"]
         if cfg["generator"] != "real":
             how = {key: cfg[key] for key in ("diffusion", "resolution", "batch_size")}
-            how["side"] = native_side(image_tables.get_bytes(train), resolution=cfg["resolution"])
+            how["side"] = choose_side(image_tables.get_bytes(train), resolution=cfg["resolution"])
             how["places"] = slice_shard(len(labels), **part)
             files = controls.through_vae(image_tables.get_bytes(table), **how, device=pick_device())
             table = image_tables.build_table(

@@ -8,11 +8,11 @@ from mvc.core import image_tables
 from mvc.core.device import pick_device
 from mvc.core.image_tables import read_class_names
 from mvc.core.leakage import refuse_held_out
+from mvc.core.pixels import choose_side
 from mvc.job import stage_log
 from mvc.synthetic import plan as planning
 from mvc.synthetic import sampler
 from mvc.synthetic.clip_filter import clip_probability
-from mvc.synthetic.sampler import native_side
 from safetensors.torch import load_file
 
 
@@ -31,7 +31,7 @@ def main(snakemake) -> None:
         judged = {key: cfg[key] for key in ("clip", "prefix", "batch_size")} | {
             "device": pick_device()
         }
-        side, tables = native_side(image_tables.get_bytes(train), resolution=size), []
+        side, tables = choose_side(image_tables.get_bytes(train), resolution=size), []
         wanted = planning.parts(cfg["generator"], bank, cfg.get("pretrained_share", 0))
         for generator, mask in wanted.items():
             unet, weights = unets[generator]

@@ -8,9 +8,12 @@ from pathlib import Path
 
 from mvc.core.hashing import digest_bytes, digest_settings
 
+# Modules of `mvc` that can change no result: what a user sees, and a script's log and threads.
+UNDIGESTED = ("console", "job.py")
+
 
 def code_digest(script: str | Path) -> str:
-    """Hash a script and every `mvc` module it imports, directly or not.
+    """Hash a script and every `mvc` module it imports, directly or not, but those of `UNDIGESTED`.
 
     Comments, docstrings and layout do not count, so only an edit that can change a result does.
     """
@@ -19,7 +22,7 @@ def code_digest(script: str | Path) -> str:
 
 
 def code_files(script: str | Path) -> dict[Path, str]:
-    """The code of a script and of every `mvc` module it imports, by file."""
+    """The code of a script and of every `mvc` module in its digest, by file."""
     root = Path(script).parent
     sources: dict[Path, str] = {}
     queue = [Path(script)]
@@ -96,9 +99,9 @@ def _files(names: frozenset[str], root: Path) -> list[Path]:
         for parts in (name.split(".") for name in names)
         for depth in range(1, len(parts) + 1)
     }
-    return [
-        f for stem in stems for f in (stem.with_suffix(".py"), stem / "__init__.py") if f.exists()
-    ]
+    files = [f for stem in stems for f in (stem.with_suffix(".py"), stem / "__init__.py")]
+    skipped = [root / "mvc" / name for name in UNDIGESTED]
+    return [f for f in files if f.exists() and not {f, f.parent} & {*skipped}]
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

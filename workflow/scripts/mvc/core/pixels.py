@@ -1,17 +1,16 @@
 """Image files to uint8 tensors and back. Axes: n images, 3 channels (RGB), h rows, w columns."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from mvc.core.decoding import decode
-
-__all__ = ["decode", "encode", "load"]
 
 
 def load(
@@ -65,6 +64,22 @@ def encode(pixels: UInt8[Tensor, "n 3 h w"], *, grayscale: bool) -> list[bytes]:
         (image.convert("L") if grayscale else image).save(buffer, format="PNG")
         files.append(buffer.getvalue())
     return files
+
+
+def resize(pixels: UInt8[Tensor, "n 3 h w"], size: int) -> UInt8[Tensor, "n 3 s s"]:
+    """Resize square images: bicubic, antialiased on the way down."""
+    if pixels.shape[-1] == size:
+        return pixels
+    return interpolate(pixels, (size, size), mode="bicubic", antialias=True)
+
+
+def choose_side(files: Iterable[bytes], *, resolution: int) -> int:
+    """Side in pixels at which generated images are stored: the data set's, at most the generator's.
+
+    The data set's is the shorter side of its images, where all of them share it.
+    """
+    sides = {min(decode(data).size) for data in files}
+    return min(*sides, resolution) if len(sides) == 1 else resolution
 
 
 def _square(image: Image.Image, size: int) -> Image.Image:

@@ -15,8 +15,8 @@ from mvc.banks import mixing
 from mvc.banks.mixing import materialise
 from mvc.banks.recipes import Recipes, leave_unmixed, stack_recipes
 from mvc.console.progress import progress
+from mvc.core.decoding import decode
 from mvc.core.image_tables import get_bytes, read_class_names
-from mvc.core.pixels import decode
 from mvc.figures import grid
 from mvc.synthetic.plan import noise_seed
 from mvc.synthetic.sampler import Painter

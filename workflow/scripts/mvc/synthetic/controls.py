@@ -12,10 +12,9 @@ from mvc.console.progress import progress
 from mvc.core.batching import align_batches, pick_batch_size
 from mvc.core.counts import slice_shard
 from mvc.core.pixels import encode as encode_png
-from mvc.core.pixels import load
+from mvc.core.pixels import load, resize
 from mvc.models.stable_diffusion import decode as decode_latents
 from mvc.models.stable_diffusion import encode, load_vae
-from mvc.synthetic.sampler import resize
 
 
 def real_vae(

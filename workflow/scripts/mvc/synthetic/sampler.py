@@ -3,7 +3,7 @@
 Axes: n images, c latent channels, y and x latent positions; s pixels a side.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +11,13 @@ import pyarrow as pa
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from mvc.banks.mixing import materialise
 from mvc.banks.recipes import Recipes
 from mvc.core.batching import align_batches, pick_batch_size
 from mvc.core.image_tables import get_bytes
-from mvc.core.pixels import decode, load
 from mvc.core.pixels import encode as encode_png
+from mvc.core.pixels import load, resize
 from mvc.models.stable_diffusion import decode as decode_latents
 from mvc.models.stable_diffusion import encode, load_solver, load_unet, load_vae
 from mvc.synthetic.guidance import predict_noise
@@ -205,19 +204,3 @@ def sample(
         )
         latents = solver.step(estimate, timestep, latents).prev_sample
     return latents
-
-
-def resize(pixels: UInt8[Tensor, "n 3 h w"], size: int) -> UInt8[Tensor, "n 3 s s"]:
-    """Square images at another size: bicubic, antialiased on the way down."""
-    if pixels.shape[-1] == size:
-        return pixels
-    return interpolate(pixels, (size, size), mode="bicubic", antialias=True)
-
-
-def native_side(files: Iterable[bytes], *, resolution: int) -> int:
-    """Side in pixels at which images are stored: the data set's, the generator's at most.
-
-    The data set's is the shorter side of its images, where all of them share it.
-    """
-    sides = {min(decode(data).size) for data in files}
-    return min(*sides, resolution) if len(sides) == 1 else resolution
