@@ -4,6 +4,8 @@ CORES ?= all
 TARGET ?= all
 BIN := .venv/bin
 FAST := not slow and not workflow and not slurm
+# Modules of tests side by side, a long one first.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help environment demo status test test-fast test-workflow test-slurm check comments lock
@@ -26,13 +28,13 @@ status: environment  ## report what is done, running, failed or stale, and why
 	@$(BIN)/python workflow/scripts/status.py $(if $(CONFIGFILE),--configfile $(CONFIGFILE)) -- $(TARGET)
 
 test: environment  ## run all tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-fast: environment  ## run the unit tests (3 minutes)
-	$(BIN)/python -m pytest -m "$(FAST)"
+	$(PYTEST) -m "$(FAST)"
 
 test-workflow: environment  ## run the tests that start Snakemake or train a model
-	$(BIN)/python -m pytest -m "not ($(FAST)) and not slurm"
+	$(PYTEST) -m "not ($(FAST)) and not slurm"
 
 test-slurm: environment  ## run the tests on a SLURM of their own (needs slurm-wlm, munge)
 	$(BIN)/python -m pytest -m slurm
