@@ -1,5 +1,6 @@
 """The project's own files, and the small configuration that tests run it with."""
 
+import shutil
 from pathlib import Path
 
 import yaml
@@ -32,3 +33,32 @@ def tiny_config(root: Path) -> dict:
     config["figures"] |= {"classes": 3, "images": 1}
     config["figures"]["samples"] = {"per_class": 1, "steps": 2, "scale": 2.0}
     return config
+
+
+def copy_parts(source: Path, folder: Path, *more: str) -> None:
+    """Copy the project's own files, and further ones that are named, without results."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in (*PARTS, *more):
+        copy = shutil.copytree if (source / part).is_dir() else shutil.copy2
+        copy(source / part, folder / part)
+
+
+def make_project(folder: Path) -> None:
+    """Copy the project to a folder, with tiny data, tiny models and a tiny configuration."""
+    import raw_data
+    import tiny
+
+    copy_parts(REPO, folder)
+    raw_data.folder(folder / "photos", {name: 14 for name in CLASSES})
+    (folder / "models").mkdir()
+    tiny.stable_diffusion(folder / "models/stable-diffusion", text=128)
+    text = yaml.safe_dump(tiny_config(folder), sort_keys=False, allow_unicode=True)
+    (folder / "config/config.yaml").write_text(text, encoding="utf-8")
+
+
+def read_states(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of each file of a project but Snakemake's own and Python's byte code."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    files = (path for path in files if not {".snakemake", "__pycache__"} & set(path.parts))
+    states = ((path, path.stat()) for path in files)
+    return {str(path): (state.st_size, state.st_mtime_ns) for path, state in states}

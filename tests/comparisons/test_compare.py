@@ -211,31 +211,19 @@ def test_choosing_settings_reads_no_test_image(project, tmp_path):
     assert {"classifiers", "comparisons"} <= {re.search(r"rule (\w+)", job)[1] for job in jobs}
     naming = [job for job in jobs if "images/test.parquet" in job]
     assert [re.search(r"rule (\w+)", job)[1] for job in naming] == ["images"]
-    for study in ("evidence", "headroom"):
-        said = snakemake(project, "--dry-run", *configs, study, ok=False)
-        assert f"split = validation (photos): the target {study} is of test images" in said
-    overlay.write_text(OVERLAY % "test", encoding="utf-8")
-    said = snakemake(project, "--dry-run", *configs, "sweep", ok=False)
-    assert "classifiers.split = test (photos): the target sweep is of validation images" in said
-    own = "datasets: {photos: {classifiers: {split: test}}}\n"  # of one data set alone
-    overlay.write_text(own + OVERLAY % "validation", encoding="utf-8")
-    said = snakemake(project, "--dry-run", *configs, "sweep", ok=False)
-    assert "classifiers.split = test (photos): the target sweep is of validation images" in said
+    said = snakemake(project, "--dry-run", *configs, "evidence", ok=False)
+    assert "split = validation (photos): the target evidence is of test images" in said
 
 
 @pytest.mark.slow
-def test_comparisons_are_made_by_the_workflow(built, tmp_path):
-    overlay = tmp_path / "overlay.yaml"
-    overlay.write_text(OVERLAY % "test", encoding="utf-8")
-    configs = ["--configfile", "config/config.yaml", str(overlay), "--"]
-    snakemake(built, *configs, "evidence")
-    table = pd.read_csv(built / "results/evidence/comparisons.csv")
-    accuracy = pd.read_parquet(built / "results/evidence/runs.parquet").set_index("arm")["accuracy"]
+def test_comparisons_are_made_by_the_workflow(copied):
+    (copied / "overlay.yaml").write_text(OVERLAY % "test", encoding="utf-8")
+    configs = ["--configfile", "config/config.yaml", "overlay.yaml", "--"]
+    snakemake(copied, *configs, "evidence")
+    table = pd.read_csv(copied / "results/evidence/comparisons.csv")
+    accuracy = pd.read_parquet(copied / "results/evidence/runs.parquet").set_index("arm")[
+        "accuracy"
+    ]
     assert table["gain"][0] == pytest.approx(accuracy["ra+syn"] - accuracy["ra"], abs=1e-5)
-    page = (built / "results/evidence/comparisons.md").read_text("utf-8")
+    page = (results / "comparisons.md").read_text("utf-8")
     assert page.index("RA+Syn over RA") < page.index("RA over Baseline")
-
-
-def test_no_comparison_says_what_to_lay_over(project):
-    for study in ("sweep", "headroom", "evidence"):
-        assert f"config/{study}.yaml" in snakemake(project, "-n", study, ok=False)

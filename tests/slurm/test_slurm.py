@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from project_tree import PARTS, REPO
+from project_tree import REPO, copy_parts
 from rule_texts import GPU, LOCAL
-from workflow_run import SNAKEMAKE, snakemake
+from workflow_run import SNAKEMAKE
 
 TOOLS = ("slurmctld", "slurmd", "sbatch", "srun", "munged")
 MISSING = [t for t in TOOLS if not shutil.which(t, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")]
@@ -46,21 +46,6 @@ def cluster() -> Iterator[dict]:
     finally:
         subprocess.run([script, "down", folder], check=True, timeout=120)
         shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
-def local(project) -> Path:
-    """The tiny project with Table 1 made on this machine."""
-    snakemake(project, TABLE)
-    return project
-
-
-def unbuilt(local: Path, folder: Path) -> Path:
-    """A copy of the tiny project, without results."""
-    for part in (*PARTS, "photos", "models"):
-        copy = shutil.copytree if (local / part).is_dir() else shutil.copy2
-        copy(local / part, folder / part)
-    return folder
 
 
 def ask(cluster: dict, *command: str) -> str:
@@ -140,8 +125,9 @@ def preempted(cluster: dict, number: int) -> None:
     ask(cluster, "scontrol", "update", f"JobId={number}", "StartTime=now")
 
 
-def test_a_whole_run_with_failures_equals_a_local_one(cluster, local, tmp_path):
-    folder = unbuilt(local, tmp_path)
+def test_a_whole_run_with_failures_equals_a_local_one(cluster, built, tmp_path):
+    folder = tmp_path
+    copy_parts(built, folder, "photos", "models")
     trouble = {
         "baseline": lambda number: ask(cluster, "scancel", str(number)),
         "aa": lambda number: over_time(cluster, number),
@@ -164,7 +150,7 @@ def test_a_whole_run_with_failures_equals_a_local_one(cluster, local, tmp_path):
     files = [path for path in sorted((folder / "results").rglob("*.*")) if path.suffix != ".tsv"]
     assert len(files) == 29
     for path in files:
-        assert content(path) == content(local / path.relative_to(folder)), path
+        assert content(path) == content(built / path.relative_to(folder)), path
 
     sent = jobs(cluster)
     ends = {comment: [s for _, s, other, _ in sent if other == comment] for *_, comment, _ in sent}
@@ -186,11 +172,12 @@ def test_a_whole_run_with_failures_equals_a_local_one(cluster, local, tmp_path):
     print(f"{len(sent)} jobs, {wall:.0f} s on the clock, {stages:.0f} s in the stages' scripts")
 
 
-def test_interrupted_and_edited_while_jobs_wait(cluster, local, tmp_path):
+def test_interrupted_and_edited_while_jobs_wait(cluster, built, tmp_path):
     """An interrupt cancels the jobs; a job that waited while its settings were edited refuses."""
-    folder = unbuilt(local, tmp_path)
+    folder = tmp_path
+    copy_parts(built, folder, "photos", "models")
     for place in ("results", ".snakemake/metadata"):
-        shutil.copytree(local / place, folder / place)
+        shutil.copytree(built / place, folder / place)
     (folder / TABLE).unlink()
     config, node = folder / "config/config.yaml", os.uname().nodename
     for arm in ("baseline", "ra"):

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 import tuning
-import yaml
 from mvc.unet import launch
 from safetensors.torch import load_file
 from workflow_run import snakemake
@@ -143,14 +142,12 @@ def test_too_few_gpus_are_told(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_workflow_starts_several_processes(built, tmp_path):
+def test_the_workflow_starts_several_processes(copied):
     """Snakemake runs a copy of the script: its processes find the library and do not run it."""
-    project = shutil.copytree(built, tmp_path / "project", symlinks=True)
-    overlay = project / "two.yaml"
-    overlay.write_text(yaml.safe_dump({"unet": {"processes": 2}}), encoding="utf-8")
-    before = losses(project / "results/photos/unet")
+    (copied / "two.yaml").write_text("unet: {processes: 2}\n", encoding="utf-8")
+    before = losses(copied / "results/photos/unet")
     target = "results/photos/unet/loss.csv"
-    snakemake(project, "--configfile", str(overlay), "--force", "--", target)
-    np.testing.assert_allclose(losses(project / "results/photos/unet"), before, **LOSS)
-    said = (project / "logs/photos/unet.log").read_text(encoding="utf-8")
+    snakemake(copied, "--configfile", "two.yaml", "--force", "--", target)
+    np.testing.assert_allclose(losses(copied / "results/photos/unet"), before, **LOSS)
+    said = (copied / "logs/photos/unet.log").read_text(encoding="utf-8")
     assert said.count("training starts at step 0") == 1

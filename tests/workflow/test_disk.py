@@ -19,7 +19,7 @@ WRITERS = """
 import sys, numpy, pandas, pyarrow, pyarrow.parquet, torch
 from PIL import Image
 from safetensors.torch import save_file
-from mvc.writing import atomic
+from mvc.core.atomic import atomic
 a = numpy.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype="uint8")
 for name, write in {
     "text": lambda path: path.write_text("x" * 99_999),
@@ -90,12 +90,6 @@ def files(folder: Path) -> dict[str, bytes]:
     return {n: f.read_bytes() for n, f in found.items() if n != "filling" and "benchm" not in n}
 
 
-@pytest.fixture
-def folder(built, tmp_path) -> Path:
-    """A copy of the built project."""
-    return Path(shutil.copytree(built, tmp_path / "project"))
-
-
 SNAKEMAKE = (sys.executable, "-m", "snakemake", "--cores", "1")
 
 
@@ -114,38 +108,38 @@ def test_every_writer_says_what_is_wrong_and_leaves_nothing(mount, tmp_path, why
     assert [f.name for f in disk.seen.iterdir()] == ["filling"]
 
 
-def test_a_full_disk_leaves_finished_work_whole(mount, folder):
+def test_a_full_disk_leaves_finished_work_whole(mount, copied):
     """A shard does not fit: the run says so; once it does, it alone is made, and is the same."""
-    disk = mount(folder / "results")
-    shutil.copytree(folder / "results", disk.seen, dirs_exist_ok=True)
+    disk = mount(copied / "results")
+    shutil.copytree(copied / "results", disk.seen, dirs_exist_ok=True)
     shard = disk.seen / SHARD.removeprefix("results/")
     before, whole = files(disk.seen), shard.read_bytes()
     shard.unlink()
     disk.fill(left=2)  # a shard needs three
-    failed = disk.run(*SNAKEMAKE, SHARD, cwd=folder)
+    failed = disk.run(*SNAKEMAKE, SHARD, cwd=copied)
     assert failed.returncode == 1
     assert f"{SHARD} could not be written: no space left on the disk (0.0 of" in failed.stderr
     assert "free some, then run again: what is finished is kept" in failed.stderr
     assert files(disk.seen) == {n: b for n, b in before.items() if not SHARD.endswith(n)}
     (disk.seen / "filling").unlink()
-    done = disk.run(*SNAKEMAKE, SHARD, cwd=folder)
+    done = disk.run(*SNAKEMAKE, SHARD, cwd=copied)
     assert done.returncode == 0, done.stderr
     assert shard.read_bytes() == whole and files(disk.seen) == before
     assert done.stderr.count("localrule ") == 1, done.stderr
 
 
 @pytest.mark.parametrize("name, how", [("results", "read-only"), ("logs", "full")])
-def test_a_run_that_could_write_nothing_is_refused_at_once(mount, folder, name, how):
-    (folder / SHARD).unlink()
-    disk = mount(folder / name)
-    shutil.copytree(folder / name, disk.seen, dirs_exist_ok=True)
+def test_a_run_that_could_write_nothing_is_refused_at_once(mount, copied, name, how):
+    (copied / SHARD).unlink()
+    disk = mount(copied / name)
+    shutil.copytree(copied / name, disk.seen, dirs_exist_ok=True)
     disk.fill(left=0) if how == "full" else disk.read_only()
-    refused = disk.run(*SNAKEMAKE, SHARD, cwd=folder)
+    refused = disk.run(*SNAKEMAKE, SHARD, cwd=copied)
     why = "no space left on the disk" if how == "full" else "the file system is read-only"
     assert refused.returncode == 1
     assert f"\n{name} could not be written: {why}" in refused.stderr
     assert "localrule " not in refused.stderr, "no job was begun"
-    assert not (folder / ".snakemake/locks").exists(), "it can be run again at once"
+    assert not (copied / ".snakemake/locks").exists(), "it can be run again at once"
     if how == "read-only":
-        dry = disk.run(*SNAKEMAKE, "--dry-run", SHARD, cwd=folder)
+        dry = disk.run(*SNAKEMAKE, "--dry-run", SHARD, cwd=copied)
         assert dry.returncode == 0 and "This was a dry-run" in dry.stderr + dry.stdout

@@ -2,13 +2,12 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
 from mvc.core import image_tables
-from project_tree import PARTS, REPO
+from project_tree import REPO, copy_parts
 from safetensors.torch import load_file
 from workflow_run import planned, snakemake
 
@@ -23,48 +22,6 @@ unet: {steps: 2, batch_size: 4}
 figures: {samples: {per_class: 1, steps: 2, scale: 2.0}}
 synthetic: {steps: 2, shards: 1}
 """
-
-
-def block(language):
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.S)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    root = tmp_path_factory.mktemp("own")
-    for part in PARTS:
-        copy = shutil.copytree if (REPO / part).is_dir() else shutil.copy2
-        copy(REPO / part, root / part)
-    (root / "config/my-data.yaml").write_text(block("yaml")[0], encoding="utf-8")
-    (root / "config/short.yaml").write_text(SHORT, encoding="utf-8")
-    subprocess.run([sys.executable, "-c", block("python")[0]], cwd=root, check=True)
-    return root
-
-
-def test_the_worked_example_gives_a_folder_to_train_on(folder):
-    (line,) = [line for line in block("sh")[0].splitlines() if line]
-    *_, target = line.split()
-    configs = ["config/my-data.yaml", "config/short.yaml"]
-    snakemake(folder, "--configfile", *configs, "--", target)
-    from datasets import load_dataset
-    from torchvision.datasets import ImageFolder
-
-    made = folder / "results/my-data/augmented"
-    images = ImageFolder(str(made / "train"))
-    assert len(images) == 40 and len(images.classes) == 10
-    assert sum("synthetic-" in path for path, _ in images.samples) == 20
-    cache = str(folder / "cache")
-    table = load_dataset(str(made), split="train", cache_dir=cache)
-    assert len(table) == 40 and sum(table["synthetic"]) == 20
-    assert table[0]["image"].size == (8, 8), "stored at the data set's own size"
-    assert (made / "README.md").is_file() and (made / "provenance.csv").is_file()
-
-
-def test_the_examples_tables_can_be_made(folder):
-    rules = planned(folder, "--configfile", "config/my-data.yaml", "--", "tables")
-    assert {"images", "unet", "policies", "classifiers", "table", "figure6"} <= set(rules)
-
-
 # A variant whose synthetic images are of both generators, with the controls of docs/own-data.md.
 VARIANT = """
 datasets:
@@ -81,18 +38,57 @@ classifiers:
     ra+half: {augmentation: ra, extra: synthetic, per_real: 0.5}
     ra+append: {augmentation: ra, extra: synthetic, strategy: rsp, rsp: {p: 0.8, mode: append}}
 """
+ARMS = ("ra+syn", "ra+long", "ra+half", "ra+append")
+RUNS = {arm: f"results/variant/classifiers/wrn-10-1/{arm}/0.json" for arm in ARMS}
+BANK = "results/variant/bank_tensors/bank.safetensors.index.json"
 
 
-def test_variants_and_controls_run_by_their_one_line(folder):
-    (folder / "config/variant.yaml").write_text(VARIANT, encoding="utf-8")
+def block(language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.S)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("own")
+    copy_parts(REPO, root)
+    (root / "config/my-data.yaml").write_text(block("yaml")[0], encoding="utf-8")
+    (root / "config/short.yaml").write_text(SHORT, encoding="utf-8")
+    (root / "config/variant.yaml").write_text(VARIANT, encoding="utf-8")
+    subprocess.run([sys.executable, "-c", block("python")[0]], cwd=root, check=True)
+    return root
+
+
+@pytest.fixture(scope="module")
+def made(folder):
+    """What the example's command makes, and the runs and the bank of the variant, by one run."""
+    (line,) = [line for line in block("sh")[0].splitlines() if line]
+    *_, target = line.split()
     configs = [f"config/{name}.yaml" for name in ("my-data", "short", "variant")]
-    arms = ("ra+syn", "ra+long", "ra+half", "ra+append")
-    made = [f"results/variant/classifiers/wrn-10-1/{arm}/0.json" for arm in arms]
-    bank = "results/variant/bank_tensors/bank.safetensors.index.json"
-    snakemake(folder, "--configfile", *configs, "--", *made, bank)
-    runs = {
-        arm: json.loads((folder / file).read_text()) for arm, file in zip(arms, made, strict=True)
-    }
+    snakemake(folder, "--configfile", *configs, "--", target, *RUNS.values(), BANK)
+    return folder
+
+
+def test_the_worked_example_gives_a_folder_to_train_on(made, tmp_path):
+    from datasets import load_dataset
+    from torchvision.datasets import ImageFolder
+
+    made = made / "results/my-data/augmented"
+    images = ImageFolder(str(made / "train"))
+    assert len(images) == 40 and len(images.classes) == 10
+    assert sum("synthetic-" in path for path, _ in images.samples) == 20
+    table = load_dataset(str(made), split="train", cache_dir=str(tmp_path))
+    assert len(table) == 40 and sum(table["synthetic"]) == 20
+    assert table[0]["image"].size == (8, 8), "stored at the data set's own size"
+    assert (made / "README.md").is_file() and (made / "provenance.csv").is_file()
+
+
+def test_the_examples_tables_can_be_made(folder):
+    rules = planned(folder, "--configfile", "config/my-data.yaml", "--", "tables")
+    assert {"images", "unet", "policies", "classifiers", "table", "figure6"} <= set(rules)
+
+
+def test_variants_and_controls_run_by_their_one_line(made):
+    runs = {arm: json.loads((made / file).read_text("utf-8")) for arm, file in RUNS.items()}
     assert {arm: run["n_extra"] for arm, run in runs.items()} == {
         "ra+syn": 20,
         "ra+long": 0,
@@ -100,8 +96,8 @@ def test_variants_and_controls_run_by_their_one_line(folder):
         "ra+append": 20,
     }
     assert runs["ra+long"]["steps"] == runs["ra+syn"]["steps"] > runs["ra+append"]["steps"]
-    shard = folder / "results/variant/synthetic/mixed/0-of-1.parquet"
+    shard = made / "results/variant/synthetic/mixed/0-of-1.parquet"
     generators = image_tables.read(shard, ["generator"])["generator"].to_pylist()
     assert generators.count("finetuned") == generators.count("pretrained") == 10
-    shard = folder / "results/variant/bank_tensors/bank-00001-of-00001.safetensors"
+    shard = made / "results/variant/bank_tensors/bank-00001-of-00001.safetensors"
     assert load_file(shard)["tokens.1"].shape == (20, 77, 128)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[2] / "workflow/scripts/timings.py"
+SCRIPT = Path(__file__).parents[1] / "workflow/scripts/timings.py"
 
 
 def put(path, seconds, memory, end):
