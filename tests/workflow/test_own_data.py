@@ -27,7 +27,7 @@ VARIANT = """
 datasets:
   variant:
     like: my-data
-    unet: {pairing: own, text: none}
+    unet: {pairing: own, text: caption}
     synthetic: {pretrained_share: 0.5}
 classifiers:
   steps: null

@@ -61,10 +61,10 @@ def examine(data: bytes) -> tuple[Image.Image, tuple[str, ...], set[str]]:
     if width * height > MAX_PIXELS:
         raise ValueError(f"{width} x {height} pixels; at most {MAX_PIXELS:,} are decoded")
     try:
-        notes = _notes(image)
+        notes = _list_notes(image)
         image.load()
-        turn = _TURNS.get(_orientation(image))
-        image = _rgb(image)
+        turn = _TURNS.get(_read_orientation(image))
+        image = _convert_to_rgb(image)
     except MemoryError:
         raise
     except Exception as error:  # damaged files make Pillow's readers raise nearly anything
@@ -94,7 +94,7 @@ def _open(data: bytes) -> Image.Image:
             raise ValueError(f"damaged: {error}") from error
 
 
-def _notes(image: Image.Image) -> tuple[str, ...]:
+def _list_notes(image: Image.Image) -> tuple[str, ...]:
     """What is special about an opened file; read before `load`, which forgets some of it."""
     layout = str(image.tile[0][3]) if image.tile else ""  # raw mode, as "RGB;16B"
     special = {
@@ -103,21 +103,21 @@ def _notes(image: Image.Image) -> tuple[str, ...]:
         "16-bit": image.mode.startswith("I") or (";16" in layout and "BGR" not in layout),
         "palette": image.mode in ("P", "PA"),
         "alpha": image.has_transparency_data,
-        "exif": _orientation(image) in _TURNS,
+        "exif": _read_orientation(image) in _TURNS,
     }
     return tuple(note for note in NOTES if special[note])
 
 
-def _orientation(image: Image.Image) -> int:
+def _read_orientation(image: Image.Image) -> int:
     try:
         return image.getexif().get(0x0112, 1)
     except Exception:  # a damaged tag block says nothing about the picture
         return 1
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _convert_to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
-        return _from_16_bit(image).convert("RGB")
+        return _convert_16_bit(image).convert("RGB")
     if image.mode == "F":
         raise ValueError("floating-point pixels have no fixed white; save it with 8 or 16 bits")
     if image.has_transparency_data:
@@ -126,7 +126,7 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _from_16_bit(image: Image.Image) -> Image.Image:
+def _convert_16_bit(image: Image.Image) -> Image.Image:
     values = np.asarray(image).astype(np.int64)
     # Pillow widens 16-bit PGM to its 32-bit mode; a true 32-bit picture has no fixed white
     if values.min() < 0 or values.max() > 65535 or (image.mode == "I" and image.format == "TIFF"):

@@ -51,10 +51,10 @@ def load_labelled(table: pa.Table, *, size: int | None) -> Labelled:
 
 
 def match_grayscale(train: Labelled, extra: Labelled) -> Labelled:
-    """Extra images as the training images are: greyscale (ITU-R 601) where all of those are.
+    """Make extra images as the training images are: greyscale (ITU-R 601) where all of those are.
 
-    A generator may give a grey garment a tint, or a pre-trained one draw in colour; a person whose
-    data set is greyscale would read any image as greyscale.
+    A generator may give a grey garment a tint, or a pre-trained one draw in colour; the user of a
+    greyscale data set would read any image as greyscale.
     """
     if not bool((train.images == train.images[:, :1]).all()):
         return extra

@@ -1,4 +1,4 @@
-"""Parquet files of images: written whole or not at all, read with an error that names the mend.
+"""Parquet files of images: written whole or not at all, read with an error that names the remedy.
 
 Every table of images has the columns `image` (struct of the file's bytes and its name), `label`,
 `class_name`, `image_id` and `sha256`, so that it opens as an Image column in Hugging Face
@@ -31,7 +31,7 @@ def write(table: pa.Table, path: str | Path) -> None:
 
 def mark_images(schema: pa.Schema) -> pa.Schema:
     """A schema that tells Hugging Face `datasets` to open the column `image` as pictures."""
-    features = {field.name: _feature(field) for field in schema}
+    features = {field.name: _describe_feature(field) for field in schema}
     return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
 
 
@@ -96,7 +96,7 @@ def _read_one(path: str | Path, columns: list[str] | None) -> pa.Table:
         ) from error
 
 
-def _feature(field: pa.Field) -> dict:
+def _describe_feature(field: pa.Field) -> dict:
     if field.name == "image":
         return {"_type": "Image"}
     if pa.types.is_string(field.type):

@@ -42,12 +42,12 @@ def fit(text: str, width: int) -> str:
                 textwrap.fill(s, width, subsequent_indent="  " * s.startswith("- ")) for s in lines
             )
             blocks.append("\n".join(wrapped))
-        elif _width(block) <= width:
+        elif _measure_width(block) <= width:
             blocks.append(block)
-        elif _width(turned := _turned(lines)) <= width:
+        elif _measure_width(turned := _transpose(lines)) <= width:
             blocks.append(turned)
         else:
-            blocks += _cut(lines, width)
+            blocks += _cut_columns(lines, width)
     return "\n\n".join(blocks) + "\n"
 
 
@@ -92,24 +92,24 @@ def count_columns(text: str) -> int:
     return len(text) - marks + sum(unicodedata.east_asian_width(c) in "WF" for c in text)
 
 
-def _width(block: str) -> int:
+def _measure_width(block: str) -> int:
     return count_columns(block.split("\n")[0])
 
 
-def _cells(lines: Sequence[str]) -> list[list[str]]:
+def _split_cells(lines: Sequence[str]) -> list[list[str]]:
     """Headings, then rows, of a pipe table without its rule."""
     split = ([c.strip() for c in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines)
     return [[_unescape(c) for c in row] for i, row in enumerate(split) if i != 1]
 
 
-def _turned(lines: Sequence[str]) -> str:
-    headings, *rows = map(list, zip(*_cells(lines), strict=True))
+def _transpose(lines: Sequence[str]) -> str:
+    headings, *rows = map(list, zip(*_split_cells(lines), strict=True))
     return format_table(headings, rows)
 
 
-def _cut(lines: Sequence[str], width: int) -> list[str]:
+def _cut_columns(lines: Sequence[str], width: int) -> list[str]:
     """Tables one below the other, each of the columns flush left and as many more as fit."""
-    headings, *rows = _cells(lines)
+    headings, *rows = _split_cells(lines)
     keys = sum(not rule.strip().endswith(":") for rule in lines[1].split("|")[1:-1])
 
     def part(first: int, last: int) -> str:
@@ -117,7 +117,7 @@ def _cut(lines: Sequence[str], width: int) -> list[str]:
         return format_table(picked[0], picked[1:], left=keys)
 
     def fits(first: int, last: int) -> bool:
-        return last - first == 1 or _width(part(first, last)) <= width
+        return last - first == 1 or _measure_width(part(first, last)) <= width
 
     ends = [keys]
     while ends[-1] < len(headings):

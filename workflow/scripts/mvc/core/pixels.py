@@ -37,7 +37,7 @@ def load(
             image = decode(data)
         except ValueError as error:
             raise ValueError(f"image {position} of the batch: {error}") from error
-        image = image if size is None else _square(image, size)
+        image = image if size is None else _crop_square(image, size)
         if batch is None:
             batch = np.empty((len(images), image.height, image.width, 3), np.uint8)
         if (image.height, image.width) != batch.shape[1:3]:
@@ -82,7 +82,7 @@ def choose_side(files: Iterable[bytes], *, resolution: int) -> int:
     return min(*sides, resolution) if len(sides) == 1 else resolution
 
 
-def _square(image: Image.Image, size: int) -> Image.Image:
+def _crop_square(image: Image.Image, size: int) -> Image.Image:
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     box = (left, top, left + side, top + side)
