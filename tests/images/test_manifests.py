@@ -2,8 +2,7 @@
 
 import pytest
 from image_builds import build, count_splits, list_items
-from mvc.images import manifests
-from raw_data import FOLDER, manifest, picture, put, rows, zip_of
+from raw_data import FOLDER, manifest, put, rows
 
 
 def test_manifest_names_files_and_classes(tmp_path):
@@ -80,23 +79,6 @@ def test_damaged_image_of_a_manifest_follows_the_key(tmp_path):
     with pytest.raises(ValueError, match="1 of 12 image files.*\n  pictures/3.png: empty file"):
         build(tmp_path, "csv", path, FOLDER)
     assert build(tmp_path, "csv", path, FOLDER, unreadable="skip").report["used"] == 11
-
-
-def test_source_digest_follows_the_files_that_a_manifest_names(tmp_path):
-    path = manifest(tmp_path, "path,label\n" + rows())
-    before = manifests.digest_source("csv", path)
-    assert before == manifests.digest_source("csv", path) != ""
-    put(tmp_path / "pictures" / "stranger.png", b"")
-    assert manifests.digest_source("csv", path) == before
-    put(tmp_path / "pictures" / "3.png", picture(50, size=(9, 9)))
-    assert manifests.digest_source("csv", path) != before
-    path.write_text("no manifest")
-    assert manifests.digest_source("csv", path) not in ("", before)
-    assert manifests.digest_source("csv", None) == ""
-    archive = zip_of(tmp_path / "x.zip", {"a": b"1"})
-    first = manifests.digest_source("imagefolder", str(archive))
-    zip_of(archive, {"a": b"1", "b": b"2"})
-    assert manifests.digest_source("imagefolder", str(archive)) not in ("", first)
 
 
 def test_group_that_the_source_has_on_two_sides_is_told(tmp_path):

@@ -164,6 +164,27 @@ def test_an_added_photo_makes_its_data_set_stale(folder):
         added.unlink()
 
 
+def test_the_same_photos_unpacked_again_make_nothing_stale(folder):
+    """Other times, same bytes: whatever the size up to which Snakemake compares contents."""
+    photos = folder / "photos"
+    shutil.copytree(photos, folder / "unpacked", copy_function=shutil.copyfile)
+    shutil.rmtree(photos)
+    (folder / "unpacked").rename(photos)
+    assert planned(folder, "all", "--max-checksum-file-size", "1B") == []
+    assert planned(folder, "all") == []
+
+
+def test_unet_reads_the_bank_only_where_its_text_is_the_banks(folder):
+    """So that a change of the bank leaves it fresh; generation reads the bank in any case."""
+    (folder / "caption.yaml").write_text("unet: {text: caption}", encoding="utf-8")
+    configs = ["--configfile", CONFIG, "caption.yaml"]
+    for arguments, readers in ((), {"unet", "synthetic"}), (configs, {"synthetic"}):
+        graph = snakemake(folder, "--rulegraph", "all", *arguments, cores=1)
+        names = dict(re.findall(r'(\d+)\[label = "(\w+)"', graph))
+        edges = {(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", graph)}
+        assert {b for a, b in edges if a == "banks"} & {"unet", "synthetic"} == readers
+
+
 RUNS = r"results/photos/classifiers/wrn-10-1"
 REPORTS = r"results/tables/\w+\.\w+"
 # What is added to the configuration, what alone is made, and what is made in any case.

@@ -22,7 +22,7 @@ from mvc.config.renamed import list_old_spellings
 from mvc.config.sections import merge_section, sort_config
 from mvc.console.endings import Jobs
 from mvc.core.atomic import check_folder
-from mvc.images.manifests import digest_source
+from mvc.images.sources import digest_source
 
 # Environment variable with digests of what a run had read when it started, for its jobs.
 STARTED_WITH = "MVC_STARTED_WITH"

@@ -3,7 +3,6 @@
 Names are data: they are never split at spaces, never globbed, never given to a shell.
 """
 
-import hashlib
 import os
 import unicodedata
 from collections.abc import Iterator
@@ -67,16 +66,13 @@ def normalise_name(name: str | Path) -> str:
     return unicodedata.normalize("NFC", plain)
 
 
-def digest_tree(root: str | Path) -> str:
-    """Hash the names, sizes and modification times under a folder, or of one file; none hidden.
-
-    Cheap enough to be asked at each start; "" where there is nothing.
-    """
-    top, lines = os.fspath(root), []
-    for path, status in _list_statuses(top):
-        name = os.fsencode(path[len(top) :].lstrip("/") or ".")
-        lines.append(b"%b\0%d\0%d" % (name, status.st_size, status.st_mtime_ns))
-    return hashlib.sha256(b"\0".join(lines)).hexdigest()[:12] if lines else ""
+def list_visible_files(top: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Path and status of one file, or of those under a folder; none hidden."""
+    if os.path.isfile(top):
+        yield top, os.stat(top)
+    for entry in _walk(top, hidden=False):
+        link = entry.is_symlink() and not os.path.exists(entry.path)
+        yield entry.path, entry.stat(follow_symlinks=not link)
 
 
 def find_holder(root: Path, *names: str, depth: int = 2) -> Path | None:
@@ -132,15 +128,6 @@ def _name_images(files: list[Path], root: Path) -> list[str]:
             name += "'"
         ids[name] = file
     return list(ids)
-
-
-def _list_statuses(top: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Path and status of one file, or of those under a folder; none hidden."""
-    if os.path.isfile(top):
-        yield top, os.stat(top)
-    for entry in _walk(top, hidden=False):
-        link = entry.is_symlink() and not os.path.exists(entry.path)
-        yield entry.path, entry.stat(follow_symlinks=not link)
 
 
 def _walk(

@@ -1,15 +1,10 @@
-"""A CSV table that names image files and their classes; and what changes when a source does.
-
-Standard library only: the workflow asks for `digest_source` at each start.
-"""
+"""A CSV table that names image files and their classes. Imports nothing heavy: see `sources`."""
 
 import csv
-import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from mvc.images.folders import digest_tree, normalise_name
+from mvc.images.folders import normalise_name
 from mvc.images.items import Item, make_file_item, settle_parts
 
 PARTS = ("train", "validation", "test")
@@ -41,28 +36,13 @@ def read(manifest: Path) -> tuple[list[Item], list[str]]:
     return items, list(_list_faults(rows, manifest.parent))
 
 
-def digest_source(loader: str, path: str | Path | None) -> str:
-    """A digest that changes with the files that a loader reads: names, sizes, modification times.
-
-    For a manifest that is the table and every file that it names. "" where there is no path.
-    """
-    if not path:
-        return ""
-    digest = digest_tree(path)
-    if loader != "csv" or not Path(path).is_file():
-        return digest
+def list_named_files(manifest: Path) -> list[Path]:
+    """The files that a manifest names, in its order; none where it is not such a table."""
     try:
-        rows = _read_rows(Path(path))
+        rows = _read_rows(manifest)
     except (OSError, ValueError):
-        return digest  # the loader says what is wrong with it
-    whole = hashlib.sha256(digest.encode())
-    for row in rows.values():
-        try:
-            status = os.stat(Path(path).parent / row["path"])
-        except (OSError, ValueError):
-            continue
-        whole.update(b"%d\0%d\0" % (status.st_size, status.st_mtime_ns))
-    return whole.hexdigest()[: len(digest)]
+        return []  # the loader says what is wrong with it
+    return [manifest.parent / row["path"] for row in rows.values()]
 
 
 def _read_rows(manifest: Path) -> dict[int, dict[str, str]]:
