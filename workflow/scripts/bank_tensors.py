@@ -1,5 +1,7 @@
 """bank_tensors: the mixed embeddings of a bank as shards of tensors with an index."""
 
+from pathlib import Path
+
 import torch
 from mvc.banks.export import write_shards
 from mvc.banks.recipes import read_recipes
@@ -10,12 +12,12 @@ from safetensors.torch import load_file
 
 
 def main(snakemake) -> None:
-    with stage_log(snakemake) as made:
+    with stage_log(snakemake) as report:
         bank = image_tables.read(snakemake.input.bank)
         embeddings = load_file(snakemake.input.embeddings)
         meter = Meter(len(bank), "embeddings")
         write_shards(
-            snakemake.output[0],
+            Path(snakemake.output[0]),
             read_recipes(bank),
             embeddings["tokens"],
             embeddings["null"],
@@ -25,7 +27,7 @@ def main(snakemake) -> None:
             },
             show=meter.show,
         )
-        made(len(bank), "embeddings")
+        report(len(bank), "embeddings")
 
 
 if __name__ == "__main__":

@@ -15,27 +15,26 @@ KEYS = ("per_real", "coarse", "fine", "rows", "base", "seed")
 
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
-    with stage_log(snakemake) as made:
+    with stage_log(snakemake) as report:
         labels = image_tables.read(snakemake.input.captions, ["label"])["label"].to_pylist()
         embeddings = load_file(snakemake.input.embeddings)
-        tokens, n_tokens = embeddings["tokens"], embeddings["n_tokens"]
+        tokens = embeddings["tokens"]
         if len(labels) != len(tokens):
             raise ValueError(f"captions {len(labels):,} != embeddings {len(tokens):,}")
-        mixed = mixing.mix_classes(labels, tokens, n_tokens, **{k: cfg[k] for k in KEYS})
+        settings = {key: cfg[key] for key in KEYS}
+        drawn = mixing.mix_classes(labels, tokens, embeddings["n_tokens"], **settings)
         total = count_bank(Counter(labels).values(), cfg["per_real"])
-        rows = list(progress(mixed, total=total, unit="recipes"))
-        if cfg["edits"] == "noise":
-            rows = [*change.replace_by_noise(tokens, rows)]
+        rows = list(progress(drawn, total=total, unit="recipes"))
+        rows = change.choose_edits(tokens, rows, cfg["edits"])
         recipes = stack_recipes(rows)
         changes = change.measure_changes(tokens, recipes)
-        no_ops = change.measure_no_ops(tokens, recipes)
-        single = sum(labels.count(label) == 1 for label in set(labels))
         print(f"relative change: mean {changes.mean():.3f}, sd {changes.std():.3f}")
-        print(f"edits that change nothing: {no_ops:.1%}")
+        print(f"edits that change nothing: {change.measure_no_ops(tokens, recipes):.1%}")
+        single = list(Counter(labels).values()).count(1)
         if single:
             print(f"warning: {single} class(es) have one caption, which is kept unmixed")
         image_tables.write(tabulate_recipes(rows, changes.tolist()), snakemake.output[0])
-        made(len(rows), "recipes")
+        report(len(rows), "recipes")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stage policies: search for augmentation policies (Fast AutoAugment), and draw random ones."""
+"""policies: search for augmentation policies (Fast AutoAugment), and draw random ones."""
 
 import torch
 from mvc.core import image_tables
@@ -8,36 +8,44 @@ from mvc.core.image_set import COLUMNS, load_labelled
 from mvc.core.seeds import derive_seed
 from mvc.job import stage_log
 from mvc.policies.files import digest_policies, draw_policies, format_policies, read_policies
-from mvc.policies.search import Search, search
-from mvc.training.hyperparameters import Hyperparameters
+from mvc.policies.search import SIZES, Search, search
+from mvc.training.hyperparameters import pick_hyperparameters
 
 
 def main(snakemake) -> None:
-    with stage_log(snakemake) as made:
-        cfg, files = dict(snakemake.params.cfg), snakemake.input
-        root, file, model = (cfg.pop(key) for key in ("seed", "file", "model"))
-        training = dict(cfg.pop("training"))
-        network = training.pop("network")
-        told = {"data set": snakemake.wildcards.dataset}
-        drawn = told | {"from": "drawn at random, as many as in faa.json"}
-        if file:
-            found = read_policies(files.own)
-            told |= {"from": {"file": file, "sha256": digest_policies(files.own)}}
+    cfg = snakemake.params.cfg
+    files = snakemake.input
+    about = {"data set": snakemake.wildcards.dataset}
+    with stage_log(snakemake) as report:
+        if cfg["file"]:
+            best = read_policies(files.own)
+            origin = {"from": {"file": cfg["file"], "sha256": digest_policies(files.own)}}
         else:
-            train = load_labelled(
-                image_tables.read(files.train, COLUMNS), size=training.pop("resolution")
+            training = cfg["training"]
+            table = image_tables.read(files.train, COLUMNS)
+            sizes = {key: value for key, value in cfg.items() if key in SIZES}
+            best, losses = search(
+                load_labelled(table, size=training["resolution"]),
+                size=Search(**sizes),
+                model=training["network"],
+                hyperparameters=pick_hyperparameters({**training, "augmentation": "default"}),
+                root=cfg["seed"],
+                device=pick_device(),
             )
-            hyperparameters = Hyperparameters(augmentation="default", **training)
-            size = {"size": Search(**cfg), "model": network, "hyperparameters": hyperparameters}
-            found, losses = search(train, **size, root=root, device=pick_device())
-            told |= {"model": model, "search": cfg, "losses on held-out images": losses}
-        generator = torch.Generator().manual_seed(derive_seed(root, "policies/random"))
-        control = draw_policies([len(sub) for sub in found], generator=generator)
-        written = {"faa": (found, told), "random": (control, drawn)}
-        for name, (chosen, about) in written.items():
-            with atomic(getattr(snakemake.output, name)) as temporary:
-                temporary.write_text(format_policies(chosen, about), "utf-8")
-        made(len(found), "sub-policies")
+            origin = {"model": cfg["model"], "search": sizes}
+            origin["losses on held-out images"] = losses
+        stream = derive_seed(cfg["seed"], "policies/random")
+        generator = torch.Generator().manual_seed(stream)
+        random = draw_policies([len(sub_policy) for sub_policy in best], generator=generator)
+        control = {"from": "drawn at random, as many as in faa.json"}
+        write(snakemake.output.faa, format_policies(best, about | origin))
+        write(snakemake.output.random, format_policies(random, about | control))
+        report(len(best), "sub-policies")
+
+
+def write(path: str, text: str) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """How much mixing changes: the distance of mixed embeddings from their bases, edits of nothing.
 
-And noise of the same size in the edits' place: the control that tells whether it is *mixing* that
-does something, or any change of that size.
+And the control of mixing: noise of the same size in the place of the edits.
 
 Axes: k captions, n recipes, m context tokens, d text width.
 """
@@ -35,8 +34,15 @@ def measure_changes(
     return torch.cat(parts)
 
 
+def choose_edits(
+    tokens: Float[Tensor, "k m d"], rows: Sequence[Mapping], edits: str
+) -> Sequence[Mapping]:
+    """Recipes as they were drawn (`mvc`) or, as a control of mixing, with `noise` for edits."""
+    return list(replace_by_noise(tokens, rows)) if edits == "noise" else rows
+
+
 def replace_by_noise(tokens: Float[Tensor, "k m d"], rows: Sequence[Mapping]) -> Iterator[dict]:
-    """Recipes with Gaussian noise in the place of their edits, each as far from its base."""
+    """Put Gaussian noise in the place of the edits, each recipe as far from its base as before."""
     recipes = stack_recipes(rows)
     norms = torch.stack([caption.float().norm() for caption in tokens])[recipes.base]
     sds = measure_changes(tokens, recipes) * norms / tokens[0].numel() ** 0.5

@@ -26,7 +26,7 @@ SHARD = 2**30  # bytes of embeddings
 
 
 def write_shards(
-    index: str | Path,
+    index: Path,
     recipes: Recipes,
     tokens: Float[Tensor, "k m d"],
     null: Float[Tensor, "m d"],
@@ -41,31 +41,28 @@ def write_shards(
 
     Args:
         index: path, `<name>.safetensors.index.json`; the shards lie beside it.
-        tokens, null: embeddings of the captions and of nothing.
-        columns: a number for each recipe, by name.
-        shard_size: bytes of embeddings in a shard.
-        show: called with the number of embeddings made.
+        tokens, null: embeddings of the captions and of an empty prompt.
+        shard_size, show: bytes of embeddings in a shard; called with the number made so far.
     """
-    index = Path(index)
     name = index.name.removesuffix(INDEX)
     for old in index.parent.glob(f"{name}-*-of-*.safetensors"):
         old.unlink()
     rows = max(1, shard_size // (tokens[0].numel() * torch.float16.itemsize))
     count = -(-len(recipes) // rows)
-    sizes = {}
     shards = {}
+    total_size = 0
     for number in range(1, count + 1):
         part = slice((number - 1) * rows, number * rows)
-        mixed = materialise_half(tokens, recipes[part])
         tensors = {f"{key}.{number}": values[part].long() for key, values in columns.items()}
-        tensors |= {f"tokens.{number}": mixed} | ({"null": null.half()} if number == 1 else {})
+        tensors |= {f"tokens.{number}": materialise_half(tokens, recipes[part])}
+        tensors |= {"null": null.half()} if number == 1 else {}
         shard = index.with_name(f"{name}-{number:05}-of-{count:05}.safetensors")
         with atomic(shard) as temporary:
             save_file(tensors, temporary, metadata={"format": "pt"})
         shards |= dict.fromkeys(tensors, shard.name)
-        sizes |= {key: tensor.nbytes for key, tensor in tensors.items()}
+        total_size += sum(tensor.nbytes for tensor in tensors.values())
         show(min(part.stop, len(recipes)))
-    contents = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": shards}
+    contents = {"metadata": {"total_size": total_size}, "weight_map": shards}
     with atomic(index) as temporary:
         temporary.write_text(json.dumps(contents, indent=1) + "\n", "utf-8")
 

@@ -1,7 +1,7 @@
 """Mixing visual concepts: Algorithm 1 as recipes, and the embeddings made from them (Section 3.2).
 
-A recipe says which caption is the base and which rows or elements come from which donors, in
-about 100 bytes; `materialise` makes the tensors when they are needed, on any device.
+A recipe names the base caption and which rows or elements come from which donors, in about 100
+bytes; `materialise` makes the tensors where they are needed, on any device.
 
 Axes: k captions, n recipes, p coarse edits, q fine edits, m context tokens, d text width.
 Rows and elements count from 0, `first` and `last` both included.
@@ -34,19 +34,15 @@ def mix(
     """Draw the recipes of one class (Algorithm 1, lines 3 to 17).
 
     Donors are always original captions of the class, never the base (line 6). Each recipe has
-    its own random stream, so recipe i is the same however many are drawn.
+    its own random stream, so recipe i does not depend on how many are drawn. Yields rows of
+    bank.parquet without the label and the change.
 
     Args:
         sources: the class's captions, as rows of the embeddings.
-        count: N, recipes to draw.
-        coarse, fine: P and Q, edits a recipe. A class with one caption keeps it as it is.
-        rows: first and last row that edits may touch.
-        width: d.
+        count, coarse, fine: N recipes to draw; their P and Q edits, none for a single caption.
+        rows, width: first and last row that edits may touch; d.
         base: `uniform`, with replacement, or `round_robin`, each caption in turn.
         seed, first_id: the stage's seed; the bank id of the first recipe.
-
-    Yields:
-        Rows of bank.parquet without the label and the change.
     """
     for i in range(first_id, first_id + count):
         stream = derive_seed(seed, "banks", i)
@@ -78,14 +74,12 @@ def mix_classes(
 ) -> Iterator[dict]:
     """Draw the recipes of every class, classes in the order of their labels.
 
+    Yields rows of bank.parquet without the change.
+
     Args:
-        labels: class of each caption.
-        tokens, n_tokens: the captions' embeddings and their lengths in tokens.
+        labels, tokens, n_tokens: class, embedding and length in tokens of each caption.
         per_real: N_y / K_y, mixed embeddings for each caption of a class.
         rows: `all`, or `content`: only rows in which the captions differ and that are no padding.
-
-    Yields:
-        Rows of bank.parquet without the change.
     """
     m, d = tokens.shape[1:]
     first_id = 0

@@ -12,34 +12,36 @@ from mvc.core.image_set import EXTRA_COLUMNS, Labelled, load_labelled, match_gra
 from mvc.core.leakage import check_sources
 
 CLIP_PROBABILITY = "clip_probability"  # column of synthetic images
-NOT_ASKED = {"real", "real_vae", "train_vae"}  # CLIP has not seen their images
+UNSAMPLED = {"real", "real_vae", "train_vae"}  # real images, as they are or through the VAE
 
 
 def read_extra(
     paths: str | Path | Sequence[str | Path],
     train: Labelled,
     *,
-    generator: str,
+    generator: str | None,
     per_real: int | float | None,
     select: str = "first",
     size: int | None,
-) -> Labelled:
-    """The extra images of an arm, as the training images are.
+) -> Labelled | None:
+    """The extra images of an arm, in the colours of the training images; None without a generator.
 
     Args:
         paths: shards of one generator, in the order of their images.
-        per_real, select: see `select_per_class`; None: all. Of real images the first.
+        per_real, select: see `select_per_class`; None: all. Of real images always the first, since
+            CLIP scores only sampled ones.
         size: side in pixels, None the native one.
 
     Raises:
         ValueError: a class has fewer, a source is no training image where it must be, or shards
             to choose from lack CLIP's clip_probability.
     """
-    if generator in NOT_ASKED or per_real is None:
+    if generator is None:
+        return None
+    if generator in UNSAMPLED or per_real is None:
         select = "first"
-    table = image_tables.read(
-        paths, [*EXTRA_COLUMNS, *([CLIP_PROBABILITY] if select == "clip" else ())]
-    )
+    scores = [CLIP_PROBABILITY] if select == "clip" else []
+    table = image_tables.read(paths, [*EXTRA_COLUMNS, *scores])
     if per_real is not None:
         table = select_per_class(table, train, per_real, select=select)
     extra = load_labelled(table, size=size)
@@ -50,17 +52,17 @@ def read_extra(
 def select_per_class(
     table: pa.Table, train: Labelled, per_real: int | float, *, select: str
 ) -> pa.Table:
-    """ceil(per_real x K_y) extra images of each class y with K_y training images, in their order.
+    """Keep ceil(per_real x K_y) extra images of each class y with K_y training images, in order.
 
     Args:
-        select: `first`, the first ones; `consistent`, those that CLIP most surely takes for their
-            class.
+        select: `first`, the first ones; `clip`, those of the highest clip_probability.
 
     Raises:
-        KeyError: `consistent`, of a table without that column.
+        KeyError: `clip`, of a table without that column.
         ValueError: a class has fewer.
     """
-    labels, rank = np.asarray(table["label"]), np.arange(len(table))
+    labels = np.asarray(table["label"])
+    rank = np.arange(len(table))
     if select == "clip":
         rank = np.argsort(-np.asarray(table[CLIP_PROBABILITY]), kind="stable")
     kept = ~np.isin(labels, list(train.class_names))  # left for `check_classes` to refuse

@@ -33,7 +33,7 @@ def run(
     """Train one classifier, then measure it.
 
     Args:
-        real: labelled training images. extra: further ones, or None.
+        real, extra: labelled training images, and further ones or None.
         evaluation: called after training, so that nothing before can see what it returns.
         root, seed: the workflow's seed and the run's: see `fit`.
 
@@ -42,15 +42,8 @@ def run(
         n_train, n_extra, n_test, steps: counts; seconds.
     """
     start = time.perf_counter()
-    fitted = fit(
-        real,
-        extra,
-        model=model,
-        hyperparameters=hyperparameters,
-        root=root,
-        seed=seed,
-        device=device,
-    )
+    settings = {"model": model, "hyperparameters": hyperparameters, "root": root, "seed": seed}
+    fitted = fit(real, extra, **settings, device=device)
     held_out = evaluation()
     check_classes(real, held_out, "evaluation")
     check_apart(held_out.ids, [real.ids] if extra is None else [real.ids, extra.ids])
@@ -67,10 +60,12 @@ def run(
 
 def evaluate(fitted: Fitted, part: Labelled) -> dict:
     """Accuracy, and accuracy of each class with images in `part`, in percent; unaugmented."""
-    found = predict(fitted.net, part.images, mean=fitted.mean, std=fitted.std)
-    correct = found == part.labels
-    names = part.class_names.items()
-    per_class = {name: compute_percent(correct[part.labels == label]) for label, name in names}
+    predicted = predict(fitted.net, part.images, mean=fitted.mean, std=fitted.std)
+    correct = predicted == part.labels
+    per_class = {
+        name: compute_percent(correct[part.labels == label])
+        for label, name in part.class_names.items()
+    }
     return {"accuracy": compute_percent(correct), "per_class": per_class}
 
 

@@ -1,8 +1,8 @@
 """Augmentation policies as readable JSON, and random ones as a control of a search.
 
-A file holds `sub_policies`, one a line; each is a list of [operation, probability 0..1, level], on
-the scale of `augment_policies`, where level 10 is AutoAugment's strongest and 30 the most. An image
-draws one sub-policy and goes through its operations in order.
+A file holds `sub_policies`, one per line; each is a list of [operation, probability 0..1, level],
+on the scale of `training.autoaugment`, where level 10 is AutoAugment's strongest and 30 the most.
+An image draws one sub-policy and goes through its operations in order.
 
 Policies published elsewhere need their levels converted. Fast AutoAugment's own run from l = 0 to 1
 over other ranges, signed ones for geometry, whose sign is drawn anew: 10 |2 l - 1| for ShearX,
@@ -27,36 +27,36 @@ STRONGEST = 10  # level of a search
 
 
 def read_policies(path: str | Path) -> tuple[SubPolicy, ...]:
-    """The sub-policies of a file.
+    """Read and check the sub-policies of a file.
 
     Raises:
-        ValueError: the file is no JSON of policies, or an entry is not as it must be; names it.
+        ValueError: the file is no JSON of policies, or an entry is invalid; names it.
     """
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        contents = json.loads(Path(path).read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"policies.file: {path} is no JSON ({error})") from error
-    given = found.get("sub_policies") if isinstance(found, dict) else None
-    if not isinstance(given, list) or not given:
+    sub_policies = contents.get("sub_policies") if isinstance(contents, dict) else None
+    if not isinstance(sub_policies, list) or not sub_policies:
         raise ValueError(
             f'policies.file: {path} has no list "sub_policies"; must be like '
             '{"sub_policies": [[["Rotate", 0.7, 2.0], ["Cutout", 0.2, 5.0]]]}'
         )
     return tuple(
         _check_sub_policy(sub, f"policies.file: {path}: sub-policy {number}")
-        for number, sub in enumerate(given, start=1)
+        for number, sub in enumerate(sub_policies, start=1)
     )
 
 
 def format_policies(sub_policies: Iterable[SubPolicy], about: Mapping) -> str:
-    """The contents of a file: what is said about the policies, then one sub-policy a line."""
+    """The contents of a file: `about`, then one sub-policy per line."""
     head = json.dumps({"format": FORMAT, **about}, indent=1, ensure_ascii=False)
     lines = (f"  {json.dumps([list(step) for step in sub])}" for sub in sub_policies)
     return head[:-2] + ',\n "sub_policies": [\n' + ",\n".join(lines) + "\n ]\n}\n"
 
 
 def digest_policies(path: str | Path) -> str:
-    """SHA-256 of a file, so that policies say which file they are from."""
+    """SHA-256 of a file, for the record of where policies come from."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
@@ -66,14 +66,18 @@ def drop_repeated(sub_policies: Iterable[SubPolicy]) -> tuple[SubPolicy, ...]:
 
 
 def draw_policies(lengths: Sequence[int], *, generator: torch.Generator) -> tuple[SubPolicy, ...]:
-    """Different sub-policies of so many operations, drawn uniformly from the space of a search."""
-    found: dict[SubPolicy, None] = {}
+    """Draw different sub-policies uniformly from the space of a search.
+
+    Args:
+        lengths: operations of each sub-policy.
+    """
+    drawn: dict[SubPolicy, None] = {}
     for length in lengths:
         sub = _draw_sub_policy(length, generator)
-        while sub in found:
+        while sub in drawn:
             sub = _draw_sub_policy(length, generator)
-        found[sub] = None
-    return tuple(found)
+        drawn[sub] = None
+    return tuple(drawn)
 
 
 def round_step(operation: str, probability: float, level: float) -> tuple[str, float, float]:
@@ -84,21 +88,23 @@ def round_step(operation: str, probability: float, level: float) -> tuple[str, f
 def _draw_sub_policy(length: int, generator: torch.Generator) -> SubPolicy:
     kinds = torch.randint(len(SPACE), (length,), generator=generator).tolist()
     numbers = torch.rand(length, 2, generator=generator, dtype=torch.float64).tolist()
-    drawn = zip(kinds, numbers, strict=True)
-    return tuple(round_step(SPACE[kind], p, STRONGEST * share) for kind, (p, share) in drawn)
+    return tuple(
+        round_step(SPACE[kind], probability, STRONGEST * share)
+        for kind, (probability, share) in zip(kinds, numbers, strict=True)
+    )
 
 
 def _check_sub_policy(sub: object, where: str) -> SubPolicy:
     if not isinstance(sub, list) or not sub:
         raise ValueError(f"{where} = {sub}; must be a list of [operation, probability, level]")
     for number, entry in enumerate(sub, start=1):
-        told = f"{where}, operation {number} = {entry}"
+        place = f"{where}, operation {number} = {entry}"
         if not isinstance(entry, list) or len(entry) != 3:
-            raise ValueError(f"{told}; must be [operation, probability, level]")
+            raise ValueError(f"{place}; must be [operation, probability, level]")
         name, probability, level = entry
         if name not in NAMES:
-            raise ValueError(f"{told}: {name!r}; must be one of {', '.join(NAMES)}")
+            raise ValueError(f"{place}: {name!r}; must be one of {', '.join(NAMES)}")
         numbers = all(type(value) in (int, float) for value in (probability, level))
         if not numbers or not (0 <= probability <= 1 and 0 <= level <= 30):
-            raise ValueError(f"{told}; must have a probability of 0..1 and a level of 0..30")
+            raise ValueError(f"{place}; must have a probability of 0..1 and a level of 0..30")
     return tuple(map(tuple, sub))

@@ -11,7 +11,7 @@ Axes: n images, 3 channels, h and w pixels.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import isfinite
 
 import numpy as np
@@ -49,6 +49,9 @@ class Search:
             raise ValueError(f"policies.kept = {self.kept}; must be <= trials = {self.trials}")
 
 
+SIZES = frozenset(each.name for each in fields(Search))
+
+
 def search(
     part: Labelled,
     *,
@@ -58,55 +61,68 @@ def search(
     root: int,
     device: torch.device,
 ) -> tuple[tuple[SubPolicy, ...], list[dict]]:
-    """Search for policies on training images; equal on any run on one CPU thread.
+    """Search for policies on every fold of the training images, on one CPU thread.
 
     Args:
-        model, hyperparameters: the classifier of each fold.
-        root: the workflow's seed.
+        model, hyperparameters: the classifier of each fold. root: the workflow's seed.
 
     Returns:
-        the sub-policies of the best policies, without repetitions; and of each search the mean
-        cross-entropy on its fold without a policy and under the best one and the mean of the kept.
+        The best policies' sub-policies, without repetitions, and losses as of `search_fold`.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    found: list[SubPolicy] = []
-    scores = []
+    classifier = {"model": model, "hyperparameters": hyperparameters, "device": device}
+    sub_policies: list[SubPolicy] = []
+    losses: list[dict] = []
     for fold, (learnt, held_out) in enumerate(split_folds(part, size.folds, root)):
         fitted = fit(
             select_rows(part, learnt),
             None,
-            model=model,
-            hyperparameters=hyperparameters,
+            **classifier,
             root=derive_seed(root, "policies/classifiers"),
             seed=fold,
-            device=device,
         )
-        loss_under = HeldOutLoss(
+        measure_loss = HeldOutLoss(
             fitted,
             select_rows(part, held_out),
             hyperparameters=hyperparameters,
             draws=size.draws,
             seed=derive_seed(root, "policies/draws", fold),
         )
-        without = loss_under(None)
-        for number in range(size.rounds):
-            index = fold * size.rounds + number
-            best = try_policies(
-                loss_under, size, seed=derive_seed(root, "policies/search", index) % 2**32
-            )
-            found += [sub for _, subs in best for sub in subs]
-            losses = [loss for loss, _ in best]
-            told = {"without": without, "best": losses[0], "kept": float(np.mean(losses))}
-            scores.append({"fold": fold, "round": number} | {k: round(told[k], 4) for k in told})
-            print("held-out loss without a policy, under the best, under the kept:", scores[-1])
-    return drop_repeated(found), scores
+        kept, fold_losses = search_fold(measure_loss, fold, size=size, root=root)
+        sub_policies += kept
+        losses += fold_losses
+    return drop_repeated(sub_policies), losses
+
+
+def search_fold(
+    measure_loss: Callable[..., float], fold: int, *, size: Search, root: int
+) -> tuple[list[SubPolicy], list[dict]]:
+    """All searches on one fold.
+
+    Returns:
+        The sub-policies of the best policies; and of each search the mean cross-entropy on the fold
+        without a policy, under the best one, and the mean of the kept ones.
+    """
+    sub_policies: list[SubPolicy] = []
+    losses = []
+    without = measure_loss(None)
+    for number in range(size.rounds):
+        seed = derive_seed(root, "policies/search", fold * size.rounds + number) % 2**32
+        best = try_policies(measure_loss, size, seed=seed)
+        sub_policies += [sub_policy for _, policy in best for sub_policy in policy]
+        kept = [loss for loss, _ in best]
+        measured = {"without": without, "best": kept[0], "kept": float(np.mean(kept))}
+        rounded = {name: round(loss, 4) for name, loss in measured.items()}
+        losses.append({"fold": fold, "round": number} | rounded)
+        print("held-out loss without a policy, under the best, under the kept:", losses[-1])
+    return sub_policies, losses
 
 
 def split_folds(part: Labelled, n: int, root: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows to learn from and rows held out, of `n` stratified folds.
 
     Raises:
-        ValueError: n < 2, or no class has so many images.
+        ValueError: n < 2, or no class has `n` images.
     """
     most = int(torch.bincount(part.labels).max())
     if not 2 <= n <= most:
@@ -117,7 +133,7 @@ def split_folds(part: Labelled, n: int, root: int) -> Iterator[tuple[np.ndarray,
 
 
 def select_rows(part: Labelled, rows: np.ndarray) -> Labelled:
-    """Some of the images, with all classes' names."""
+    """Select some of the images; all classes keep their names."""
     chosen = torch.from_numpy(rows)
     return Labelled(part.images[chosen], part.labels[chosen], part.class_names)
 
@@ -135,7 +151,9 @@ class HeldOutLoss:
         seed: int,
     ):
         """`draws` augmented copies of each image; the same random numbers at each call."""
-        self.fitted, self.part, self.seed = fitted, part, seed
+        self.fitted = fitted
+        self.part = part
+        self.seed = seed
         self.fill = choose_fill(hyperparameters, fitted.mean)
         self.size = tuple(part.images.shape[2:])
         at_once = max(1, PIXELS // (self.size[0] * self.size[1]))
@@ -147,10 +165,10 @@ class HeldOutLoss:
         generator = torch.Generator().manual_seed(self.seed)
         self.fitted.net.eval()
         losses = [self._measure_losses(rows, chosen, generator) for rows in self.blocks]
-        found = float(torch.cat(losses).mean())
-        if not isfinite(found):
-            raise ValueError(f"loss {found} on held-out images; lower classifiers.learning_rate")
-        return found
+        loss = float(torch.cat(losses).mean())
+        if not isfinite(loss):
+            raise ValueError(f"loss {loss} on held-out images; lower classifiers.learning_rate")
+        return loss
 
     def _measure_losses(
         self, rows: Tensor, chosen: Policy | None, generator: torch.Generator
@@ -166,18 +184,19 @@ class HeldOutLoss:
 
 
 def try_policies(
-    loss_under: Callable[..., float], size: Search, *, seed: int
+    measure_loss: Callable[..., float], size: Search, *, seed: int
 ) -> list[tuple[float, tuple[SubPolicy, ...]]]:
-    """The policies of one search with the smallest losses, and these, the smallest first."""
+    """One search: the policies with the smallest losses, and these, the smallest first."""
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-    meter, results = Meter(size.trials, "trials"), []
+    meter = Meter(size.trials, "trials")
+    results = []
     for number in range(size.trials):
         trial = study.ask()
         proposed = tuple(
             tuple(_suggest_step(trial, f"{sub}.{place}") for place in range(size.operations))
             for sub in range(size.sub_policies)
         )
-        loss = loss_under(proposed)
+        loss = measure_loss(proposed)
         study.tell(trial, loss)
         results.append((loss, number, proposed))
         meter.show(number + 1, f"best loss {min(results)[0]:.4f}")

@@ -1,8 +1,8 @@
 """Augmentation of whole batches of uint8 images in memory, each with its own random numbers.
 
 Order: policy, random crop, flip, normalise, Cutout. A batch is grouped by operation, so that one
-call treats all images that drew it. Random numbers are drawn on the generator's device, as many
-whatever is drawn, hence equal seeds give equal images on any device.
+call treats all images that drew it. Random numbers are drawn on the generator's device, the same
+count whatever is drawn, so equal seeds give equal images on any device.
 Axes: n images, 3 channels, h and w pixels.
 """
 
@@ -22,20 +22,20 @@ CUTOUT = NAMES.index("Cutout")
 def apply_policy(
     images: Images, policy: Policy, *, fill: Fill, generator: torch.Generator
 ) -> Images:
-    """Each image through its own random sub-policies, each operation with its probability."""
+    """Send each image through random sub-policies, each operation with its probability."""
     n, device = len(images), generator.device
     steps = policy.operations.shape[1]
     images = images.clone()
     for _ in range(policy.repeats):
-        drawn = torch.randint(
+        sub_policies = torch.randint(
             len(policy.operations), (n,), generator=generator, device=device
         ).cpu()
         chance, sign, row, column = torch.rand(
             4, n, steps, generator=generator, device=device
         ).cpu()
-        negative = policy.signed[drawn] & (sign < 0.5)
-        values = torch.where(negative, -policy.values[drawn], policy.values[drawn])
-        operations = policy.operations[drawn] * (chance < policy.probabilities[drawn])
+        negative = policy.signed[sub_policies] & (sign < 0.5)
+        values = torch.where(negative, -policy.values[sub_policies], policy.values[sub_policies])
+        operations = policy.operations[sub_policies] * (chance < policy.probabilities[sub_policies])
         centres = torch.stack((row, column), 2)
         for step in range(steps):
             _apply(images, operations[:, step], values[:, step], centres[:, step], fill)
@@ -49,7 +49,7 @@ def _apply(
     centres: Float32[Tensor, "n 2"],
     fill: Fill,
 ) -> None:
-    """One operation on each image, in place; `centres` in 0..1 place Cutout's squares."""
+    """Apply one operation to each image, in place; `centres` in 0..1 place Cutout's squares."""
     for number in set(operations.tolist()) - {0}:  # 0: Identity
         rows = (operations == number).nonzero()[:, 0]
         chosen, amounts = images[rows], values[rows].to(images.device)
@@ -92,12 +92,12 @@ def mark_squares(
     _, _, h, w = images.shape
     centres, half = centres.to(images.device), sizes.to(images.device)[:, None] // 2
 
-    def span(centre: Float32[Tensor, " n"], length: int) -> Bool[Tensor, "n length"]:
+    def cover(centre: Float32[Tensor, " n"], length: int) -> Bool[Tensor, "n length"]:
         middle = (centre * length).floor()[:, None]
         place = torch.arange(length, device=images.device)
         return (place >= middle - half) & (place < middle + half)
 
-    return (span(centres[:, 0], h)[:, :, None] & span(centres[:, 1], w)[:, None, :])[:, None]
+    return (cover(centres[:, 0], h)[:, :, None] & cover(centres[:, 1], w)[:, None, :])[:, None]
 
 
 def cut_out(

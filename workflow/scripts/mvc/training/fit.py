@@ -3,7 +3,7 @@
 Axes: n images, 3 channels, h and w pixels.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float32
@@ -41,44 +41,54 @@ def fit(
     Random numbers depend on `root` and `seed` alone: in every arm, runs of one seed start from the
     same weights and, where strategies allow it, see the same real batches: they compare in pairs.
     """
-    parts = [real, extra] if extra else [real]
+    parts = [real] if extra is None else [real, extra]
     for part, name in zip(parts, ("training", "extra"), strict=False):
         check_classes(real, part, name)
     order, choice, draws, weights = seed_streams(root, seed)
-    plan = plan_training(real, extra, hyperparameters, order=order, choice=choice)
-    print(
-        " + ".join(f"{len(part.labels):,}" for part in parts),
-        "images (real + extra),",
-        hyperparameters,
-    )
-    images = torch.cat([part.images for part in parts]) if extra else real.images
-    labels = torch.cat([part.labels for part in parts]).to(device)
-    network = networks.build(
-        model,
-        len(real.class_names),
-        weights=hyperparameters.weights,
-        size=tuple(images.shape[2:]),
-        generator=weights,
-    )
-    net = network.net.to(device, memory_format=torch.channels_last)
-    images = move_to_device(images, device)
-    known = (
-        (network.mean, network.std) if hyperparameters.weights else measure_statistics(real.images)
-    )
-    mean, std = (values.to(device) for values in known)
+    phases = plan_training(real, extra, hyperparameters, order=order, choice=choice)
+    counts = " + ".join(f"{len(part.labels):,}" for part in parts)
+    print(f"{counts} images (real + extra), {hyperparameters}")
+    images = real.images if extra is None else torch.cat([real.images, extra.images])
+    labels = torch.cat([part.labels for part in parts])
+    fitted = build_network(real, model, hyperparameters.weights, generator=weights, device=device)
+    size = tuple(images.shape[2:])
     steps = train(
-        net,
-        images,
-        labels,
-        plan,
+        fitted.net,
+        move_to_device(images, device),
+        labels.to(device),
+        phases,
         optimizer=hyperparameters.optimizer,
         max_grad_norm=hyperparameters.max_grad_norm,
         weight_decay=hyperparameters.weight_decay,
-        augment_batch=build_augmentation(
-            hyperparameters, mean, std, tuple(images.shape[2:]), draws
-        ),
+        augment_batch=build_augmentation(hyperparameters, fitted.mean, fitted.std, size, draws),
     )
-    return Fitted(net, mean, std, steps)
+    return replace(fitted, steps=steps)
+
+
+def build_network(
+    real: Labelled,
+    model: str,
+    weights: str | None,
+    *,
+    generator: torch.Generator,
+    device: torch.device,
+) -> Fitted:
+    """An untrained network; its inputs are normalised as its weights expect or as `real` is.
+
+    Args: as of `networks.build`.
+    """
+    network = networks.build(
+        model,
+        len(real.class_names),
+        size=tuple(real.images.shape[2:]),
+        generator=generator,
+        weights=weights,
+    )
+    mean, std = network.mean, network.std
+    if weights is None:
+        mean, std = measure_statistics(real.images)
+    net = network.net.to(device, memory_format=torch.channels_last)
+    return Fitted(net, mean.to(device), std.to(device), steps=0)
 
 
 def plan_training(
@@ -89,24 +99,30 @@ def plan_training(
     order: torch.Generator,
     choice: torch.Generator,
 ) -> list[strategies.Phase]:
-    """The phases of a training by its hyperparameters.
+    """The phases of one training.
 
     Raises:
-        ValueError: extra images in an arm that is to be trained as long as one that has them.
+        ValueError: extra images in an arm that is trained as many steps as one that has them.
     """
     length = strategies.Length(
         hyperparameters.batch_size, hyperparameters.epochs, hyperparameters.steps
     )
-    if (per_real := hyperparameters.steps_as_with) is not None:
-        if extra:
-            raise ValueError(f"classifiers.steps_as_with = {per_real}; null with extra images")
-        share = {k: v for k, v in hyperparameters.phase2.items() if k == "share"}
+    if hyperparameters.steps_as_with is not None:
+        if extra is not None:
+            raise ValueError(
+                f"classifiers.steps_as_with = {hyperparameters.steps_as_with}; "
+                "must be null with extra images"
+            )
         length = strategies.lengthen(
-            length, real.labels, per_real, strategy=hyperparameters.strategy, **share
+            length,
+            real.labels,
+            hyperparameters.steps_as_with,
+            strategy=hyperparameters.strategy,
+            share=hyperparameters.phase2.get("share", strategies.SHARE),
         )
     return strategies.plan_phases(
         real.labels,
-        extra.labels if extra else real.labels[:0],
+        real.labels[:0] if extra is None else extra.labels,
         length=length,
         learning_rate=hyperparameters.learning_rate,
         strategy=hyperparameters.strategy,

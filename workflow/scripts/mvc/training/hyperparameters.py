@@ -3,8 +3,8 @@
 Axes: 3 channels, h and w pixels, b images of a batch.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 
 import torch
 from jaxtyping import Float32, UInt8
@@ -28,7 +28,7 @@ class Hyperparameters:
     """How to train and augment: the config section `classifiers` for one arm.
 
     `ra` holds n and m (see `autoaugment`), `phase2` share and learning_rate_scale, `rsp` p and mode
-    (see `strategies`); `sub_policies` are those that faa and random draw from (see `policies`).
+    (see `strategies`); `sub_policies` are those that faa and random draw from.
     """
 
     augmentation: str  # default: crop and flip alone; any other: a policy before them
@@ -37,7 +37,7 @@ class Hyperparameters:
     weight_decay: int | float
     max_grad_norm: int | float  # gradient norm
     optimizer: str = "sgd"  # or adam; their weight decay is L2
-    weights: str | None = None  # to start from: see `networks`
+    weights: str | None = None  # to start from: see `networks.build`
     epochs: int | float | None = None
     steps: int | None = None
     pad: int = 4  # pixels
@@ -50,7 +50,7 @@ class Hyperparameters:
     strategy: str | None = None
     phase2: dict = field(default_factory=dict)
     rsp: dict = field(default_factory=dict)
-    steps_as_with: int | float | None = None  # extra images for each real one: see `batches`
+    steps_as_with: int | float | None = None  # extra images for each real one: see `strategies`
 
     def build_policy(self, size: tuple[int, int]) -> Policy | None:
         """The augmentation policy for images of (h, w) pixels."""
@@ -70,6 +70,15 @@ class Hyperparameters:
                 return build_policy(self.sub_policies, size=size)
 
 
+def pick_hyperparameters(
+    settings: Mapping, *, sub_policies: Sequence[SubPolicy] = ()
+) -> Hyperparameters:
+    """Those settings of a run that say how to train and augment."""
+    names = {each.name for each in fields(Hyperparameters)}
+    picked = {key: value for key, value in settings.items() if key in names}
+    return Hyperparameters(**picked, sub_policies=sub_policies)
+
+
 def build_augmentation(
     hyperparameters: Hyperparameters,
     mean: Float32[Tensor, " 3"],
@@ -77,13 +86,14 @@ def build_augmentation(
     size: tuple[int, int],
     generator: torch.Generator,
 ) -> Augment:
-    """The hyperparameters's augmentation as a function of a batch."""
-    chosen, fill = hyperparameters.build_policy(size), choose_fill(hyperparameters, mean)
+    """The augmentation of an arm as a function of a batch."""
+    policy = hyperparameters.build_policy(size)
+    fill = choose_fill(hyperparameters, mean)
 
-    def prepare(images: UInt8[Tensor, "b 3 h w"]) -> Float32[Tensor, "b 3 h w"]:
+    def augment_batch(images: UInt8[Tensor, "b 3 h w"]) -> Float32[Tensor, "b 3 h w"]:
         return augment(
             images,
-            policy=chosen,
+            policy=policy,
             pad=hyperparameters.pad,
             flip=hyperparameters.flip,
             cutout_size=hyperparameters.cutout,
@@ -93,7 +103,7 @@ def build_augmentation(
             generator=generator,
         )
 
-    return prepare
+    return augment_batch
 
 
 def choose_fill(

@@ -13,7 +13,7 @@ from functools import partial
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float, Float32, Int64, UInt8
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import LambdaLR
@@ -24,7 +24,7 @@ from mvc.training.strategies import Phase
 
 BLOCK = 2**18  # pixels augmented at once: 334 images of 28 x 28
 PIXELS = 2**22  # pixels predicted at once: 83 images of 224 x 224
-ROOM = 4  # images may take one part in so many of a GPU's free memory
+ROOM = 4  # images may take a quarter of a GPU's free memory
 OPTIMIZERS = {
     "sgd": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
     "adam": torch.optim.Adam,
@@ -51,21 +51,17 @@ def train(
 
     Returns:
         The number of steps.
-
-    Raises:
-        ValueError: the optimizer is unknown, or the loss is not finite.
     """
     net.train()
+    device = next(net.parameters()).device
     meter = Meter(sum(phase.steps for phase in phases), "steps")
     steps = 0
-    device = next(net.parameters()).device
     for phase in phases:
         stepper = build_optimizer(optimizer, net, phase.learning_rate, weight_decay=weight_decay)
         schedule = LambdaLR(stepper, partial(decay_by_cosine, steps=phase.steps))
         batches = augment_batches(phase.batches, images, labels, augment_batch, device=device)
         for inputs, targets in batches:
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-                loss = F.cross_entropy(net(inputs), targets)
+            loss = compute_loss(net, inputs, targets)
             loss.backward()
             clip_grad_norm_(net.parameters(), max_grad_norm)
             stepper.step()
@@ -75,6 +71,15 @@ def train(
                 meter.show(steps, describe_progress(loss.item(), stepper, steps))
             schedule.step()
     return steps
+
+
+def compute_loss(
+    net: nn.Module, inputs: Float32[Tensor, "b 3 h w"], targets: Int64[Tensor, " b"]
+) -> Float[Tensor, ""]:
+    """Mean cross-entropy of a batch."""
+    device = inputs.device.type
+    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+        return F.cross_entropy(net(inputs), targets)
 
 
 def build_optimizer(
@@ -178,8 +183,8 @@ def predict(
     net.eval()
     batch_size = max(1, min(batch_size, PIXELS // max(1, images.shape[2] * images.shape[3])))
     with torch.autocast(mean.device.type, torch.bfloat16, enabled=mean.is_cuda):
-        found = [
+        classes = [
             net(normalise(part.to(mean.device), mean=mean, std=std)).argmax(1).cpu()
             for part in images.split(batch_size)
         ]
-    return torch.cat(found)
+    return torch.cat(classes)

@@ -55,7 +55,7 @@ def build(
     """
     if name.startswith("wrn-"):
         if weights is not None:
-            raise ValueError(f"{_key(name)} = {weights}; must be null: none are published")
+            raise ValueError(f"{_format_key(name)} = {weights}; must be null: none are published")
         return Network(wide_resnet.build(name, n_classes, generator=generator))
     import timm  # seconds, which Wide-ResNets need not wait
 
@@ -122,7 +122,7 @@ def _load_weights(
     Returns:
         Mean and deviation (0..1) of each channel that the weights expect.
     """
-    setting = f"{_key(name)} = {weights}"
+    setting = f"{_format_key(name)} = {weights}"
     cfg = net.pretrained_cfg
     if weights == PRETRAINED:
         file = _download(cfg, name)
@@ -134,8 +134,8 @@ def _load_weights(
     fitting = {k: v for k, v in state.items() if v.shape == expected[k].shape}
     net.load_state_dict(fitting, strict=False)
     for key in sorted(expected.keys() - fitting.keys()):
-        found = tuple(state[key].shape) if key in state else "none"
-        print(f"{setting}: {key} {found} left out, {tuple(expected[key].shape)} wanted")
+        shape = tuple(state[key].shape) if key in state else "none"
+        print(f"{setting}: {key} {shape} left out, {tuple(expected[key].shape)} wanted")
     return cfg["mean"], cfg["std"]
 
 
@@ -175,10 +175,11 @@ def _count_classes(file: Path, cfg: Mapping) -> int:
 def _find_file(cfg: Mapping, name: str, path: Path) -> Path:
     file = path / FILE if path.is_dir() else path
     if file.suffix != ".safetensors" or not file.is_file():
-        published = f", as {cfg['hf_hub_id']} on the hub holds it" if cfg.get("hf_hub_id") else ""
+        repository = cfg.get("hf_hub_id")
+        published = f", as {repository} on the hub has it" if repository else ""
         raise FileNotFoundError(
-            f"{_key(name)} = {path}: no safetensors there; must be null, {PRETRAINED}, a file "
-            f"of safetensors, or a folder with {FILE}{published}"
+            f"{_format_key(name)} = {path}: no safetensors there; must be null, {PRETRAINED}, a "
+            f"file of safetensors, or a folder with {FILE}{published}"
         )
     return file
 
@@ -191,14 +192,14 @@ def _read_config(file: Path, name: str, weights: str) -> dict:
     config = json.loads(path.read_text(encoding="utf-8"))
     architecture = config.get("architecture", name)
     if architecture != name.split(".")[0]:
-        raise ValueError(f"{_key(name)} = {weights}: the weights of {architecture}")
+        raise ValueError(f"{_format_key(name)} = {weights}: the weights of {architecture}")
     return config.get("pretrained_cfg", {})
 
 
 def _download(cfg: Mapping, name: str) -> Path:
     from huggingface_hub import hf_hub_download
 
-    key, repository = _key(name), cfg.get("hf_hub_id")
+    key, repository = _format_key(name), cfg.get("hf_hub_id")
     if not repository:
         raise ValueError(f"{key} = {PRETRAINED}; none are published: must be null or a file")
     try:
@@ -211,5 +212,5 @@ def _download(cfg: Mapping, name: str) -> Path:
         ) from error
 
 
-def _key(name: str) -> str:
+def _format_key(name: str) -> str:
     return f"classifiers.models.{name}.weights"

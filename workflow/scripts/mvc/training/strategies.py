@@ -1,4 +1,4 @@
-"""Which images each update sees: the training strategies of section 6.
+"""Which images each step sees: the training strategies of section 6.
 
 Images are numbered: 0..r-1 the real ones, r..r+x-1 the extra ones (synthetic or further real).
 Axes: r real and x extra images; batches vary in length.
@@ -8,10 +8,10 @@ Axes: r real and x extra images; batches vary in length.
 - `rsp`: passes over the real images; each slot of a batch takes, with probability p, a random
   extra image of its own class: in its place (`replace`) or besides (`append`).
 
-The length is given in `epochs` (passes; phase 2 adds its share to them) or in `steps` (the total
-of every arm, phase 2 included: arms with and without extra images are trained equally long). With
-`epochs`, an arm without extra images sees fewer steps, unless it is told to take as many as with
-so many extra images for each real one (`lengthened`): the control for the length alone.
+The length is set in `epochs` (passes; phase 2 adds its share to them) or in `steps` (the total of
+every arm, phase 2 included: arms with and without extra images are trained for as many steps). With
+`epochs`, an arm without extra images takes fewer steps; as a control for the length alone, it can
+take as many as with extra images (`lengthen`).
 """
 
 from collections.abc import Iterator
@@ -23,6 +23,7 @@ from torch import Tensor
 
 from mvc.core.counts import count_mixed
 
+SHARE = 0.2  # of phase 2, as in the paper
 STRATEGIES = ("two_phase", "rsp", "combined")
 
 
@@ -53,7 +54,7 @@ class Length:
             raise ValueError(f"classifiers.batch_size = {self.batch_size}; must be >= 2")
 
     def split(self, share: int | float) -> tuple["Length", "Length"]:
-        """Lengths of phase 1 and 2: of given steps `share` is phase 2, to epochs it is added."""
+        """Lengths of phase 1 and 2: `share` is part of the steps, but on top of the epochs."""
         if not 0 <= share < 1:
             raise ValueError(f"classifiers.phase2.share = {share}; must be >= 0 and < 1")
         if self.steps is None:
@@ -63,9 +64,9 @@ class Length:
         return tuple(Length(self.batch_size, steps=u) for u in (self.steps - second, second))
 
     def count_draws(self, n: int) -> int:
-        """How many images in all, given a set of `n`; no last batch of one image alone.
+        """Images drawn in all from a set of `n`; no last batch of one image alone.
 
-        Batch norm has no statistics of one image where that is a single position by then.
+        Batch norm has no statistics of one image whose last feature map is a single position.
         """
         if self.steps is None:
             draws = round(self.epochs * n)
@@ -80,7 +81,7 @@ def plan_phases(
     length: Length,
     learning_rate: int | float,
     strategy: str | None,
-    share: int | float = 0.2,
+    share: int | float = SHARE,
     learning_rate_scale: int | float = 0.1,
     p: int | float = 0.8,
     mode: str = "replace",
@@ -92,14 +93,15 @@ def plan_phases(
     Args:
         real, extra: labels of the real and of the extra images.
         strategy: one of STRATEGIES; ignored without extra images.
-        share, learning_rate_scale: of phase 2 (`two_phase`). p, mode: see `insert` (`rsp`).
+        share, learning_rate_scale: of phase 2 (`two_phase`). p, mode: see `insert_extra` (`rsp`).
         order: of the real images; equal states give equal real batches with and without `rsp`.
         choice: of the extra images.
 
     Raises:
         ValueError: unknown strategy, or share outside of 0..1.
     """
-    alone, together = _plan_phase(len(real), length, learning_rate, order), len(real) + len(extra)
+    alone = _plan_phase(len(real), length, learning_rate, order)
+    together = len(real) + len(extra)
     if not len(extra):
         return [alone]
     if strategy == "rsp":
@@ -120,16 +122,16 @@ def lengthen(
     per_real: int | float,
     *,
     strategy: str | None,
-    share: int | float = 0.2,
+    share: int | float = SHARE,
 ) -> Length:
-    """The length, in steps, of a training with so many extra images for each real one.
+    """The length, in steps, of a training with `per_real` extra images for each real one.
 
     Args: as of `phases`.
     """
     counts = [count_mixed(count, per_real) for count in torch.bincount(real).tolist()]
     extra = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
-    unread = torch.Generator()  # batches are not drawn here
-    plan = plan_phases(
+    unread = torch.Generator()  # no batch is drawn
+    phases = plan_phases(
         real,
         extra,
         length=length,
@@ -139,7 +141,7 @@ def lengthen(
         order=unread,
         choice=unread,
     )
-    return Length(length.batch_size, steps=sum(phase.steps for phase in plan))
+    return Length(length.batch_size, steps=sum(phase.steps for phase in phases))
 
 
 def _plan_phase(
@@ -193,8 +195,8 @@ def insert_extra(
         entering, place = torch.rand(2, len(batch), generator=generator, dtype=torch.float64)
         available = counts[real[batch]]
         picked = first[real[batch]] + (place * available).long()
-        taken = (entering < p) & (available > 0)
+        replaced = (entering < p) & (available > 0)
         if mode == "append":
-            yield torch.cat((batch, by_class[picked[taken]]))
+            yield torch.cat((batch, by_class[picked[replaced]]))
         else:
-            yield torch.where(taken, by_class[picked.clamp(max=len(extra) - 1)], batch)
+            yield torch.where(replaced, by_class[picked.clamp(max=len(extra) - 1)], batch)
