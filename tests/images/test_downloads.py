@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-import raw_data
+import raw_published
 from image_builds import build, count_splits
 from mvc.config.catalogue import LOADERS
 from raw_data import DRAWN, tar_of
@@ -30,7 +30,7 @@ class Network:
 @pytest.fixture
 def cifar_is_tiny(tmp_path, monkeypatch):
     """The network has a small CIFAR-10; the catalogue has its checksum."""
-    data = tar_of(tmp_path / "served.tar.gz", raw_data.cifar10()).read_bytes()
+    data = tar_of(tmp_path / "served.tar.gz", raw_published.cifar10()).read_bytes()
     known = LOADERS["cifar10"]
     archive = known.archive._replace(md5=hashlib.md5(data).hexdigest())
     monkeypatch.setitem(LOADERS, "cifar10", known._replace(archive=archive))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import raw_data
+import raw_published
 from image_builds import build, decode, list_items
 from mvc.images.loaders.brain_tumor import encode_slice, stretch_to_8_bits
 from raw_data import FILES, put
@@ -12,7 +12,7 @@ TUMOUR = {**FILES, "test_fraction": 0.3, "validation_fraction": 0}
 
 @pytest.mark.parametrize("form", ["folder", "zips", "nested"])
 def test_slices_are_split_by_patient(tmp_path, form):
-    built = build(tmp_path, "brain_tumor", raw_data.tumours(tmp_path, form), TUMOUR)
+    built = build(tmp_path, "brain_tumor", raw_published.tumours(tmp_path, form), TUMOUR)
     assert built.classes == ("meningioma", "glioma", "pituitary tumor")
     assert built.report["patients"] == 8 and built.report["used"] == 26
     assert built.report["not_used"]["count"] == (2 if form == "nested" else 0)
@@ -38,10 +38,10 @@ def test_eight_bits_cover_the_whole_range():
 def test_file_that_is_no_slice_follows_the_key(tmp_path):
     import h5py
 
-    path = raw_data.tumours(tmp_path, "folder")
+    path = raw_published.tumours(tmp_path, "folder")
     put(path / "77.mat", b"MATLAB 5.0 MAT-file")
-    raw_data.slice_file(path / "78.mat", 4, "x", np.zeros((2, 3)))
-    raw_data.slice_file(path / "79.mat", 3, "", np.zeros((2, 3)))
+    raw_published.slice_file(path / "78.mat", 4, "x", np.zeros((2, 3)))
+    raw_published.slice_file(path / "79.mat", 3, "", np.zeros((2, 3)))
     with h5py.File(path / "80.mat", "w") as file:
         file["other"] = 1
     with pytest.raises(ValueError) as caught:
@@ -54,7 +54,7 @@ def test_file_that_is_no_slice_follows_the_key(tmp_path):
     assert "80.mat: no slice" in text
     built = build(tmp_path, "brain_tumor", path, TUMOUR, unreadable="skip")
     assert built.report["used"] == 26 and built.report["skipped"]["count"] == 4
-    raw_data.slice_file(path / "81.mat", 3, "x", np.zeros(3))
+    raw_published.slice_file(path / "81.mat", 3, "x", np.zeros(3))
     with pytest.raises(ValueError, match=r"shape \(3,\) is no picture"):
         encode_slice(path / "81.mat")
 

@@ -2,9 +2,11 @@
 
 import pytest
 import raw_data
+import raw_published
 from image_builds import build, count_splits, list_items
 from mvc.images.splits import SPLITS
-from raw_data import FILES, FOLDER, caltech101_at, picture, tar_of, zip_of
+from raw_data import FILES, FOLDER, picture, tar_of, zip_of
+from raw_published import caltech101_at
 
 
 @pytest.mark.parametrize("form", ["zip", "tar.gz", "above", "inside"])
@@ -19,7 +21,7 @@ def test_caltech_is_split_without_its_background(tmp_path, form):
     assert count_splits(built) == {"train": 9, "validation": 3, "test": 3}
     assert built.report["not_used"]["count"] == 5
     assert built.report["not_used"]["first"][0] == "BACKGROUND_Google/image_0001.jpg"
-    files = raw_data.caltech101()
+    files = raw_published.caltech101()
     for item in list_items(built):
         assert item.read() == files[f"101_ObjectCategories/{item.image_id}"]
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import raw_data
+import raw_published
 from image_builds import build, run_script
 from mvc.config.catalogue import LOADERS
 from mvc.core import image_tables
@@ -23,11 +24,11 @@ def test_every_loader_has_its_report_written(tmp_path, monkeypatch):
     """The whole stage on each: five splits, an image of every class in training and test."""
     paths = {
         "fashion_mnist": raw_data.fashion(tmp_path / "fashion"),
-        "cifar10": tar_of(tmp_path / "c10.tar.gz", raw_data.cifar10()),
-        "cifar100": tar_of(tmp_path / "c100.tar.gz", raw_data.cifar100()),
-        "tiny_imagenet": zip_of(tmp_path / "t.zip", raw_data.tiny_imagenet()),
-        "caltech101": raw_data.caltech101_at(tmp_path, "zip"),
-        "brain_tumor": raw_data.tumours(tmp_path, "nested"),
+        "cifar10": tar_of(tmp_path / "c10.tar.gz", raw_published.cifar10()),
+        "cifar100": tar_of(tmp_path / "c100.tar.gz", raw_published.cifar100()),
+        "tiny_imagenet": zip_of(tmp_path / "t.zip", raw_published.tiny_imagenet()),
+        "caltech101": raw_published.caltech101_at(tmp_path, "zip"),
+        "brain_tumor": raw_published.tumours(tmp_path, "nested"),
         "imagefolder": raw_data.folder(tmp_path / "raw", {"a": 9, "b": 9}),
         "csv": raw_data.manifest(tmp_path, "path,label\n" + raw_data.rows()),
         "huggingface": tmp_path / "hf",

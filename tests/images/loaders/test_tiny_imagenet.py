@@ -1,7 +1,7 @@
 """Tiny ImageNet: its validation images are the test set, its classes have names."""
 
 import pytest
-import raw_data
+import raw_published
 from image_builds import build, count_splits, label_items
 from mvc.images.loaders.tiny_imagenet import name_classes
 from raw_data import FILES, write_files, zip_of
@@ -9,7 +9,7 @@ from raw_data import FILES, write_files, zip_of
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_tiny_imagenet_tests_on_its_validation_images(tmp_path, packed):
-    files = raw_data.tiny_imagenet()
+    files = raw_published.tiny_imagenet()
     path = zip_of(tmp_path / "t.zip", files) if packed else write_files(tmp_path / "t", files)
     built = build(tmp_path, "tiny_imagenet", path, FILES, validation_fraction=0.25)
     assert built.classes == ("cardigan (n02113186)", "Egyptian cat", "cardigan (n02963159)")
@@ -22,7 +22,7 @@ def test_tiny_imagenet_tests_on_its_validation_images(tmp_path, packed):
 
 
 def test_tiny_imagenet_with_a_wrong_annotation_names_the_line(tmp_path):
-    files = raw_data.tiny_imagenet()
+    files = raw_published.tiny_imagenet()
     files["tiny-imagenet-200/val/val_annotations.txt"] += b"../../wnids.txt\tn02124075\t0\n"
     with pytest.raises(ValueError, match=r"val_annotations.txt line 7: .* names no image"):
         build(tmp_path, "tiny_imagenet", zip_of(tmp_path / "t.zip", files), FILES)
@@ -35,7 +35,7 @@ def test_class_without_a_name():
 
 
 def test_damaged_image_follows_the_key(tmp_path):
-    files = raw_data.tiny_imagenet()
+    files = raw_published.tiny_imagenet()
     files["tiny-imagenet-200/val/images/val_0.JPEG"] = b"damaged"
     path = zip_of(tmp_path / "t.zip", files)
     with pytest.raises(ValueError, match=r"1 of 18 image files.*\n  val/val_0.JPEG: not an image"):

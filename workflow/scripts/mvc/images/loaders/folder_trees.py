@@ -26,7 +26,7 @@ def load_imagefolder(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded
             f"{key}.path = {path}: no image in a class folder; it must hold <class>/ with image "
             "files, or train/<class>/ and test/<class>/"
         )
-    return load_scan(scan, cfg, key, threads)
+    return _load_scan(scan, cfg, key, threads)
 
 
 def load_csv(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
@@ -64,11 +64,11 @@ def load_caltech101(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
         if item.class_name != BACKGROUND
     ]
     scan = folders.Scan(items, found.unused + background, found.empty)
-    classes, items, report = load_scan(scan, cfg, key, threads)
+    classes, items, report = _load_scan(scan, cfg, key, threads)
     return classes, items, report | {"loader": "caltech101", "source": str(path)}
 
 
-def load_scan(scan: folders.Scan, cfg: dict, key: str, threads: int) -> Loaded:
+def _load_scan(scan: folders.Scan, cfg: dict, key: str, threads: int) -> Loaded:
     """The items of files found in folders, classes sorted by name."""
     classes = tuple(sorted({item.class_name for item in scan.items}))
     items, report = check_items(scan.items, unreadable=cfg["unreadable"], key=key, threads=threads)
