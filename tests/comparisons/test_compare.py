@@ -145,7 +145,7 @@ def test_a_curve_joins_data_sets_that_differ_in_their_images_alone():
 def test_a_family_shares_what_the_arm_reads():
     few = {"loader": "csv", "images": {"labels_per_class": 5}, "banks": {"per_real": 16}, "seed": 0}
     more = few | {"images": {"labels_per_class": 50}, "banks": {"per_real": 4}, "seed": 1}
-    family = report.name_family
+    family = comparing.name_family
     assert family(few, None) == family(more, float("nan"))
     assert family(few, "real") == family(more, "real")
     assert family(few, "synthetic") != family(more, "synthetic")

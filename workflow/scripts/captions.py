@@ -13,7 +13,7 @@ from mvc.models import blip2
 
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
-    with stage_log(snakemake) as made:
+    with stage_log(snakemake) as report:
         train = image_tables.read(snakemake.input.images)
         refuse_held_out(train, image_tables.read(snakemake.input.held_out))
         ids, names = train["image_id"].to_pylist(), train["class_name"].to_pylist()
@@ -36,7 +36,7 @@ def main(snakemake) -> None:
         for name, values in columns.items():
             table = table.append_column(name, pa.array(values, pa.string()))
         image_tables.write(table, snakemake.output[0])
-        made(len(texts), "captions")
+        report(len(texts), "captions")
 
 
 if __name__ == "__main__":

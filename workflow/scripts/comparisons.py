@@ -1,43 +1,32 @@
-"""comparisons: arms compared over labelled subsets, on validation images (sweep) or test images."""
-
-import json
+"""comparisons: arms over labelled subsets, on validation images (sweep) or on test images."""
 
 import pyarrow as pa
-from mvc.comparisons import compare, report
+from mvc.comparisons import report as pages
+from mvc.comparisons.compare import compare_pairs, describe_runs
 from mvc.core import image_tables
-from mvc.core.atomic import atomic
+from mvc.core.atomic import write_csv, write_text
 from mvc.job import stage_log
-from mvc.tables import runs
+from mvc.tables.runs import flatten_runs, read_runs
 
 
 def main(snakemake) -> None:
-    cfg, out = snakemake.params.cfg, snakemake.output
-    with stage_log(snakemake) as made:
-        records = runs.read_runs(snakemake.input)
-        table = compare.compare_pairs(
-            records,
-            dict(cfg["comparisons"]),
-            cfg["datasets"],
-            split=cfg["split"],
-            confidence=cfg["confidence"],
+    cfg, output = snakemake.params.cfg, snakemake.output
+    split, digits, confidence = cfg["split"], cfg["digits"], cfg["confidence"]
+    comparisons = dict(cfg["comparisons"])
+    with stage_log(snakemake) as report:
+        runs = read_runs(snakemake.input)
+        table = compare_pairs(
+            runs, comparisons, cfg["datasets"], split=split, confidence=confidence
         )
-        own = records["dataset"].map(cfg["datasets"])
-        records["labels"] = own.map(lambda values: values.get("images", {}).get("labels_per_class"))
-        records["own"] = own.map(lambda values: json.dumps(values, sort_keys=True))
-        records["family"] = list(map(report.name_family, own, records["extra"]))
-        page = report.format_page(
-            table, split=cfg["split"], digits=cfg["digits"], confidence=cfg["confidence"]
-        )
-        image_tables.write(
-            pa.Table.from_pandas(runs.flatten_runs(records), preserve_index=False), out.runs
-        )
-        with atomic(out.csv) as temporary:
-            table.round(6).to_csv(temporary, index=False)
-        with atomic(out.md) as temporary:
-            temporary.write_text(page, encoding="utf-8")
-        report.write_intervals(table, out.intervals)
-        report.write_curves(records, out.curves)
-        made(len(records), "runs", f"{len(table):,} comparisons")
+        runs = describe_runs(runs, cfg["datasets"])
+        page = pages.format_page(table, split=split, digits=digits, confidence=confidence)
+        rows = pa.Table.from_pandas(flatten_runs(runs), preserve_index=False)
+        image_tables.write(rows, output.runs)
+        write_csv(table.round(6), output.csv)
+        write_text(page, output.md)
+        pages.write_intervals(table, output.intervals)
+        pages.write_curves(runs, output.curves)
+        report(len(runs), "runs", f"{len(table):,} comparisons")
 
 
 if __name__ == "__main__":

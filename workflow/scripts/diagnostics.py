@@ -1,23 +1,21 @@
-"""diagnostics: RA with extra real, train_vae and pre-trained images, next to RA and ours."""
+"""diagnostics: the arms that stand in no table, with those that they are compared with."""
 
-from mvc.core.atomic import atomic
+from mvc.core.atomic import write_csv, write_text
 from mvc.job import stage_log
-from mvc.tables import report, runs, statistics
+from mvc.tables.report import format_diagnostics
+from mvc.tables.runs import read_runs
+from mvc.tables.statistics import compare_diagnostics
 
 
 def main(snakemake) -> None:
-    cfg = snakemake.params.cfg
-    with stage_log(snakemake) as made:
-        records = runs.read_runs(snakemake.input)
-        table = statistics.compare_diagnostics(records, confidence=cfg["confidence"]).round(6)
-        text = report.format_diagnostics(
-            records, digits=cfg["digits"], confidence=cfg["confidence"]
-        )
-        with atomic(snakemake.output.csv) as temporary:
-            table.to_csv(temporary, index=False)
-        with atomic(snakemake.output.md) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-        made(len(records), "runs")
+    cfg, output = snakemake.params.cfg, snakemake.output
+    with stage_log(snakemake) as report:
+        runs = read_runs(snakemake.input)
+        table = compare_diagnostics(runs, confidence=cfg["confidence"])
+        page = format_diagnostics(runs, digits=cfg["digits"], confidence=cfg["confidence"])
+        write_csv(table.round(6), output.csv)
+        write_text(page, output.md)
+        report(len(runs), "runs")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
-    with stage_log(snakemake) as made:
+    with stage_log(snakemake) as report:
         prompts = image_tables.read(snakemake.input.captions, ["prompt"])["prompt"].to_pylist()
         model, _, tokenizer = load_clip(cfg["clip"], device=pick_device())
         texts, index = embeddings.distinct(prompts)
@@ -27,7 +27,7 @@ def main(snakemake) -> None:
         with atomic(snakemake.output[0]) as temporary:
             save_file(tensors, temporary, {"clip": cfg["clip"]})  # one: several are not in order
             temporary.chmod(0o644)
-        made(len(prompts), "embeddings", f"{len(texts):,} distinct")
+        report(len(prompts), "embeddings", f"{len(texts):,} distinct")
 
 
 if __name__ == "__main__":

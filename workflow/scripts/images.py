@@ -13,7 +13,7 @@ from mvc.job import stage_log
 
 
 def main(snakemake) -> None:
-    with stage_log(snakemake) as made:
+    with stage_log(snakemake) as report:
         built = build.build_images(
             snakemake.params.cfg,
             name=snakemake.wildcards.dataset,
@@ -28,11 +28,11 @@ def main(snakemake) -> None:
             assert_disjoint(first, second)
         held_out = {split: keys[split] for split in ("validation", "test")}
         image_tables.write(build.list_held_out(held_out), snakemake.output.held_out)
-        report = json.dumps(built.report, indent=2, ensure_ascii=False)
-        print(report)
+        text = json.dumps(built.report, indent=2, ensure_ascii=False)
+        print(text)
         with atomic(snakemake.output.report) as path:
-            path.write_text(report + "\n", encoding="utf-8")
-        made(built.report["used"], "images")
+            path.write_text(text + "\n", encoding="utf-8")
+        report(built.report["used"], "images")
 
 
 if __name__ == "__main__":

@@ -12,15 +12,15 @@ from mvc.quality import oracle
 
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
-    with stage_log(snakemake) as made:
-        train, own = (
-            image_tables.read(snakemake.input.train),
-            image_tables.read(snakemake.input.oracle),
-        )
-        split, table = ("oracle", own) if own.num_rows else ("train", train)
+    with stage_log(snakemake) as report:
+        train = image_tables.read(snakemake.input.train)
+        table, split = image_tables.read(snakemake.input.oracle), "oracle"
+        if not table.num_rows:
+            table, split = train, "train"
         data = load_labelled(table, size=cfg["resolution"])
         oracle.check_classes(data.class_names, read_class_names(train))
-        images, labels = data.images.to(pick_device()), data.labels.to(pick_device())
+        images = data.images.to(pick_device())
+        labels = data.labels.to(pick_device())
         trained = oracle.train(
             images,
             labels,
@@ -33,10 +33,10 @@ def main(snakemake) -> None:
             progress=lambda steps: progress(steps, total=cfg["steps"], unit="steps"),
         )
         fitted = (oracle.predict(trained, images) == data.labels).double().mean()
-        told = f"{100 * fitted:.1f} % of {len(images):,} images of split {split} fitted"
+        note = f"{100 * fitted:.1f} % of {len(images):,} images of split {split} fitted"
         with atomic(snakemake.output[0]) as temporary:
             oracle.save(trained, temporary, {"split": split, "n_train": len(images), **cfg})
-        made(cfg["steps"], "steps", told)
+        report(cfg["steps"], "steps", note)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from mvc.synthetic import controls
 
 def main(snakemake) -> None:
     cfg, names = snakemake.params.cfg, snakemake.wildcards
-    with stage_log(snakemake) as made:
+    with stage_log(snakemake) as report:
         labels = image_tables.read(snakemake.input.bank, ["label"])["label"].to_pylist()
         extra, train = (
             image_tables.read(snakemake.input.extra),
@@ -38,7 +38,7 @@ def main(snakemake) -> None:
         table = table.append_column("source_image_id", sources)
         generator = pa.array([cfg["generator"]] * len(table), pa.string())
         image_tables.write(table.append_column("generator", generator), snakemake.output[0])
-        made(len(table), "images")
+        report(len(table), "images")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 def main(snakemake) -> None:
     cfg, given, names = snakemake.params.cfg, snakemake.input, snakemake.wildcards
-    with stage_log(snakemake) as made:
+    with stage_log(snakemake) as report:
         train, captions, bank = map(image_tables.read, (given.images, given.captions, given.bank))
         refuse_held_out(train, image_tables.read(given.held_out))
         embeddings, size = load_file(given.embeddings), cfg["resolution"]
@@ -50,7 +50,7 @@ def main(snakemake) -> None:
             pc.mean(shard["clip_probability"]).as_py() or 0,
             1 / len(read_class_names(train)),
         )
-        made(len(shard), "images", f"clip_probability {sure:.2f} by CLIP, by chance {chance:.2f}")
+        report(len(shard), "images", f"clip_probability {sure:.2f} by CLIP, by chance {chance:.2f}")
 
 
 if __name__ == "__main__":

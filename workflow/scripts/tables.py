@@ -1,29 +1,27 @@
-"""tables: a table of the paper from the record of every run, for a program and for a person."""
+"""tables: one table of the paper as CSV, Markdown and LaTeX, and the runs it is made of."""
 
-from mvc.config import layouts
-from mvc.core.atomic import atomic
+from mvc.config.layouts import TABLES
+from mvc.core.atomic import write_csv, write_text
 from mvc.job import stage_log
-from mvc.tables import latex, report, runs, statistics
+from mvc.tables.latex import format_latex
+from mvc.tables.report import format_markdown
+from mvc.tables.runs import flatten_runs, read_runs
+from mvc.tables.statistics import make_table
 
 
 def main(snakemake) -> None:
-    cfg, out = snakemake.params.cfg, snakemake.output
+    cfg, output = snakemake.params.cfg, snakemake.output
     name, rows, digits = cfg["number"], cfg["rows"], cfg["digits"]
-    test = {"confidence": cfg["confidence"]}
-    with stage_log(snakemake) as made:
-        records = runs.read_runs(snakemake.input)
-        table = statistics.make_table(records, layouts.TABLES[name], rows, **test).round(6)
-        texts = {
-            out.md: report.format_markdown(records, name, rows, digits=digits, **test),
-            out.tex: latex.format_latex(records, name, rows, digits=digits),
-        }
-        for path, data in {out.csv: table, out.runs: runs.flatten_runs(records)}.items():
-            with atomic(path) as temporary:
-                data.to_csv(temporary, index=False)
-        for path, text in texts.items():
-            with atomic(path) as temporary:
-                temporary.write_text(text, encoding="utf-8")
-        made(len(records), "runs")
+    confidence = cfg["confidence"]
+    with stage_log(snakemake) as report:
+        runs = read_runs(snakemake.input)
+        table = make_table(runs, TABLES[name], rows, confidence=confidence)
+        page = format_markdown(runs, name, rows, digits=digits, confidence=confidence)
+        write_csv(table.round(6), output.csv)
+        write_csv(flatten_runs(runs), output.runs)
+        write_text(page, output.md)
+        write_text(format_latex(runs, name, rows, digits=digits), output.tex)
+        report(len(runs), "runs")
 
 
 if __name__ == "__main__":

@@ -1,22 +1,31 @@
 """Two arms compared over labelled subsets: the gain, its interval and its verdict."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
 
 from mvc.config.subsets import pair_subsets
+from mvc.tables.statistics import compare
 
 
 def compare_pairs(
-    runs, comparisons: Mapping, datasets: Iterable[str], *, split: str, confidence: float
-):
-    """One row a comparison: both accuracies, the gain, its interval and the verdict.
+    runs: pd.DataFrame,
+    comparisons: Mapping,
+    datasets: Iterable[str],
+    *,
+    split: str,
+    confidence: float,
+) -> pd.DataFrame:
+    """One row per comparison: both accuracies, the gain, its interval and the verdict.
 
     Gains are paired by subset and seed. The interval is that of the mean over subsets, each the
     mean of its seeds (Student's t); with one subset it is that of its seeds, and says nothing of
     other labelled images.
 
     Args:
-        runs: as `runs.read` gives them.
-        comparisons: by name, each with `says`, `treated`, `control` and, at will, `subsets`.
+        runs: as returned by `tables.runs.read_runs`.
+        comparisons: by name, each with `says`, `treated`, `control` and optionally `subsets`.
         split: the images that all runs must have been measured on.
 
     Returns:
@@ -25,42 +34,64 @@ def compare_pairs(
     Raises:
         ValueError: a run was measured on another split, or the two sides differ in their seeds.
     """
-    import pandas as pd
-
     for run in runs[runs["split"] != split].itertuples():
         raise ValueError(f"{run.dataset}, {run.arm}: measured on {run.split}, not {split}, images")
     accuracy = runs.set_index(["dataset", "model", "arm", "seed"])["accuracy"].sort_index()
     rows = []
     for name, comparison in comparisons.items():
-        ours, theirs = [], []
-        found = pair_subsets(name, comparison, datasets)
-        for pair in found:
+        treated, control = [], []
+        for pair in pair_subsets(name, comparison, datasets):
             both = pd.concat([accuracy[pair.treated], accuracy[pair.control]], axis=1)
             if both.isna().any(axis=None):
                 raise ValueError(
                     f"evidence.comparisons.{name}: {pair.treated} and {pair.control} must have the "
                     "same classifiers.seeds"
                 )
-            ours.append(both.iloc[:, 0])
-            theirs.append(both.iloc[:, 1])
-        rows.append(
-            {"name": name, "says": comparison["says"], **_summarise(ours, theirs, confidence)}
-        )
+            treated.append(both.iloc[:, 0])
+            control.append(both.iloc[:, 1])
+        summary = _summarise(treated, control, confidence)
+        rows.append({"name": name, "says": comparison["says"], **summary})
     return pd.DataFrame(rows)
 
 
-def _summarise(ours: list, theirs: list, confidence: float) -> dict:
-    import pandas as pd
+def describe_runs(runs: pd.DataFrame, datasets: Mapping[str, Mapping]) -> pd.DataFrame:
+    """Add what is particular to each run's data set: `labels` per class, `own` values, `family`.
 
-    from mvc.tables.statistics import compare
+    Args:
+        datasets: the values of each data set that differ from the configuration's.
+    """
+    values = runs["dataset"].map(datasets)
+    families = map(name_family, values, runs["extra"])
+    return runs.assign(
+        labels=values.map(lambda value: value.get("images", {}).get("labels_per_class")),
+        own=values.map(lambda value: json.dumps(value, sort_keys=True)),
+        family=list(families),
+    )
 
-    differences = [a - b for a, b in zip(ours, theirs, strict=True)]
+
+def name_family(values: Mapping, extra: str | float | None) -> str:
+    """What the data sets of a curve share: the settings that an arm's training reads but `images`.
+
+    Args:
+        values: a data set's own.
+        extra: where the arm's further images come from; "real", or None or NaN, reads no generator.
+    """
+    shared = {key: value for key, value in values.items() if key not in ("images", "seed")}
+    if pd.isna(extra) or extra == "real":
+        shared = {key: shared.get(key) for key in ("loader", "path", "classifiers")}
+    return json.dumps(shared, sort_keys=True)
+
+
+def _summarise(
+    treated: Sequence[pd.Series], control: Sequence[pd.Series], confidence: float
+) -> dict:
+    """Accuracies of both sides, and the gain with its test; one series of seeds per subset."""
+    differences = [a - b for a, b in zip(treated, control, strict=True)]
     gains = [float(difference.mean()) for difference in differences]
     units = gains if len(gains) > 1 else differences[0].astype(float).tolist()
-    test = compare(
-        dict(enumerate(units)), dict.fromkeys(range(len(units)), 0.0), confidence=confidence
-    )
-    treated, control = pd.concat(ours), pd.concat(theirs)
+    nothing = dict.fromkeys(range(len(units)), 0.0)
+    test = compare(dict(enumerate(units)), nothing, confidence=confidence)
+    treated, control = pd.concat(treated), pd.concat(control)
     return {
         "treated": treated.mean(),
         "treated_sd": treated.std(),

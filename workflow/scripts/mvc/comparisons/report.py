@@ -1,6 +1,5 @@
-"""Comparisons for a person: a table in Markdown, intervals and curves as pictures."""
+"""Comparisons as a Markdown table, and as pictures of intervals and curves."""
 
-import json
 from pathlib import Path
 
 import matplotlib
@@ -15,7 +14,7 @@ COLOURS = {"holds": "#1a7f37", "does not hold": "#b3261e", "undecided": "#5f6368
 
 
 def format_page(table: pd.DataFrame, *, split: str, digits: int, confidence: float) -> str:
-    """One row a comparison, with what its figures mean below."""
+    """One row per comparison, and below it what the figures mean."""
     rows = [
         [
             row.says,
@@ -63,29 +62,16 @@ def write_intervals(table: pd.DataFrame, path: str | Path) -> None:
     plt.close(figure)
 
 
-def name_family(values: dict, extra: str | float | None) -> str:
-    """What the data sets of a curve share: the settings that an arm's training reads but `images`.
-
-    Args:
-        values: what is a data set's own.
-        extra: where the arm's further images come from; "real", or None or NaN, reads no generator.
-    """
-    shared = {key: value for key, value in values.items() if key not in ("images", "seed")}
-    if pd.isna(extra) or extra == "real":
-        shared = {key: shared.get(key) for key in ("loader", "path", "classifiers")}
-    return json.dumps(shared, sort_keys=True)
-
-
 def average_curves(runs: pd.DataFrame) -> pd.DataFrame:
-    """Mean and standard deviation of the accuracy by labelled images a class.
+    """Mean and standard deviation of the accuracy by labelled images per class.
 
     A curve is of one classifier, arm and family; one number of labels makes none.
 
     Args:
-        runs: runs with the columns `labels` (runs without a number are left out) and `family`.
+        runs: as returned by `describe_runs`; runs without a number of labels are left out.
 
     Returns:
-        A row a point: model, arm, family, labels, mean, std.
+        A row per point: model, arm, family, labels, mean, std.
     """
     keys = ["model", "arm", "family"]
     points = runs.groupby([*keys, "labels"])["accuracy"].agg(["mean", "std"]).reset_index()
@@ -93,10 +79,11 @@ def average_curves(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_curves(runs: pd.DataFrame, path: str | Path) -> None:
-    """`curves` as a picture: a line an arm, a panel a classifier."""
+    """Draw the curves: a line per arm, a panel per classifier."""
     import matplotlib.pyplot as plt
 
-    points, models = average_curves(runs), sorted(set(runs["model"]))
+    points = average_curves(runs)
+    models = sorted(set(runs["model"]))
     figure, panels = plt.subplots(
         1,
         len(models),
@@ -106,17 +93,17 @@ def write_curves(runs: pd.DataFrame, path: str | Path) -> None:
         layout="constrained",
     )
     for axes, model in zip(panels[0], models, strict=True):
-        own = points[points["model"] == model]
-        for (arm, _), line in own.groupby(["arm", "family"]):
+        drawn = points[points["model"] == model]
+        for (arm, _), line in drawn.groupby(["arm", "family"]):
             axes.errorbar(
                 line["labels"], line["mean"], line["std"], label=arm, marker="o", capsize=3
             )
-        axes.set(xlabel="labelled images a class", title=model, xscale="log")
-        ticks = sorted(own["labels"].unique())
+        axes.set(xlabel="labelled images per class", title=model, xscale="log")
+        ticks = sorted(drawn["labels"].unique())
         axes.set_xticks(ticks, [f"{tick:.0f}" for tick in ticks])
         axes.minorticks_off()
         axes.grid(alpha=0.3)
-        if len(own):
+        if len(drawn):
             axes.legend(frameon=False)
     panels[0][0].set_ylabel("accuracy, %")
     if points.empty:

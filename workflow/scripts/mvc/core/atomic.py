@@ -37,6 +37,18 @@ def atomic(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def write_text(text: str, path: str | Path) -> None:
+    """Write a text as UTF-8, whole or not at all."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_csv(frame, path: str | Path) -> None:
+    """Write a pandas data frame without its index, whole or not at all."""
+    with atomic(path) as temporary:
+        frame.to_csv(temporary, index=False)
+
+
 def check_folder(folder: str | Path) -> None:
     """Make a folder if need be, and write a file there that goes at once.
 

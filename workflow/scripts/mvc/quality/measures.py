@@ -61,6 +61,14 @@ def open_images(table: pa.Table, clip: nn.Module, *, size: int, batch_size: int)
     return Images(pixels, features, table["label"].to_numpy())
 
 
+def open_sample(
+    table: pa.Table, count: int | None, *, seed: int, clip: nn.Module, size: int, batch_size: int
+) -> Images:
+    """Decode `count` images of a table (None: all) that keep the classes' shares."""
+    rows = sample(table["label"].to_numpy(), count, seed=seed)
+    return open_images(table.take(rows), clip, size=size, batch_size=batch_size)
+
+
 def assign_roles(
     train: pa.Table, validation: pa.Table, extra: pa.Table
 ) -> tuple[pa.Table, pa.Table, str]:
