@@ -46,10 +46,10 @@ def leave_unmixed(captions: Sequence[int]) -> Recipes:
 
 
 def tabulate_recipes(rows: Sequence[Mapping], change: Sequence[float]) -> pa.Table:
-    """bank.parquet: one recipe a row; no edits where a class has a single caption.
+    """bank.parquet: one recipe per row; no edits where a class has a single caption.
 
     Args:
-        rows: recipes as `banks.mix_classes` draws them.
+        rows: recipes as `mixing.mix_classes` draws them.
         change: relative change of each.
     """
     schema = {"bank_id": pa.int64(), "label": pa.int64(), "base": pa.int32(), "coarse": COARSE}

@@ -1,4 +1,4 @@
-"""Fast AutoAugment (Lim et al., 2019): policies whose images look to a classifier like real ones.
+"""Fast AutoAugment (Lim et al., 2019): policies whose images a classifier takes for real ones.
 
 The training images are split into stratified folds. For each fold a classifier learns from the
 others with the default augmentation; a search then looks for policies under which that classifier

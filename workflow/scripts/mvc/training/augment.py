@@ -2,7 +2,7 @@
 
 Order: policy, random crop, flip, normalise, Cutout. A batch is grouped by operation, so that one
 call treats all images that drew it. Random numbers are drawn on the generator's device, the same
-count whatever is drawn, so equal seeds give equal images on any device.
+count for every operation, so equal seeds give equal images on any device.
 Axes: n images, 3 channels, h and w pixels.
 """
 

@@ -39,7 +39,7 @@ def fit(
     """Train one classifier on real and extra images.
 
     Random numbers depend on `root` and `seed` alone: in every arm, runs of one seed start from the
-    same weights and, where strategies allow it, see the same real batches: they compare in pairs.
+    same weights and, where strategies allow it, see the same real batches, so they are paired.
     """
     parts = [real] if extra is None else [real, extra]
     for part, name in zip(parts, ("training", "extra"), strict=False):

@@ -1,4 +1,4 @@
-"""How a classifier is trained and its images augmented: the settings of one arm.
+"""Hyperparameters of a classifier: how it is trained and its images are augmented in one arm.
 
 Axes: 3 channels, h and w pixels, b images of a batch.
 """

@@ -1,4 +1,4 @@
-"""The operations of AutoAugment and RandAugment, on batches of uint8 images, one value an image.
+"""The operations of AutoAugment and RandAugment, on batches of uint8 images, one value per image.
 
 Each equals Pillow's operation, which the reference implementation of both papers calls, to the
 last bit: the same integer and rounding rules, nearest-neighbour geometry in the same 16.16 fixed
@@ -104,7 +104,7 @@ def stretch_contrast(images: Images, values: Values, fill: Fill) -> Images:
 
 def equalize(images: Images, values: Values, fill: Fill) -> Images:
     """Flatten each channel's histogram; a channel of one value stays."""
-    flat = images.flatten(2).flatten(0, 1).long()  # one row a channel
+    flat = images.flatten(2).flatten(0, 1).long()  # one row per channel
     rows = torch.arange(len(flat), device=images.device)[:, None] * 256
     counts = torch.bincount((flat + rows).flatten(), minlength=256 * len(flat)).view(-1, 256)
     last = counts.gather(1, flat.amax(1, keepdim=True))
