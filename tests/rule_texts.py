@@ -1,17 +1,29 @@
-"""The rules by their own text."""
+"""The rules by their own text; one that inherits has what its base writes and it does not."""
 
 import re
 
 from project_tree import REPO
 
+HEAD = re.compile(r"^(?:use )?rule (\w+)(?: as (\w+) with)?:$", re.M)
+DIRECTIVE = re.compile(r"^    (\w+):", re.M)
+
 
 def rules() -> dict[str, str]:
     """The text of every rule."""
     found = {}
-    for file in [REPO / "Snakefile", *(REPO / "workflow/rules").glob("*.smk")]:
-        parts = re.split(r"^rule (\w+):$", file.read_text(encoding="utf-8"), flags=re.M)
-        found |= dict(zip(parts[1::2], parts[2::2], strict=True))
+    for file in [REPO / "Snakefile", *sorted((REPO / "workflow/rules").glob("*.smk"))]:
+        _, *parts = HEAD.split(file.read_text(encoding="utf-8"))
+        for base, name, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+            found[name or base] = inherit(found[base], text) if name else text
     return found
+
+
+def inherit(base: str, text: str) -> str:
+    """A rule's text with the directives of its base that it does not write itself."""
+    _, *parts = DIRECTIVE.split(base)
+    written = set(DIRECTIVE.findall(text))
+    pairs = zip(parts[::2], parts[1::2], strict=True)
+    return text + "".join(f"    {key}:{body}" for key, body in pairs if key not in written)
 
 
 RULES = rules()

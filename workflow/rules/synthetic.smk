@@ -33,7 +33,7 @@ rule synthetic:
         "../scripts/synthetic.py"
 
 
-rule pretrained:
+use rule synthetic as pretrained with:
     input:
         images=rules.images.output.train,
         held_out=rules.images.output.held_out,
@@ -51,31 +51,13 @@ rule pretrained:
         "logs/{dataset}/synthetic/pretrained/{shard}-of-{shards}.log",
     benchmark:
         "results/benchmarks/{dataset}/synthetic/pretrained/{shard}-of-{shards}.tsv"
-    conda:
-        "../../envs/mvc.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 24_000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
-        gpu=1,
+    priority: 0
     params:
         cfg=reads("pretrained"),
         code=code("synthetic.py"),
-    script:
-        "../scripts/synthetic.py"
 
 
-rule mixed:
-    input:
-        images=rules.images.output.train,
-        held_out=rules.images.output.held_out,
-        captions=rules.captions.output[0],
-        embeddings=rules.embeddings.output[0],
-        bank=rules.banks.output[0],
-        unet=rules.unet.output.config,
-        weights=[rules.unet.output.weights],
-        models=model_files("diffusion"),
-        clip=model_files("clip"),
+use rule synthetic as mixed with:
     output:
         ensure(
             "results/{dataset}/synthetic/mixed/{shard}-of-{shards}.parquet",
@@ -85,18 +67,10 @@ rule mixed:
         "logs/{dataset}/synthetic/mixed/{shard}-of-{shards}.log",
     benchmark:
         "results/benchmarks/{dataset}/synthetic/mixed/{shard}-of-{shards}.tsv"
-    conda:
-        "../../envs/mvc.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 24_000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
-        gpu=1,
+    priority: 0
     params:
         cfg=reads("mixed"),
         code=code("synthetic.py"),
-    script:
-        "../scripts/synthetic.py"
 
 
 rule real:
