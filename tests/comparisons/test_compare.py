@@ -9,7 +9,7 @@ import pytest
 import yaml
 from mvc.comparisons import compare as comparing
 from mvc.comparisons import report
-from mvc.config.expand import expanded
+from mvc.config.expand import expand_config
 from mvc.config.plan import STUDIES
 from mvc.config.subsets import Side, pair_subsets
 from scipy import stats
@@ -157,7 +157,7 @@ def test_subsets_are_data_sets_with_seeds_of_their_own():
     config = {
         "datasets": {"a": {"loader": "csv", "subsets": 2}, "b": {"like": "a", "unet": {"steps": 3}}}
     }
-    datasets = expanded(config)["datasets"]
+    datasets = expand_config(config)["datasets"]
     assert list(datasets) == ["a-0", "a-1", "b-0", "b-1"]
     assert datasets["b-1"] == {"loader": "csv", "unet": {"steps": 3}, "seed": 1}
 
@@ -167,7 +167,7 @@ def study(name):
     config = yaml.safe_load((REPO / "config/config.yaml").read_text(encoding="utf-8"))
     overlay = yaml.safe_load((REPO / f"config/{name}.yaml").read_text(encoding="utf-8"))
     update_config(config, overlay)
-    return expanded(config)
+    return expand_config(config)
 
 
 @pytest.mark.parametrize("name, first", [("sweep", "few"), ("evidence", "labels5")])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from mvc.config.check import faults
-from mvc.config.expand import expanded
+from mvc.config.expand import expand_config
 from mvc.config.files import list_missing_files
 from mvc.tables.published import FIGURES as PUBLISHED
 from snakemake.utils import update_config
@@ -123,7 +123,7 @@ def test_what_is_named_must_be_there(tmp_path, monkeypatch):
 def overlaid(text):
     config = copy.deepcopy(CONFIG)
     update_config(config, yaml.safe_load(text))
-    return expanded(config)
+    return expand_config(config)
 
 
 def test_a_variant_of_a_data_set_is_one_line():

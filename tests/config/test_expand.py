@@ -1,7 +1,7 @@
 """Short ways of writing a configuration."""
 
 import pytest
-from mvc.config.expand import expanded
+from mvc.config.expand import expand_config
 
 
 @pytest.fixture(autouse=True)
@@ -22,18 +22,18 @@ def home(monkeypatch):
 )
 def test_a_leading_tilde_is_the_home_folder(config):
     text = str(config)
-    assert str(expanded(config)) == text.replace("~/x", "/home/ada/x")
+    assert str(expand_config(config)) == text.replace("~/x", "/home/ada/x")
     assert str(config) == text, "what was given stays as it is"
 
 
 def test_a_tilde_is_expanded_in_what_like_and_subsets_copy():
-    config = expanded({"datasets": {"a": {"path": "~/x", "subsets": 2}, "b": {"like": "a"}}})
+    config = expand_config({"datasets": {"a": {"path": "~/x", "subsets": 2}, "b": {"like": "a"}}})
     assert {own["path"] for own in config["datasets"].values()} == {"/home/ada/x"}
     assert list(config["datasets"]) == ["a-0", "a-1", "b-0", "b-1"]
 
 
 def test_the_file_of_an_open_clip_model_may_lie_in_the_home_folder():
-    config = expanded({"models": {"clip": "ViT-B-32/~/clip.safetensors"}})
+    config = expand_config({"models": {"clip": "ViT-B-32/~/clip.safetensors"}})
     assert config["models"]["clip"] == "ViT-B-32//home/ada/clip.safetensors"
 
 
@@ -46,4 +46,4 @@ def test_the_file_of_an_open_clip_model_may_lie_in_the_home_folder():
     ],
 )
 def test_other_values_stay(config):
-    assert expanded(config) == config
+    assert expand_config(config) == config

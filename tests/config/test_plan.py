@@ -1,7 +1,7 @@
 """Which runs a configuration asks for: of tables, comparisons and further real images."""
 
 import pytest
-from mvc.config.expand import expanded
+from mvc.config.expand import expand_config
 from mvc.config.plan import STUDIES, list_columns, list_comparison_runs, list_diagnostic_runs
 from project_tree import REPO, tiny_config
 
@@ -10,7 +10,7 @@ ARM = "photos/wrn-10-1/"
 
 @pytest.fixture
 def config():
-    return expanded(tiny_config(REPO))
+    return expand_config(tiny_config(REPO))
 
 
 def test_list_columns_of_table4_has_fine_tuned_images_alone(config):

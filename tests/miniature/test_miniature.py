@@ -52,7 +52,7 @@ def test_silhouette_closes_small_holes_and_leaves_the_ground():
     image = torch.zeros(1, 16, 16)
     image[0, 4:12, 4:12] = 0.8
     image[0, 8, 8] = 0
-    mask = render.silhouette(image)[0]
+    mask = render.draw_silhouette(image)[0]
     assert mask[8, 8] == 1 and mask[0, 0] == 0 and mask[4:12, 4:12].min() == 1
 
 
@@ -79,7 +79,7 @@ def test_corpus_styles_look_and_read_as_they_should(pictures):
 
 
 def test_corpus_captions_name_the_class(pictures):
-    named = [templates.named_class(text) for text in pictures.captions]
+    named = [templates.find_class(text) for text in pictures.captions]
     assert named == pictures.labels.tolist()
 
 
@@ -115,12 +115,12 @@ def test_levels_are_thirds_of_the_own_class():
     ],
 )
 def test_named_class(text, label):
-    assert templates.named_class(text) == label
+    assert templates.find_class(text) == label
 
 
 def test_words_of_the_captions_are_single_tokens(pictures, tmp_path):
     clip.write_merges(clip.learn_merges(pictures.captions, limit=1000), tmp_path / "bpe.txt.gz")
-    tokens = clip.tokenizer(tmp_path / "bpe.txt.gz")
+    tokens = clip.build_tokenizer(tmp_path / "bpe.txt.gz")
     for text in pictures.captions[:50]:
         words = text.replace("-", " - ").split()
         assert len(tokens.encode(text)) == len(words)
@@ -137,10 +137,10 @@ def test_merges_by_hand():
 
 def test_rate_rises_to_the_peak_and_falls_to_a_hundredth():
     settings = {"steps": 100, "peak": 2.0, "warmup_steps": 10}
-    assert training.rate_at(0, **settings) == pytest.approx(0.2)
-    assert training.rate_at(10, **settings) == pytest.approx(2.0)
-    assert training.rate_at(55, **settings) == pytest.approx(2 * (0.01 + 0.99 / 2))
-    assert training.rate_at(100, **settings) == pytest.approx(0.02)
+    assert training.compute_rate(0, **settings) == pytest.approx(0.2)
+    assert training.compute_rate(10, **settings) == pytest.approx(2.0)
+    assert training.compute_rate(55, **settings) == pytest.approx(2 * (0.01 + 0.99 / 2))
+    assert training.compute_rate(100, **settings) == pytest.approx(0.02)
 
 
 def test_average_has_a_short_memory_at_first():
@@ -183,7 +183,7 @@ def test_run_stops_at_a_loss_that_is_no_number():
 def test_psnr_by_hand():
     black = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
     grey = torch.full_like(black, 51)  # a fifth of the range: -10 log10(1 / 25)
-    assert vae.psnr(black, grey) == pytest.approx(10 * math.log10(25), abs=1e-3)
+    assert vae.compute_psnr(black, grey) == pytest.approx(10 * math.log10(25), abs=1e-3)
 
 
 def test_draw_weights_give_plain_its_share():
@@ -195,7 +195,7 @@ def test_draw_weights_give_plain_its_share():
 def test_vae_learns_and_its_scaled_latents_have_unit_deviation(pictures):
     torch.manual_seed(0)
     model = vae.create(widths=[8, 8, 8], layers=1, latent_channels=4, size=32).eval()
-    before = vae.quality(model, pictures)["plain"]
+    before = vae.measure_quality(model, pictures)["plain"]
     vae.train(
         model,
         pictures.images,
@@ -210,16 +210,18 @@ def test_vae_learns_and_its_scaled_latents_have_unit_deviation(pictures):
     )
     factor = vae.calibrate(model, pictures.images)
     assert model.config.scaling_factor == factor
-    assert float((vae.latents(model, pictures.images) * factor).std()) == pytest.approx(1, abs=1e-4)
-    assert vae.quality(model, pictures)["plain"] > before + 2
+    assert float((vae.encode_latents(model, pictures.images) * factor).std()) == pytest.approx(
+        1, abs=1e-4
+    )
+    assert vae.measure_quality(model, pictures)["plain"] > before + 2
 
 
 @pytest.fixture(scope="module")
 def tiny_clip(pictures, tmp_path_factory):
     folder = tmp_path_factory.mktemp("clip")
     clip.write_merges(clip.learn_merges(pictures.captions, limit=1000), folder / "bpe.txt.gz")
-    tokens = clip.tokenizer(folder / "bpe.txt.gz")
-    config = clip.configuration(
+    tokens = clip.build_tokenizer(folder / "bpe.txt.gz")
+    config = clip.make_configuration(
         joint=8,
         size=32,
         vision={"layers": 1, "width": 16, "head_width": 8, "patch_size": 8, "mlp_ratio": 2.0},
@@ -235,7 +237,7 @@ def test_pooled_text_equals_open_clips_own(tiny_clip):
     ids, _ = tokenize(tokens, ["a red shirt", "a very long sneaker on a striped background", ""])
     with torch.no_grad():
         expected = model.encode_text(ids, normalize=True)
-        assert torch.allclose(clip.pooled(model, ids), expected, atol=1e-5)
+        assert torch.allclose(clip.pool_captions(model, ids), expected, atol=1e-5)
 
 
 def test_clip_learns_and_opens_as_any_other(tiny_clip, pictures):
@@ -243,11 +245,11 @@ def test_clip_learns_and_opens_as_any_other(tiny_clip, pictures):
     from mvc.models.clip import load_clip, text_states
 
     model, config, tokens, folder = tiny_clip
-    ids = clip.token_ids(tokens, pictures.captions)
+    ids = clip.encode_captions(tokens, pictures.captions)
     assert torch.equal(ids[:3], tokenize(tokens, pictures.captions[:3])[0])
-    before = clip.quality(model, pictures, tokens)
+    before = clip.measure_quality(model, pictures, tokens)
     settings = {"steps": 60, "learning_rate": 3e-3, "warmup_steps": 5, "ema_decay": 0.5}
-    pools = clip.pools(pictures.styles, plain=0.4, photo=0.1)
+    pools = clip.make_pools(pictures.styles, plain=0.4, photo=0.1)
     assert sum(chance for chance, _ in pools) == pytest.approx(1)
     clip.train(
         model,
@@ -258,7 +260,7 @@ def test_clip_learns_and_opens_as_any_other(tiny_clip, pictures):
         generator=torch.Generator().manual_seed(0),
         **settings,
     )
-    after = clip.quality(model, pictures, tokens)
+    after = clip.measure_quality(model, pictures, tokens)
     assert after["recall_at_5"] > before["recall_at_5"] + 3  # by chance 1.25 of 400
     assert set(after) == {"recall_at_1", "recall_at_5", "zero_shot_class"}
     save_clip(model, config, folder)
@@ -303,7 +305,7 @@ def test_unet_learns_noise_and_draws(tiny_clip, tmp_path):
     assert (guess - noise).square().mean() < 0.7  # at the last step there is only noise to see
     from mvc.miniature.saving import save_pipeline
 
-    save_pipeline(unet.scheduler(), unet.INDEX, tmp_path)
+    save_pipeline(unet.build_scheduler(), unet.INDEX, tmp_path)
     decoder = vae.create(widths=[8, 8, 8], layers=1, latent_channels=4, size=32)
     options = {"steps": 2, "scale": 2.0, "generator": torch.Generator().manual_seed(0)}
     conditions = {"text": text.float().expand(3, -1, -1), "null": text[0].float()}

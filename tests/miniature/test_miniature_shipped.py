@@ -24,7 +24,7 @@ def target():
     if folder is None:
         pytest.skip("Fashion-MNIST is not on this machine")
     fashion = fashion_mnist.read_folder(folder)
-    return quality.as_target(fashion.test_images[:200], fashion.test_labels[:200], size=32)
+    return quality.convert_to_target(fashion.test_images[:200], fashion.test_labels[:200], size=32)
 
 
 def test_files_are_small_readable_and_only_safetensors():
@@ -57,12 +57,12 @@ def test_diffusion_folder_opens_as_a_pipeline():
 
 
 def test_reconstruction_of_the_target_reaches_26_db(models, target):
-    assert vae.psnr(target.images, models.real_vae(target.images)) >= 26
+    assert vae.compute_psnr(target.images, models.real_vae(target.images)) >= 26
 
 
 def test_captions_name_the_targets_class_group_and_differ(models, target):
     few = target.where(np.arange(100))
-    seen = captioner.quality(models.captioner, models.processor, few.images, few.labels)
+    seen = captioner.measure_quality(models.captioner, models.processor, few.images, few.labels)
     assert seen["names_group"] >= 80 and seen["distinct"] >= 30
 
 

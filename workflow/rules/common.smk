@@ -12,7 +12,7 @@ sys.path.insert(0, str(SCRIPTS))
 from mvc.config import params, plan
 from mvc.config.check import faults, read_schema
 from mvc.config.code import code_digest, recall_start
-from mvc.config.expand import expanded
+from mvc.config.expand import expand_config
 from mvc.config.files import (
     list_missing_files,
     list_model_files,
@@ -48,7 +48,7 @@ def check_schema(settings, name):
     """Stop at old spellings, then at all else that a schema refuses."""
     check(list_old_spellings(settings))
     file = Path(workflow.basedir) / "workflow/schemas" / name
-    check(faults(expanded(settings), read_schema(file)))
+    check(faults(expand_config(settings), read_schema(file)))
 
 
 def start(record):
@@ -60,7 +60,7 @@ def start(record):
 
 
 check_schema(config, "config.schema.yaml")
-config = sort_config(expanded(config))
+config = sort_config(expand_config(config))
 check(list_missing_files(config))
 STARTED = start(None if workflow.is_main_process else os.environ.get(STARTED_WITH))
 # The data set that each figure shows.

@@ -3,7 +3,7 @@
 import torch
 from mvc.job import stage_log
 from mvc.miniature import captioner
-from mvc.miniature.saving import load_parts, save_captioner, saver
+from mvc.miniature.saving import load_parts, make_saver, save_captioner
 from mvc.miniature.vae import draw_weights
 
 SHAPE = ("vision", "qformer", "text")
@@ -17,15 +17,15 @@ def main(snakemake) -> None:
         plain = held.of_style("plain")
         processor = captioner.create_processor(used.captions, size=size, queries=cfg["queries"])
         model = captioner.create(processor, size=size, **{key: cfg[key] for key in SHAPE})
-        keep = saver(
+        keep = make_saver(
             snakemake.output.weights,
             lambda folder: save_captioner(model, processor, folder),
-            lambda: captioner.quality(model, processor, plain.images, plain.labels),
+            lambda: captioner.measure_quality(model, processor, plain.images, plain.labels),
         )
         captioner.train(
             model,
             used.images,
-            captioner.token_ids(processor, used.captions),
+            captioner.encode_captions(processor, used.captions),
             used.labels,
             draw_weights(used.styles, plain=cfg["plain"]),
             generator=torch.Generator().manual_seed(cfg["seed"]),

@@ -3,7 +3,7 @@
 import torch
 from mvc.job import stage_log
 from mvc.miniature import clip
-from mvc.miniature.saving import load_parts, save_clip, saver
+from mvc.miniature.saving import load_parts, make_saver, save_clip
 
 SHAPE = ("joint", "vision", "text")
 
@@ -15,20 +15,20 @@ def main(snakemake) -> None:
         used, held = load_parts(snakemake.input, cfg["foundation"])
         merges = clip.learn_merges(used.captions, limit=cfg["merges"])
         clip.write_merges(merges, snakemake.output.merges)
-        tokens = clip.tokenizer(snakemake.output.merges)
+        tokens = clip.build_tokenizer(snakemake.output.merges)
         shape = {key: cfg[key] for key in SHAPE} | {"size": cfg["foundation"]["resolution"]}
-        config = clip.configuration(vocabulary=tokens.vocab_size, **shape)
+        config = clip.make_configuration(vocabulary=tokens.vocab_size, **shape)
         model = clip.create(config)
-        keep = saver(
+        keep = make_saver(
             snakemake.output.weights,
             lambda folder: save_clip(model, config, folder),
-            lambda: clip.quality(model, held, tokens),
+            lambda: clip.measure_quality(model, held, tokens),
         )
         clip.train(
             model,
             used.images,
-            clip.token_ids(tokens, used.captions),
-            clip.pools(used.styles, plain=cfg["plain"], photo=cfg["photo"]),
+            clip.encode_captions(tokens, used.captions),
+            clip.make_pools(used.styles, plain=cfg["plain"], photo=cfg["photo"]),
             generator=torch.Generator().manual_seed(cfg["seed"]),
             keep=keep,
             **cfg["training"],

@@ -13,7 +13,7 @@ def main(snakemake) -> None:
     cfg, out = snakemake.params.cfg, snakemake.output
     with stage_log(snakemake):
         fashion, _, _ = fashion_mnist.find(cfg["path"], data=Path("data"), key="corpus.path")
-        target = quality.as_target(
+        target = quality.convert_to_target(
             fashion.test_images[: cfg["images"]],
             fashion.test_labels[: cfg["images"]],
             size=cfg["foundation"]["resolution"],
@@ -26,9 +26,9 @@ def main(snakemake) -> None:
         first = target.images[:20]
         both = torch.cat([first, models.real_vae(first)])
         drawn = models.samples(steps=cfg["steps"], scale=cfg["scale"], seed=cfg["seed"])
-        quality.grid(held.images[:40], columns=10).save(out.corpus)
-        quality.grid(both, columns=20).save(out.real_vae)
-        quality.grid(drawn, columns=10).save(out.samples)
+        quality.draw_grid(held.images[:40], columns=10).save(out.corpus)
+        quality.draw_grid(both, columns=20).save(out.real_vae)
+        quality.draw_grid(drawn, columns=10).save(out.samples)
 
 
 if __name__ == "__main__":

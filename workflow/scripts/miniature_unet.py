@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from mvc.job import stage_log
 from mvc.miniature import unet
-from mvc.miniature.saving import load_parts, save_model, save_pipeline, saver
+from mvc.miniature.saving import load_parts, make_saver, save_model, save_pipeline
 from mvc.models.stable_diffusion import load_vae
 from safetensors.torch import load_file
 
@@ -23,13 +23,13 @@ def main(snakemake) -> None:
         text = load_file(snakemake.input.text)
         sizes = *latents[0].shape[1:3], text["states"].shape[2]
         model = unet.create(*sizes, **{key: cfg[key] for key in SHAPE})
-        keep = saver(snakemake.output.weights, lambda to: save_model(model, to))
+        keep = make_saver(snakemake.output.weights, lambda to: save_model(model, to))
         texts = text["states"], text["rows"][shown]
         settings = {"dropout": cfg["dropout"], "keep": keep, **cfg["training"]}
         generator = torch.Generator().manual_seed(cfg["seed"])
         unet.train(model, *latents, *texts, generator=generator, **settings)
         keep()
-        save_pipeline(unet.scheduler(), unet.INDEX, Path(snakemake.output.index).parent)
+        save_pipeline(unet.build_scheduler(), unet.INDEX, Path(snakemake.output.index).parent)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from mvc.job import stage_log
 from mvc.miniature import vae
-from mvc.miniature.saving import load_parts, save_model, saver
+from mvc.miniature.saving import load_parts, make_saver, save_model
 
 SHAPE = ("widths", "layers", "latent_channels")
 
@@ -21,7 +21,7 @@ def main(snakemake) -> None:
             vae.calibrate(model, used.images[:4000])
             save_model(model, folder)
 
-        keep = saver(snakemake.output.weights, save, lambda: vae.quality(model, held))
+        keep = make_saver(snakemake.output.weights, save, lambda: vae.measure_quality(model, held))
         vae.train(
             model,
             used.images,

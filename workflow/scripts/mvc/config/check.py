@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from mvc.config.expand import unlike
+from mvc.config.expand import find_unlike
 from mvc.config.plan import STUDIES
 
 # Folders in results/ that are no data set's.
@@ -24,7 +24,7 @@ def read_schema(path: str | Path) -> dict:
 
 def faults(config: Mapping, schema: Mapping) -> list[str]:
     """All that is wrong with a configuration, one line each, in the order of its keys."""
-    if lines := unlike(config.get("datasets")):
+    if lines := find_unlike(config.get("datasets")):
         return lines
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: str(e.path))
     lines = [line for error in errors for line in _lines(error, schema)]

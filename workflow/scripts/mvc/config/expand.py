@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 PATHS = ("path", "file", "weights")  # keys that may name a file or folder, in any section
 
 
-def expanded(config: Mapping) -> dict:
+def expand_config(config: Mapping) -> dict:
     """The configuration with data sets filled in by `like`, and without what null takes out.
 
     A data set with `subsets: n` becomes n of them, which differ in their seed.
@@ -20,17 +20,19 @@ def expanded(config: Mapping) -> dict:
     if isinstance(config.get("models"), Mapping):
         result["models"] = {k: _expand_model_home(v) for k, v in config["models"].items()}
     if isinstance(config.get("classifiers"), Mapping):
-        result["classifiers"] = _pruned(config["classifiers"])
+        result["classifiers"] = _prune(config["classifiers"])
     if isinstance(config.get("datasets"), Mapping):
-        datasets = {name: _alike(name, config["datasets"]) for name in config["datasets"]}
-        result["datasets"] = dict(_subsets({k: v for k, v in datasets.items() if v is not None}))
+        datasets = {name: _resolve_like(name, config["datasets"]) for name in config["datasets"]}
+        result["datasets"] = dict(
+            _list_subsets({k: v for k, v in datasets.items() if v is not None})
+        )
         for own in result["datasets"].values():
             if isinstance(own, dict) and isinstance(own.get("classifiers"), Mapping):
-                own["classifiers"] = _laid(own["classifiers"], result.get("classifiers"))
+                own["classifiers"] = _lay_over(own["classifiers"], result.get("classifiers"))
     return result
 
 
-def _subsets(datasets: Mapping) -> Iterator[tuple[str, object]]:
+def _list_subsets(datasets: Mapping) -> Iterator[tuple[str, object]]:
     """Data sets, each with `subsets: n` as n that differ in their seed: 0 to n - 1."""
     for name, own in datasets.items():
         n = own.get("subsets") if isinstance(own, Mapping) else None
@@ -42,15 +44,15 @@ def _subsets(datasets: Mapping) -> Iterator[tuple[str, object]]:
             yield f"{name}-{i}", {**rest, "seed": i}
 
 
-def _laid(section: Mapping, below: object) -> dict:
+def _lay_over(section: Mapping, below: object) -> dict:
     """A data set's own: its arms over those of all data sets, its models instead of them."""
     both = dict(section)
     if isinstance(section.get("arms"), Mapping) and isinstance(below, Mapping):
         both["arms"] = {**below.get("arms", {}), **section["arms"]}
-    return _pruned(both)
+    return _prune(both)
 
 
-def _pruned(section: Mapping) -> dict:
+def _prune(section: Mapping) -> dict:
     kept = dict(section)
     for key in ("models", "arms"):
         if isinstance(section.get(key), Mapping):
@@ -58,7 +60,7 @@ def _pruned(section: Mapping) -> dict:
     return kept
 
 
-def _alike(name: str, datasets: Mapping, seen: tuple[str, ...] = ()) -> object:
+def _resolve_like(name: str, datasets: Mapping, seen: tuple[str, ...] = ()) -> object:
     """A data set, laid over the one that it is like; `like` stays where it is wrong."""
     own = datasets[name]
     if not isinstance(own, Mapping) or "like" not in own:
@@ -66,12 +68,12 @@ def _alike(name: str, datasets: Mapping, seen: tuple[str, ...] = ()) -> object:
     other = own["like"]
     if not isinstance(datasets.get(other), Mapping) or other in (*seen, name):
         return dict(own)
-    below = _alike(other, datasets, (*seen, name))
+    below = _resolve_like(other, datasets, (*seen, name))
     rest = {key: value for key, value in own.items() if key != "like"}
-    return _over(below, rest) if "like" not in below else dict(own)
+    return _merge(below, rest) if "like" not in below else dict(own)
 
 
-def unlike(datasets: object) -> list[str]:
+def find_unlike(datasets: object) -> list[str]:
     """Data sets whose `like` names none, or one that is like them in turn."""
     if not isinstance(datasets, Mapping):
         return []
@@ -104,10 +106,10 @@ def _expand_model_home(value: object) -> object:
     return os.path.expanduser(value)
 
 
-def _over(below: Mapping, above: Mapping) -> dict:
+def _merge(below: Mapping, above: Mapping) -> dict:
     """`above` laid over `below`, dictionaries key by key."""
     both = copy.deepcopy(dict(below))
     for key, value in above.items():
         deep = isinstance(value, Mapping) and isinstance(both.get(key), Mapping)
-        both[key] = _over(both[key], value) if deep else copy.deepcopy(value)
+        both[key] = _merge(both[key], value) if deep else copy.deepcopy(value)
     return both

@@ -22,7 +22,7 @@ from transformers import (
 
 from mvc.captions import caption
 from mvc.miniature import training
-from mvc.miniature.templates import CLASSES, group_of, named_class
+from mvc.miniature.templates import CLASSES, find_class, find_group
 
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 PAD, END = SPECIAL.index("<pad>"), SPECIAL.index("</s>")  # OPT starts texts with </s> too
@@ -103,7 +103,7 @@ def create(
     return model
 
 
-def token_ids(processor: Blip2Processor, captions: Sequence[str]) -> Int[Tensor, "n t"]:
+def encode_captions(processor: Blip2Processor, captions: Sequence[str]) -> Int[Tensor, "n t"]:
     """Image placeholders, start, caption, end, padding."""
     tokenizer = processor.tokenizer
     images = [tokenizer.convert_tokens_to_ids("<image>")] * processor.num_query_tokens
@@ -154,7 +154,7 @@ def train(
     del model.head
 
 
-def quality(
+def measure_quality(
     model: Blip2ForConditionalGeneration,
     processor: Blip2Processor,
     images: UInt8[Tensor, "n 3 h w"],
@@ -162,9 +162,9 @@ def quality(
 ) -> dict[str, float]:
     """Shares in % of captions that name the class and the class group; number of distinct ones."""
     texts = describe(model, processor, images)
-    named = [named_class(text) for text in texts]
+    named = [find_class(text) for text in texts]
     pairs = list(zip(named, labels.tolist(), strict=True))
-    group = [a is not None and group_of(a) == group_of(b) for a, b in pairs]
+    group = [a is not None and find_group(a) == find_group(b) for a, b in pairs]
     return {
         "names_class": round(100 * float(np.mean([a == b for a, b in pairs])), 1),
         "names_group": round(100 * float(np.mean(group)), 1),

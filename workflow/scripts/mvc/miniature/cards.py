@@ -35,10 +35,10 @@ Apache-2.0. Fashion-MNIST is by Zalando SE under the MIT licence.
 """
 
 
-def captioner_card(cfg: Mapping, measured: Mapping) -> str:
+def format_captioner_card(cfg: Mapping, measured: Mapping) -> str:
     """Card of the BLIP-2."""
     own, seen = cfg["captioner"], measured["captioner"]
-    return _card(
+    return _format_card(
         cfg,
         title="Miniature BLIP-2",
         purpose="A `Blip2ForConditionalGeneration` with its processor: it captions garments.",
@@ -51,7 +51,7 @@ def captioner_card(cfg: Mapping, measured: Mapping) -> str:
             f"{own['text']['num_hidden_layers']}; byte-level BPE learnt from the captions",
             f"next-token loss, plus {own['class_loss']} x the class loss of a linear head on the "
             "pooled vision output, which stands for the vision tower's own pre-training",
-            _training(own),
+            _format_training(own),
         ],
         quality=[
             f"{seen['images']:,} official test images, plain greyscale, beam search: "
@@ -62,10 +62,10 @@ def captioner_card(cfg: Mapping, measured: Mapping) -> str:
     )
 
 
-def clip_card(cfg: Mapping, measured: Mapping) -> str:
+def format_clip_card(cfg: Mapping, measured: Mapping) -> str:
     """Card of the CLIP."""
     own, seen = cfg["clip"], measured["clip"]
-    return _card(
+    return _format_card(
         cfg,
         title="Miniature CLIP",
         purpose=(
@@ -80,7 +80,7 @@ def clip_card(cfg: Mapping, measured: Mapping) -> str:
             f"{own['text']['layers']}, 77 tokens; joint space {own['joint']}",
             f"{own['plain']:.0%} of the batches plain pictures only, {own['photo']:.0%} "
             "photographs only, the rest mixed; equal captions in a batch count as equally right",
-            _training(own),
+            _format_training(own),
         ],
         quality=[
             f"500 held-out pictures of all styles: recall@1 {seen['recall_at_1']} %, recall@5 "
@@ -91,10 +91,10 @@ def clip_card(cfg: Mapping, measured: Mapping) -> str:
     )
 
 
-def diffusion_card(cfg: Mapping, measured: Mapping) -> str:
+def format_diffusion_card(cfg: Mapping, measured: Mapping) -> str:
     """Card of the Stable Diffusion: autoencoder and U-Net."""
     vae, unet, seen = cfg["vae"], cfg["unet"], measured["vae"]
-    return _card(
+    return _format_card(
         cfg,
         title="Miniature Stable Diffusion",
         purpose=(
@@ -107,11 +107,11 @@ def diffusion_card(cfg: Mapping, measured: Mapping) -> str:
             f"autoencoder: widths {vae['widths']}, {vae['latent_channels']} latent channels "
             f"(Stable Diffusion has 4) at 8 x 8; squared + 0.5 x absolute error + {vae['kl']} x "
             f"divergence, means over elements; {vae['plain']:.0%} plain greyscale pictures",
-            f"its {_training(vae)}",
+            f"its {_format_training(vae)}",
             f"U-Net: widths {unet['widths']}, text read at {unet['attention']} and in the middle; "
             "Stable Diffusion's noise schedule, noise prediction, loss weights min(SNR, 5) / SNR, "
             f"{unet['dropout']:.0%} of the captions dropped",
-            f"its {_training(unet)}",
+            f"its {_format_training(unet)}",
         ],
         quality=[
             f"official test images, plain greyscale, reconstructed: {seen['target']} dB PSNR",
@@ -123,13 +123,13 @@ def diffusion_card(cfg: Mapping, measured: Mapping) -> str:
 
 
 CARDS: dict[str, Callable[[Mapping, Mapping], str]] = {
-    "blip2": captioner_card,
-    "clip": clip_card,
-    "diffusion": diffusion_card,
+    "blip2": format_captioner_card,
+    "clip": format_clip_card,
+    "diffusion": format_diffusion_card,
 }
 
 
-def _training(section: Mapping) -> str:
+def _format_training(section: Mapping) -> str:
     own = section["training"]
     return (
         f"training: {own['steps']:,} steps of {own['batch_size']} pictures, AdamW, "
@@ -139,7 +139,7 @@ def _training(section: Mapping) -> str:
     )
 
 
-def _card(cfg, *, title, purpose, plain_note, settings, quality) -> str:
+def _format_card(cfg, *, title, purpose, plain_note, settings, quality) -> str:
     corpus = cfg["corpus"]
     known = {**corpus["shares"], **{k: corpus[k] for k in ("images", "renders", "holdout")}}
     known["size"] = corpus["resolution"]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from mvc.miniature import training
 from mvc.miniature.corpus import Corpus
 from mvc.miniature.render import STYLES
-from mvc.miniature.templates import SYNONYMS, with_article
+from mvc.miniature.templates import SYNONYMS, add_article
 from mvc.models.clip import tokenize
 
 
@@ -56,7 +56,7 @@ def write_merges(merges: Sequence[tuple[str, str]], path: str | Path) -> None:
     Path(path).write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
-def configuration(
+def make_configuration(
     *, joint: int, size: int, vision: dict[str, int], text: dict[str, int], vocabulary: int
 ) -> dict:
     """The contents of `open_clip_config.json`."""
@@ -83,12 +83,12 @@ def create(config: dict) -> nn.Module:
     return open_clip.CustomTextCLIP(**cfg)
 
 
-def pixels(images: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
+def normalise_pixels(images: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
     """Images as the vision tower takes them."""
     return images.float() / 127.5 - 1
 
 
-def pooled(model: nn.Module, ids: Int[Tensor, "n m"]) -> Float[Tensor, "n j"]:
+def pool_captions(model: nn.Module, ids: Int[Tensor, "n m"]) -> Float[Tensor, "n j"]:
     """Unit text features. Rows after the longest caption are left out: the tower is causal."""
     tower = model.text
     end = ids.argmax(1)
@@ -122,8 +122,8 @@ def train(
     def loss_of(step: int) -> Tensor:
         pool = rows_of[int(torch.multinomial(chances, 1, generator=generator))]
         rows = pool[torch.randint(len(pool), (batch_size,), generator=generator)]
-        seen = F.normalize(model.visual(pixels(images[rows])), dim=-1)
-        read = pooled(model, ids[rows])
+        seen = F.normalize(model.visual(normalise_pixels(images[rows])), dim=-1)
+        read = pool_captions(model, ids[rows])
         logits = model.logit_scale.clamp(max=4.6).exp() * seen @ read.T
         same = (ids[rows][:, None] == ids[rows][None]).all(-1).float()
         target = same / same.sum(1, keepdim=True)  # equal captions are equally right
@@ -132,7 +132,7 @@ def train(
     training.run(model, loss_of, **settings)
 
 
-def pools(
+def make_pools(
     styles: Int[np.ndarray, " n"], *, plain: float, photo: float
 ) -> list[tuple[float, Int[np.ndarray, " k"]]]:
     """Plain pictures only, photographs only, everything: with the chances given."""
@@ -141,40 +141,40 @@ def pools(
     return [(plain, rows["plain"]), (photo, rows["photo"]), (1 - plain - photo, everything)]
 
 
-def tokenizer(merges: str | Path) -> SimpleTokenizer:
+def build_tokenizer(merges: str | Path) -> SimpleTokenizer:
     """open_clip's tokenizer over our merges file."""
     return SimpleTokenizer(bpe_path=str(merges))
 
 
-def token_ids(tokens: SimpleTokenizer, captions: Sequence[str]) -> Int[Tensor, "n m"]:
+def encode_captions(tokens: SimpleTokenizer, captions: Sequence[str]) -> Int[Tensor, "n m"]:
     """Token ids of captions; equal captions are tokenised once."""
     distinct, inverse = np.unique(np.array(captions), return_inverse=True)
     return tokenize(tokens, distinct.tolist())[0][torch.from_numpy(inverse)]
 
 
 @torch.no_grad()
-def quality(model: nn.Module, corpus: Corpus, tokens: SimpleTokenizer) -> dict[str, float]:
+def measure_quality(model: nn.Module, corpus: Corpus, tokens: SimpleTokenizer) -> dict[str, float]:
     """In %: recall of 500 mixed pictures' own captions; zero-shot class of plain pictures."""
     first = corpus.where(np.arange(min(500, len(corpus.captions))))
-    read = pooled(model, token_ids(tokens, first.captions))
-    scores = F.normalize(model.visual(pixels(first.images)), dim=-1) @ read.T
+    read = pool_captions(model, encode_captions(tokens, first.captions))
+    scores = F.normalize(model.visual(normalise_pixels(first.images)), dim=-1) @ read.T
     rank = (scores > scores.diagonal()[:, None]).sum(1)
-    recall = {f"recall_at_{k}": _percent(rank < k) for k in (1, 5)}
+    recall = {f"recall_at_{k}": _to_percent(rank < k) for k in (1, 5)}
     plain = corpus.of_style("plain")
-    guess = zero_shot(model, plain.images, tokens)
-    return recall | {"zero_shot_class": _percent(guess == torch.from_numpy(plain.labels))}
+    guess = measure_zero_shot(model, plain.images, tokens)
+    return recall | {"zero_shot_class": _to_percent(guess == torch.from_numpy(plain.labels))}
 
 
 @torch.no_grad()
-def zero_shot(
+def measure_zero_shot(
     model: nn.Module, images: UInt8[Tensor, "n 3 h w"], tokens: SimpleTokenizer
 ) -> Int[Tensor, " n"]:
     """The class whose synonyms, on a black background, are on average nearest to each picture."""
-    prompts = [[f"{with_article(word)} on a black background" for word in s] for s in SYNONYMS]
-    classes = [pooled(model, token_ids(tokens, p)).mean(0) for p in prompts]
-    seen = torch.cat([model.visual(pixels(part)) for part in images.split(256)])
+    prompts = [[f"{add_article(word)} on a black background" for word in s] for s in SYNONYMS]
+    classes = [pool_captions(model, encode_captions(tokens, p)).mean(0) for p in prompts]
+    seen = torch.cat([model.visual(normalise_pixels(part)) for part in images.split(256)])
     return (seen @ F.normalize(torch.stack(classes), dim=-1).T).argmax(1)
 
 
-def _percent(hits: Tensor) -> float:
+def _to_percent(hits: Tensor) -> float:
     return round(100 * float(hits.float().mean()), 1)

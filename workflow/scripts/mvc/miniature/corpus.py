@@ -11,7 +11,7 @@ import torch
 from jaxtyping import UInt8
 
 from mvc.miniature import render
-from mvc.miniature.templates import caption, describe, measure
+from mvc.miniature.templates import describe, measure, write_caption
 
 CHUNK = 2000  # images rendered at once; bounds the memory
 
@@ -73,7 +73,7 @@ def build(
         rendered.append((pixels * 255).round().to(torch.uint8))
         for i, (colour, ground) in enumerate(zip(colours, grounds, strict=True)):
             texts.append(
-                caption(
+                write_caption(
                     int(labels[source[i]]),
                     levels[start + i],
                     colour=colour,
@@ -106,7 +106,7 @@ def _dress(garments, style, *, rng, generator):
     first = (cloth + rng.integers(1, len(names), n)) % len(names)  # never the cloth's colour
     second = (first + rng.integers(1, len(names), n)) % len(names)
     kind = rng.integers(0, len(render.GROUNDS), n)
-    mix = render.pattern(torch.from_numpy(kind), size=size, generator=generator)[:, None]
+    mix = render.draw_pattern(torch.from_numpy(kind), size=size, generator=generator)[:, None]
     ground = table[first][:, :, None, None] * (1 - mix) + table[second][:, :, None, None] * mix
     coloured = render.compose(garments, cloth=table[cloth], ground=ground)
     pale = torch.from_numpy(rng.choice([0.97, 0.6], n)).float()  # white or grey photo ground

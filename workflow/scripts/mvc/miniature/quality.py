@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mvc.miniature import captioner, clip, render, unet, vae
 from mvc.miniature.corpus import Corpus
-from mvc.miniature.templates import SYNONYMS, with_article
+from mvc.miniature.templates import SYNONYMS, add_article
 from mvc.models.blip2 import load_captioner
 from mvc.models.clip import load_clip, text_states, tokenize
 from mvc.models.stable_diffusion import load_unet, load_vae
@@ -50,21 +50,21 @@ class Models:
             captions: how many of the target's images are captioned.
         """
         few = target.where(np.arange(min(captions, len(target.labels))))
-        named = captioner.quality(self.captioner, self.processor, few.images, few.labels)
-        guess = clip.zero_shot(self.clip, target.images, self.tokens).numpy()
-        psnr = vae.psnr(target.images, self.real_vae(target.images))
+        named = captioner.measure_quality(self.captioner, self.processor, few.images, few.labels)
+        guess = clip.measure_zero_shot(self.clip, target.images, self.tokens).numpy()
+        psnr = vae.compute_psnr(target.images, self.real_vae(target.images))
         return {
             "captioner": named,
             "clip": {
-                **clip.quality(self.clip, held, self.tokens),
+                **clip.measure_quality(self.clip, held, self.tokens),
                 "zero_shot_class_target": round(100 * float((guess == target.labels).mean()), 1),
             },
-            "vae": {"target": round(psnr, 2), **vae.quality(self.vae, held)},
+            "vae": {"target": round(psnr, 2), **vae.measure_quality(self.vae, held)},
         }
 
     def real_vae(self, images: UInt8[Tensor, "n 3 h w"]) -> UInt8[Tensor, "n 3 h w"]:
         """Images through the autoencoder and back."""
-        return vae.decode(self.vae, vae.latents(self.vae, images))
+        return vae.decode(self.vae, vae.encode_latents(self.vae, images))
 
     def samples(self, *, steps: int, scale: float, seed: int) -> UInt8[Tensor, "k 3 h w"]:
         """One picture of each of `sample_captions`."""
@@ -83,7 +83,7 @@ class Models:
         )
 
 
-def as_target(
+def convert_to_target(
     images: UInt8[np.ndarray, "n 28 28"], labels: UInt8[np.ndarray, " n"], *, size: int
 ) -> Corpus:
     """Real greyscale images as the main pipeline shows them to the models, as plain pictures."""
@@ -97,13 +97,13 @@ def as_target(
 def sample_captions() -> list[str]:
     """Four looks of each of the ten classes, look by look."""
     return [
-        f"a photo of {with_article(f'{look} {words[0]}')} on {with_article(ground)}"
+        f"a photo of {add_article(f'{look} {words[0]}')} on {add_article(ground)}"
         for look, ground in LOOKS
         for words in SYNONYMS
     ]
 
 
-def grid(pictures: UInt8[Tensor, "n 3 h w"], *, columns: int) -> Image.Image:
+def draw_grid(pictures: UInt8[Tensor, "n 3 h w"], *, columns: int) -> Image.Image:
     """Pictures side by side, enlarged without smoothing, two white pixels between them."""
     n, side = len(pictures), pictures.shape[-1] * ZOOM
     rows = -(-n // columns)

@@ -49,7 +49,7 @@ def move(
     return moved[:, 0].clamp(0, 1)
 
 
-def silhouette(images: Float[Tensor, "n h w"]) -> Float[Tensor, "n h w"]:
+def draw_silhouette(images: Float[Tensor, "n h w"]) -> Float[Tensor, "n h w"]:
     """Soft mask of the garment: its non-black pixels, small holes closed, edges kept soft."""
     solid = (images * 10).clamp(0, 1)[:, None]
     grown = F.max_pool2d(solid, 3, stride=1, padding=1)
@@ -57,7 +57,7 @@ def silhouette(images: Float[Tensor, "n h w"]) -> Float[Tensor, "n h w"]:
     return torch.maximum(closed, solid)[:, 0]
 
 
-def pattern(kind: Int[Tensor, " n"], *, size: int, generator: torch.Generator):
+def draw_pattern(kind: Int[Tensor, " n"], *, size: int, generator: torch.Generator):
     """Ground patterns in [0, 1], by index into GROUNDS: `Float[Tensor, "n h w"]`."""
     n = len(kind)
     rand = torch.rand(n, 4, 1, 1, generator=generator)
@@ -100,5 +100,5 @@ def compose(
     """Garments dyed in the cloth's colour (shading kept), laid on their ground."""
     shade = (0.12 + 0.88 * garments)[:, None]
     dyed = shade * cloth[:, :, None, None] + 0.25 * shade**4 * (1 - cloth[:, :, None, None])
-    mask = silhouette(garments)[:, None]
+    mask = draw_silhouette(garments)[:, None]
     return (mask * dyed + (1 - mask) * ground).clamp(0, 1)

@@ -56,7 +56,7 @@ def save_clip(model: nn.Module, config: dict, folder: str | Path) -> None:
     save_json(config, Path(folder) / "open_clip_config.json")
 
 
-def saver(
+def make_saver(
     path: str | Path, save: Callable[[Path], None], measure: Callable[[], dict] = dict
 ) -> Callable[..., None]:
     """A function that saves a model into the folder of its file `path` and prints its quality.

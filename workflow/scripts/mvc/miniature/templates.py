@@ -66,7 +66,7 @@ def describe(
     return levels
 
 
-def caption(
+def write_caption(
     label: int,
     levels: Int[np.ndarray, "4"],
     *,
@@ -86,16 +86,16 @@ def caption(
     words += [colour] if colour else []
     words.append(str(generator.choice(SYNONYMS[label])))
     opening = str(generator.choice(OPENINGS))
-    thing = with_article(" ".join(words))
-    return opening + thing + (f" on {with_article(ground)}" if ground else "")
+    thing = add_article(" ".join(words))
+    return opening + thing + (f" on {add_article(ground)}" if ground else "")
 
 
-def with_article(words: str) -> str:
+def add_article(words: str) -> str:
     """The words after "a" or "an"."""
     return f"{'an' if words[0] in 'aeio' else 'a'} {words}"
 
 
-def named_class(text: str) -> int | None:
+def find_class(text: str) -> int | None:
     """The class whose synonym the caption names; the longest match decides; None without one."""
     padded = f" {text.lower()} "
     found = [
@@ -107,6 +107,6 @@ def named_class(text: str) -> int | None:
     return max(found)[1] if found else None
 
 
-def group_of(label: int) -> str:
+def find_group(label: int) -> str:
     """The class group that a label belongs to."""
     return next(name for name, labels in GROUPS.items() if label in labels)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
@@ -9,7 +10,7 @@ from torch import nn
 from mvc.console.progress import Meter
 
 
-def rate_at(step: int, *, steps: int, peak: float, warmup_steps: int) -> float:
+def compute_rate(step: int, *, steps: int, peak: float, warmup_steps: int) -> float:
     """Learning rate of a step: linear warm-up, then a cosine down to 1 % of the peak."""
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
@@ -53,34 +54,35 @@ def run(
     )
     model.train()
     meter, mean = Meter(steps, "steps"), None
+    rate = partial(compute_rate, steps=steps, peak=learning_rate, warmup_steps=warmup_steps)
     for step in range(steps):
         for group in optimizer.param_groups:
-            group["lr"] = rate_at(step, steps=steps, peak=learning_rate, warmup_steps=warmup_steps)
+            group["lr"] = rate(step)
         loss = loss_of(step)
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         average(model, shadow, step, decay=ema_decay)
-        mean = smoothed(mean, loss.item(), step)
+        mean = smooth(mean, loss.item(), step)
         meter.show(step + 1, f"loss {mean:.4f}")
         if keep and (step + 1) % keep_every == 0 and step + 1 < steps:
-            with_average(model, shadow, lambda done=step + 1: keep(done))
+            apply_average(model, shadow, lambda done=step + 1: keep(done))
     model.load_state_dict(shadow)
     model.eval()
 
 
-def with_average(model: nn.Module, shadow: dict, act: Callable[[], None]) -> None:
-    """Do something while the model holds the averaged weights, then put its own back."""
-    own = {name: value.clone() for name, value in model.state_dict().items()}
+def apply_average(model: nn.Module, shadow: dict, act: Callable[[], None]) -> None:
+    """Call `act` while the model holds the averaged weights, then put its own back."""
+    current = {name: value.clone() for name, value in model.state_dict().items()}
     model.load_state_dict(shadow)
     model.eval()
     act()
-    model.load_state_dict(own)
+    model.load_state_dict(current)
     model.train()
 
 
-def smoothed(mean: float | None, loss: float, step: int) -> float:
+def smooth(mean: float | None, loss: float, step: int) -> float:
     """The moving average of the loss, after one more step.
 
     Raises:

@@ -78,7 +78,7 @@ def create(
     )
 
 
-def scheduler() -> DDIMScheduler:
+def build_scheduler() -> DDIMScheduler:
     """The scheduler that lies in the model's folder."""
     return DDIMScheduler(**SCHEDULE)
 
@@ -130,7 +130,7 @@ def train(
         text: states of the distinct captions; row 0 is the empty caption's.
         dropout: share of examples without their caption. settings: of `training.run`.
     """
-    kept = scheduler().alphas_cumprod
+    kept = build_scheduler().alphas_cumprod
     ratio = kept / (1 - kept)
     weight = ratio.clamp(max=CLAMP) / ratio
 
@@ -138,10 +138,8 @@ def train(
         rows = torch.randint(len(mean), (batch_size,), generator=generator)
         spread = torch.randn(mean[rows].shape, generator=generator)
         z = mean[rows].float() + std[rows].float() * spread
-        strata = (
-            torch.arange(batch_size) + torch.rand(batch_size, generator=generator)
-        ) / batch_size
-        t = (strata * len(kept)).long()
+        strata = torch.arange(batch_size) + torch.rand(batch_size, generator=generator)
+        t = (strata / batch_size * len(kept)).long()
         noise = torch.randn(z.shape, generator=generator)
         share = kept[t][:, None, None, None]
         dropped = torch.rand(batch_size, generator=generator) < dropout

@@ -63,7 +63,7 @@ def train(
 
 
 @torch.no_grad()
-def latents(
+def encode_latents(
     model: AutoencoderKL, images: UInt8[Tensor, "n 3 h w"], *, batch_size: int = 256
 ) -> Tensor:
     """Posterior means, unscaled: `Float[Tensor, "n latent_channels h/4 w/4"]`."""
@@ -80,7 +80,7 @@ def decode(
     return ((torch.cat(parts) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def psnr(first: UInt8[Tensor, "n 3 h w"], second: UInt8[Tensor, "n 3 h w"]) -> float:
+def compute_psnr(first: UInt8[Tensor, "n 3 h w"], second: UInt8[Tensor, "n 3 h w"]) -> float:
     """Peak signal-to-noise ratio in dB: the mean over images of each image's own ratio."""
     error = (first.float() - second.float()).div(255).square().mean((1, 2, 3))
     return float((-10 * torch.log10(error.clamp_min(1e-10))).mean())
@@ -88,7 +88,7 @@ def psnr(first: UInt8[Tensor, "n 3 h w"], second: UInt8[Tensor, "n 3 h w"]) -> f
 
 def calibrate(model: AutoencoderKL, images: UInt8[Tensor, "n 3 h w"]) -> float:
     """Set and return the scaling factor, 1 / standard deviation of the latents."""
-    factor = 1 / float(latents(model, images).std())
+    factor = 1 / float(encode_latents(model, images).std())
     if not math.isfinite(factor):
         raise ValueError(f"scaling factor = {factor}; the autoencoder is not trained")
     model.register_to_config(scaling_factor=factor)
@@ -101,11 +101,13 @@ def draw_weights(styles: Int[np.ndarray, " n"], *, plain: float) -> Float[np.nda
     return np.where(grey, plain / max(grey.sum(), 1), (1 - plain) / max((~grey).sum(), 1))
 
 
-def quality(model: AutoencoderKL, corpus: Corpus) -> dict[str, float]:
+def measure_quality(model: AutoencoderKL, corpus: Corpus) -> dict[str, float]:
     """PSNR in dB of each style's pictures, decoded from their latents."""
     report = {}
     for style in STYLES:
         images = corpus.of_style(style).images[:1000]
         if len(images):
-            report[style] = round(psnr(images, decode(model, latents(model, images))), 2)
+            report[style] = round(
+                compute_psnr(images, decode(model, encode_latents(model, images))), 2
+            )
     return report

@@ -8,7 +8,7 @@ Axes: n images, 3 channels, h and w pixels, k classes.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -75,20 +75,16 @@ def train(
         raise ValueError("no real images to train the oracle on")
     if not 0 <= int(labels.min()) <= int(labels.max()) < n_classes:
         raise ValueError(f"labels {int(labels.min())}..{int(labels.max())} of {n_classes} classes")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        oracle = Oracle(n_classes).to(pixels.device, memory_format=torch.channels_last)
+    oracle = _create(n_classes, pixels.device, seed)
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(oracle.parameters(), learning_rate, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, learning_rate, total_steps=steps + 1, pct_start=0.2
     )
-    order = torch.empty(0, dtype=torch.int64)
+    batches = _draw_batches(len(pixels), batch_size, generator)
     oracle.train()
     for _ in progress(range(steps)):
-        while len(order) < batch_size:
-            order = torch.cat([order, torch.randperm(len(pixels), generator=generator)])
-        batch, order = order[:batch_size].to(pixels.device), order[batch_size:]
+        batch = next(batches).to(pixels.device)
         images = _flip(pixels[batch], generator)
         loss = F.cross_entropy(oracle(images), labels[batch])
         optimizer.zero_grad()
@@ -137,6 +133,24 @@ def load(path: str | Path) -> tuple[Oracle, dict]:
     oracle = Oracle(weights["head.bias"].numel())
     oracle.load_state_dict(weights)
     return oracle.eval(), about
+
+
+def _create(n_classes: int, device: torch.device, seed: int) -> Oracle:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Oracle(n_classes).to(device, memory_format=torch.channels_last)
+
+
+def _draw_batches(
+    n: int, batch_size: int, generator: torch.Generator
+) -> Iterator[Int[Tensor, " b"]]:
+    """Rows of one batch after another, every image once before any image again."""
+    order = torch.empty(0, dtype=torch.int64)
+    while True:
+        while len(order) < batch_size:
+            order = torch.cat([order, torch.randperm(n, generator=generator)])
+        yield order[:batch_size]
+        order = order[batch_size:]
 
 
 def _flip(pixels: UInt8[Tensor, "n 3 h w"], generator: torch.Generator) -> UInt8[Tensor, "n 3 h w"]:
