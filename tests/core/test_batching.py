@@ -37,3 +37,9 @@ def test_align_batches_keep_the_order_of_items():
 def test_pick_batch_size_on_a_cpu_is_always_the_same():
     assert pick_batch_size("cpu", 1) == pick_batch_size(torch.device("cpu"), 500) == CPU_BATCH
     assert pick_batch_size("cuda", 500) == 500
+
+
+def test_pick_batch_size_says_once_that_a_cpu_ignores_it(capsys):
+    for _ in range(2):
+        pick_batch_size("cpu", 77)
+    assert capsys.readouterr().out.count("batch_size = 77") == 1

@@ -7,6 +7,7 @@ other shards, or sampled in part, therefore has the same items to the last bit.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import groupby
 
 import torch
@@ -17,8 +18,17 @@ CPU_BATCH = 8
 
 
 def pick_batch_size(device: torch.device | str, wanted: int) -> int:
-    """Items to compute at once on a device."""
-    return CPU_BATCH if torch.device(device).type == "cpu" else wanted
+    """Items to compute at once on a device; where a CPU ignores the setting, the log says so."""
+    if torch.device(device).type != "cpu":
+        return wanted
+    if wanted != CPU_BATCH:
+        _report_cpu_batch(wanted)
+    return CPU_BATCH
+
+
+@cache  # once a job
+def _report_cpu_batch(wanted: int) -> None:
+    print(f"batch_size = {wanted} is for a GPU: on this CPU {CPU_BATCH} at a time")
 
 
 def align_batches(places: Sequence[int], batch_size: int) -> Iterator[tuple[list[int], list[int]]]:
