@@ -4,12 +4,14 @@ import ast
 import re
 import sys
 from graphlib import TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from project_tree import REPO
 
 SCRIPTS = REPO / "workflow/scripts"
+ALL = sorted(SCRIPTS.rglob("*.py"))
 MODULES = sorted((SCRIPTS / "mvc").rglob("*.py"))
 SHARED = ("core", "config", "models", "training", "console")
 STAGES = tuple(re.findall(r'"workflow/rules/(\w+)\.smk"', (REPO / "Snakefile").read_text()))[1:]
@@ -86,3 +88,76 @@ def test_config_imports_what_is_cheap_to_parse_with():
         for name in list_imports(file):
             own = name.startswith(("mvc.config.", "mvc.core.hashing."))
             assert own or name.split(".")[0] in allowed, f"{file.name} imports {name}"
+
+
+MOST_LINES = {"module": 300, "script": 60, "function": 40}  # of a function its docstring aside
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+@pytest.mark.parametrize("file", ALL, ids=lambda file: str(file.relative_to(SCRIPTS)))
+def test_modules_scripts_and_functions_are_short(file):
+    text = file.read_text(encoding="utf-8")
+    kind = "module" if file in MODULES else "script"
+    assert len(text.splitlines()) <= MOST_LINES[kind]
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, FUNCTIONS)]
+    long = {node.name: count_lines(node) for node in functions}
+    if "figures" not in file.parts:
+        assert not {name: n for name, n in long.items() if n > MOST_LINES["function"]}
+
+
+def count_lines(function: ast.FunctionDef) -> int:
+    """Lines of a function from `def` on, without its docstring."""
+    lines = function.end_lineno - function.lineno + 1
+    if ast.get_docstring(function, clean=False) is None:
+        return lines
+    docstring = function.body[0]
+    return lines - (docstring.end_lineno - docstring.lineno + 1)
+
+
+def test_a_line_holds_one_statement():
+    for file in ALL:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            for block in ("body", "orelse", "finalbody"):
+                statements = getattr(node, block, None)
+                statements = statements if isinstance(statements, list) else []
+                for first, second in pairwise(statements):
+                    assert second.lineno > first.end_lineno, f"{file.name}:{second.lineno}"
+
+
+def test_no_function_is_written_twice():
+    """Equal code under one name or two, constants and names of variables included."""
+    places = {}
+    for file in ALL:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, FUNCTIONS) and count_lines(node) > 3:
+                has_docstring = ast.get_docstring(node, clean=False) is not None
+                code = "\n".join(map(ast.unparse, node.body[has_docstring:]))
+                places.setdefault(code, []).append(f"{file.relative_to(SCRIPTS)}: {node.name}")
+    assert not [names for code, names in places.items() if len(names) > 1]
+
+
+# The first words of function names. A new verb is added here; a noun is renamed.
+VERBS = """
+add adjust align apply assert assign augment average blend build cache calibrate check choose
+collect compare compose compute convert count create crop cut decay decode derive describe digest
+download draw drop embed encode enlarge equalize escape estimate evaluate examine expand explain
+fetch find fit flatten forget format get group has initialise insert inspect invert judge launch
+learn leave lengthen limit list load locate make mark match materialise measure merge mix move name
+normalise open pair parse pick plan pool posterize predict prefer put read recall refuse replace
+require resize rotate round run sample save scale scan search seed select settle shear show shuffle
+skip slice smooth solarize sort split stack stretch summarise tabulate tokenize trace train
+translate try tune unpack unpickle warn warp widen write
+"""
+# Named for what a `with` or a `for` reads as: `with atomic(path)`, `for step in progress(steps)`.
+READ_AS_NOUNS = {"atomic", "progress", "stage_log"}
+PENDING = {"captions", "embeddings", "config", "figures", "models", "synthetic", "unet"}
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(SCRIPTS)))
+def test_a_public_function_begins_with_a_verb(file):
+    if file.relative_to(SCRIPTS).with_suffix("").parts[1] in PENDING:
+        return
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    names = {node.name for node in body if isinstance(node, FUNCTIONS)}
+    names = {name for name in names - READ_AS_NOUNS if not name.startswith("_")}
+    assert not {name for name in names if name.split("_")[0] not in VERBS.split()}
