@@ -33,8 +33,8 @@ include: "workflow/rules/miniature.smk"  # Fashion-MNIST           -> the miniat
 rule all:
     default_target: True
     input:
-        tables_wanted(),
-        reports_wanted(),
+        plan.list_table_files(config),
+        plan.list_report_files(config),
     localrule: True
 
 

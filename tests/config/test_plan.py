@@ -2,7 +2,18 @@
 
 import pytest
 from mvc.config.expand import expand_config
-from mvc.config.plan import STUDIES, list_columns, list_comparison_runs, list_diagnostic_runs
+from mvc.config.plan import (
+    STUDIES,
+    Run,
+    choose_generator,
+    list_columns,
+    list_comparison_runs,
+    list_diagnostic_runs,
+    list_extra_images,
+    list_report_files,
+    list_table_files,
+    list_table_runs,
+)
 from project_tree import REPO, tiny_config
 
 ARM = "photos/wrn-10-1/"
@@ -56,3 +67,36 @@ def test_list_comparison_runs_refuses_another_split(config, study, whose):
         config["datasets"]["photos"]["classifiers"] = {"split": other}
     with pytest.raises(ValueError, match=rf"split = {other} \(photos\): the target {study} is of"):
         list_comparison_runs(config, study)
+
+
+@pytest.mark.parametrize("share, generator", [(0, "finetuned"), (1, "pretrained"), (0.5, "mixed")])
+def test_choose_generator_by_the_share_of_pretrained_images(config, share, generator):
+    config["synthetic"] |= {"pretrained_share": share, "shards": 2}
+    assert choose_generator(config, "photos") == generator
+    paths = [f"results/photos/synthetic/{generator}/{shard}-of-2.parquet" for shard in (0, 1)]
+    assert list_extra_images(config, "photos", "ra+syn") == paths
+    assert list_extra_images(config, "photos", "ra") == []
+
+
+def test_list_table_runs_says_where_a_row_is_added(config):
+    runs = [run for run in list_table_runs(config, "table5") if run.arm == "aa+rsp"]
+    assert runs == [Run("photos", "wrn-10-1", "aa+rsp", 0)]
+    assert runs[0].path == "results/photos/classifiers/wrn-10-1/aa+rsp/0.json"
+    with pytest.raises(ValueError, match="tables.rows, for instance table2: "):
+        list_table_runs(config, "table2")
+
+
+@pytest.mark.parametrize("side, key", [("wrn-10-1/nobody", "arms"), ("nobody/ra", "models")])
+def test_list_comparison_runs_names_what_is_not_there(config, side, key):
+    sides = {"treated": f"photos/{side}", "control": f"{ARM}ra"}
+    config["evidence"]["comparisons"] = {"a": {"says": ""} | sides}
+    with pytest.raises(ValueError, match=f"'nobody' is none of classifiers.{key}"):
+        list_comparison_runs(config, "evidence")
+
+
+def test_list_report_files_has_diagnostics_only_with_arms_of_theirs(config):
+    assert "results/tables/diagnostics.csv" in list_report_files(config)
+    arms = config["classifiers"]["arms"]
+    config["classifiers"]["arms"] = {arm: arms[arm] for arm in ("baseline", "aa")}
+    assert "results/tables/diagnostics.csv" not in list_report_files(config)
+    assert "results/x/tables/table1.csv" in list_table_files(config | {"name": "x"})

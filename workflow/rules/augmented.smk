@@ -4,7 +4,9 @@ rule augmented_set:
         held_out=rules.images.output.held_out,
         captions=rules.captions.output[0],
         bank=rules.banks.output[0],
-        synthetic=synthetic_images,
+        synthetic=lambda wildcards: plan.list_synthetic_images(
+            config, wildcards.dataset
+        ),
     output:
         directory("results/{dataset}/augmented"),
     log:

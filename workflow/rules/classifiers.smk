@@ -1,9 +1,16 @@
 rule classifiers:
     input:
         train=rules.images.output.train,
-        extra=extra_images,
-        evaluation=evaluation_images,
-        policy=arm_policies,
+        extra=lambda wildcards: plan.list_extra_images(
+            config, wildcards.dataset, wildcards.arm
+        ),
+        evaluation=lambda wildcards: plan.find_evaluation_images(
+            config, wildcards.dataset
+        ),
+        policy=lambda wildcards: plan.find_policies(
+            config, wildcards.dataset, wildcards.arm
+        )
+        or [],
         weights=weights_files,
     output:
         "results/{dataset}/classifiers/{model}/{arm}/{seed}.json",

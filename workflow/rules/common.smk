@@ -16,6 +16,7 @@ from mvc.config.expand import expand_config
 from mvc.config.files import (
     list_missing_files,
     list_model_files,
+    list_overwritten,
     list_weights_files,
 )
 from mvc.config.renamed import list_old_spellings
@@ -65,12 +66,10 @@ check(list_missing_files(config))
 STARTED = start(None if workflow.is_main_process else os.environ.get(STARTED_WITH))
 # The data set that each figure shows.
 SHOWN = plan.choose_figure_datasets(config)
-# Where the tables and figures of all data sets together lie: `photos/tables` of `name: photos`.
-NAME = f"{config['name']}/" if config["name"] else ""
 
 
 pathvars:
-    name=NAME,
+    name=plan.name_folder(config),
 
 
 def check_folders():
@@ -82,25 +81,13 @@ def check_folders():
             raise WorkflowError(error.strerror) from error
 
 
-def list_source_datasets(path):
-    """The data sets that a file was made of, by Snakemake's own record of it."""
-    inputs = workflow.persistence.input(path) or []
-    return {Path(file).parts[1] for file in inputs if file.startswith("results/")}
-
-
 def check_overwritten():
     """Stop a run that would overwrite tables or figures of data sets that it does not know."""
-    first, *_ = config["datasets"]
-    for path in (path for job in workflow.dag.needrun_jobs() for path in job.output):
-        folder = Path(path).parent.name
-        if folder not in ("tables", "figures") or not Path(path).exists():
-            continue
-        if unknown := list_source_datasets(path).difference(config["datasets"]):
-            raise WorkflowError(
-                f"{path} was made of other data sets ({', '.join(sorted(unknown))}) and would be "
-                "overwritten. Give this configuration a name, and its tables and figures get a "
-                f"folder of their own: --config name={first}, or a line name: … in its file."
-            )
+    written = [path for job in workflow.dag.needrun_jobs() for path in job.output]
+    for line in list_overwritten(
+        written, config["datasets"], workflow.persistence.input
+    ):
+        raise WorkflowError(line)
 
 
 def code(script):
@@ -124,10 +111,6 @@ def model_files(*models):
     return list_model_files(config["models"], *models)
 
 
-def vae_files(wildcards):
-    return [] if wildcards.generator == "real" else model_files("diffusion")
-
-
 def weights_files(wildcards):
     return list_weights_files(reads("classifiers")(wildcards)["weights"])
 
@@ -143,64 +126,8 @@ def own_file(section):
     )
 
 
-def unet_bank(wildcards):
-    """Not read where the text is each image's own caption."""
-    text = merge_section(config, "unet", wildcards.dataset)["text"]
-    return f"results/{wildcards.dataset}/bank.parquet" if text == "bank" else []
-
-
-# The images that a set, an arm, an evaluation reads.
-def generator_images(wildcards):
-    return plan.list_shards(config, wildcards.dataset, wildcards.generator)
-
-
-def synthetic_images(wildcards):
-    generator = plan.choose_generator(config, wildcards.dataset)
-    return plan.list_shards(config, wildcards.dataset, generator)
-
-
-def extra_images(wildcards):
-    return plan.list_extra_images(config, wildcards.dataset, wildcards.arm)
-
-
-def evaluation_images(wildcards):
-    split = merge_section(config, "classifiers", wildcards.dataset)["split"]
-    return f"results/{wildcards.dataset}/images/{split}.parquet"
-
-
-def arm_policies(wildcards):
-    return plan.find_policies(config, wildcards.dataset, wildcards.arm) or []
-
-
-def table_runs(wildcards):
-    runs = plan.list_table_runs(config, f"table{wildcards.number}")
+def list_paths(runs):
     return [run.path for run in runs]
-
-
-def comparison_runs(wildcards):
-    return [run.path for run in plan.list_comparison_runs(config, wildcards.study)]
-
-
-# Targets.
-def diagnostic_runs():
-    return [run.path for run in plan.list_diagnostic_runs(config)]
-
-
-def tables_wanted():
-    tables = [f"results/{NAME}tables/{table}.csv" for table in plan.list_tables(config)]
-    figures = [f"results/{NAME}figures/{figure}.png" for figure in SHOWN]
-    return [*tables, *figures, *unet_reports(plan.list_finetuned(config))]
-
-
-def unet_reports(datasets):
-    return expand("results/{dataset}/unet/samples.png", dataset=datasets)
-
-
-def reports_wanted():
-    """Diagnostics only where some arm of theirs is run; quality is that of every data set."""
-    diagnostics = [f"results/{NAME}tables/diagnostics.csv"] if diagnostic_runs() else []
-    quality = [f"results/{NAME}tables/quality.csv", *unet_reports(config["datasets"])]
-    return [*diagnostics, *quality]
 
 
 # Resources of fine-tuning.

@@ -1,6 +1,6 @@
 rule comparisons:
     input:
-        comparison_runs,
+        lambda wildcards: list_paths(plan.list_comparison_runs(config, wildcards.study)),
     output:
         csv=ensure("results/{study}/comparisons.csv", non_empty=True),
         md=ensure("results/{study}/comparisons.md", non_empty=True),

@@ -28,7 +28,9 @@ rule quality:
         train=rules.images.output.train,
         validation=rules.images.output.validation,
         extra=rules.images.output.extra,
-        synthetic=generator_images,
+        synthetic=lambda wildcards: plan.list_shards(
+            config, wildcards.dataset, wildcards.generator
+        ),
         clip=model_files("clip"),
     output:
         "results/{dataset}/quality/{generator}.json",

@@ -78,7 +78,9 @@ rule real:
         extra=rules.images.output.extra,
         train=rules.images.output.train,
         bank=rules.banks.output[0],
-        models=vae_files,
+        models=lambda wildcards: (
+            [] if wildcards.generator == "real" else model_files("diffusion")
+        ),
     output:
         ensure(
             "results/{dataset}/synthetic/{generator}/{shard}-of-{shards}.parquet",

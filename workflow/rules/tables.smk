@@ -1,6 +1,8 @@
 rule table:
     input:
-        table_runs,
+        lambda wildcards: list_paths(
+            plan.list_table_runs(config, f"table{wildcards.number}")
+        ),
     output:
         csv=ensure("results/<name>tables/table{number}.csv", non_empty=True),
         md=ensure("results/<name>tables/table{number}.md", non_empty=True),
@@ -24,13 +26,13 @@ rule table:
 
 rule tables:
     input:
-        tables_wanted(),
+        plan.list_table_files(config),
     localrule: True
 
 
 rule diagnostics:
     input:
-        diagnostic_runs(),
+        list_paths(plan.list_diagnostic_runs(config)),
     output:
         csv=ensure("results/<name>tables/diagnostics.csv", non_empty=True),
         md=ensure("results/<name>tables/diagnostics.md", non_empty=True),

@@ -3,7 +3,7 @@ rule unet:
         images=rules.images.output.train,
         held_out=rules.images.output.held_out,
         embeddings=rules.embeddings.output[0],
-        bank=unet_bank,
+        bank=lambda wildcards: plan.find_training_bank(config, wildcards.dataset) or [],
         models=model_files("diffusion"),
     output:
         config="results/{dataset}/unet/config.json",

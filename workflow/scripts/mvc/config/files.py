@@ -1,6 +1,6 @@
 """Files that the configuration names: which of them a stage reads, and which are not there."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mvc.config.catalogue import LOADERS
@@ -32,6 +32,31 @@ def list_weights_files(weights: str | None) -> list[str]:
     if path.is_dir():
         return [str(file) for file in sorted(path.iterdir()) if file.suffix in MODEL_SUFFIXES]
     return [weights] if path.is_file() else []
+
+
+def list_overwritten(
+    paths: Iterable[str],
+    datasets: Collection[str],
+    find_sources: Callable[[str], Iterable[str] | None],
+) -> Iterator[str]:
+    """Tables and figures that would be made anew of other data sets, one line each.
+
+    Args:
+        paths: what is to be made.
+        datasets: names of the configuration's own.
+        find_sources: what a file was made of, by Snakemake's record of it.
+    """
+    for path in (path for path in map(Path, paths) if path.exists()):
+        if path.parent.name not in ("tables", "figures"):
+            continue
+        sources = [file for file in find_sources(str(path)) or [] if file.startswith("results/")]
+        if unknown := {Path(file).parts[1] for file in sources}.difference(datasets):
+            yield (
+                f"{path} was made of other data sets ({', '.join(sorted(unknown))}) and would be "
+                "overwritten. Give this configuration a name, and its tables and figures get a "
+                f"folder of their own: --config name={next(iter(datasets))}, or a line name: … in "
+                "its file."
+            )
 
 
 def list_missing_files(config: Mapping) -> list[str]:

@@ -3,7 +3,7 @@
 Pure functions of the configuration and the values of a rule's wildcards.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from mvc.config.catalogue import LOADERS
@@ -56,6 +56,23 @@ def list_extra_images(config: Mapping, dataset: str, arm: str) -> list[str]:
     """The shards that an arm adds to the real images; none for an arm of real images alone."""
     extra = read_arm(config, dataset, arm)["extra"]
     return list_shards(config, dataset, extra) if extra else []
+
+
+def list_synthetic_images(config: Mapping, dataset: str) -> list[str]:
+    """The shards of the images that arms call synthetic."""
+    return list_shards(config, dataset, choose_generator(config, dataset))
+
+
+def find_training_bank(config: Mapping, dataset: str) -> str | None:
+    """The bank that fine-tuning reads: none where the text is each image's own caption."""
+    text = merge_section(config, "unet", dataset)["text"]
+    return f"results/{dataset}/bank.parquet" if text == "bank" else None
+
+
+def find_evaluation_images(config: Mapping, dataset: str) -> str:
+    """The images that accuracy is measured on."""
+    split = merge_section(config, "classifiers", dataset)["split"]
+    return f"results/{dataset}/images/{split}.parquet"
 
 
 def find_policies(config: Mapping, dataset: str, arm: str) -> str | None:
@@ -149,14 +166,37 @@ def choose_figure_datasets(config: Mapping) -> dict[str, str]:
     return {figure: name or first for figure, name in config["figures"]["datasets"].items()}
 
 
-def list_finetuned(config: Mapping) -> list[str]:
-    """The data sets whose fine-tuned U-Net the tables or the figures need."""
-    needed = set(choose_figure_datasets(config).values())
-    for table in list_tables(config):
-        for run in list_table_runs(config, table):
-            if read_arm(config, run.dataset, run.arm)["extra"] in ("finetuned", "mixed"):
-                needed.add(run.dataset)
-    return [dataset for dataset in config["datasets"] if dataset in needed]
+def name_folder(config: Mapping) -> str:
+    """Where the tables and figures of all data sets lie: `photos/tables` with `name: photos`."""
+    return f"{config['name']}/" if config["name"] else ""
+
+
+def list_table_files(config: Mapping) -> list[str]:
+    """The tables and figures, and the reports of the U-Nets that they need."""
+    folder, shown = f"results/{name_folder(config)}", choose_figure_datasets(config)
+    tables = [f"{folder}tables/{table}.csv" for table in list_tables(config)]
+    figures = [f"{folder}figures/{figure}.png" for figure in shown]
+    finetuned = {
+        run.dataset
+        for table in list_tables(config)
+        for run in list_table_runs(config, table)
+        if read_arm(config, run.dataset, run.arm)["extra"] in ("finetuned", "mixed")
+    }
+    return tables + figures + _list_unet_reports(config, finetuned | set(shown.values()))
+
+
+def list_report_files(config: Mapping) -> list[str]:
+    """Reports besides the tables: diagnostics only where some arm of theirs is run."""
+    folder = f"results/{name_folder(config)}tables"
+    diagnostics = [f"{folder}/diagnostics.csv"] if list_diagnostic_runs(config) else []
+    unets = _list_unet_reports(config, config["datasets"])
+    return [*diagnostics, f"{folder}/quality.csv", *unets]
+
+
+def _list_unet_reports(config: Mapping, datasets: Collection[str]) -> list[str]:
+    """The reports of data sets' fine-tuning, in the configuration's order."""
+    wanted = [dataset for dataset in config["datasets"] if dataset in datasets]
+    return [f"results/{dataset}/unet/samples.png" for dataset in wanted]
 
 
 def _list_runs(
