@@ -18,11 +18,11 @@ set's: coloured garments on plain, striped, dotted, gradient, checkered or grain
 ({plain:.0%}{plain_note}).
 Captions are templates: class synonym, colour, ground, and attributes measured from the image. The
 last {holdout:,} of these garments were never trained on. The target's images, the last 10,000
-training images, are in none of it; the official test set was only measured on.
+training images, are not among them; the official test set was used for measuring only.
 """
 TAIL = """
 ## Rebuild
-`snakemake --cores 2 miniature` makes it anew in `results/miniature/models` (two hours on two CPU
+`snakemake --cores 2 miniature` rebuilds it in `results/miniature/models` (two hours on two CPU
 cores); settings: `config/miniature.yaml`, seed {seed}. Weights are stored in half precision: open
 them in float32 on a CPU.
 
