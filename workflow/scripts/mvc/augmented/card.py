@@ -76,7 +76,7 @@ def format_card(rows: Rows, *, name: str, captioners: Collection[str], settings:
 
     Args:
         name: of the data set.
-        captioners: what captions are from: a model's name, or a person's own file.
+        captioners: sources of the captions: a model's name, or the user's file.
         settings: `coarse`, `fine` (edits of a mixture), `seed`, `clip`, `diffusion`.
     """
     synthetic = rows.table["synthetic"].to_pylist()
@@ -108,8 +108,8 @@ def _format_counts(rows: Rows) -> str:
 def _format_generators(table: pa.Table) -> str:
     columns = ("generator", "guidance", "steps", "generator_digest")
     lines = ["| images | generator | guidance | steps | weights |", "|---|---|---|---|---|"]
-    made = table.select(columns).filter(table["synthetic"]).to_pylist()
-    for kind, count in sorted(Counter(tuple(row[c] for c in columns) for row in made).items()):
+    generated = table.select(columns).filter(table["synthetic"]).to_pylist()
+    for kind, count in sorted(Counter(tuple(row[c] for c in columns) for row in generated).items()):
         lines.append(f"| {count:,} | {' | '.join(_escape(str(value)) for value in kind)} |")
     return "\n".join(lines)
 

@@ -41,20 +41,26 @@ def collect(
     """
     real = image_tables.read(train, [c for c in image_tables.IMAGE_COLUMNS if c != "image"])
     columns = [c for c in pq.read_schema(synthetic[0]).names if c != "image"]
-    made = image_tables.read(synthetic, columns)
-    for table in (real, made, made.select(["source_image_id"]).rename_columns(["image_id"])):
+    generated = image_tables.read(synthetic, columns)
+    for table in (
+        real,
+        generated,
+        generated.select(["source_image_id"]).rename_columns(["image_id"]),
+    ):
         refuse_held_out(table, held_out)
-    _check_sources(real, made)
-    made = _add_donors(made, captions["image_id"].to_pylist(), bank)
+    _check_sources(real, generated)
+    generated = _add_donors(generated, captions["image_id"].to_pylist(), bank)
     real = real.append_column("synthetic", pa.array([False] * len(real)))
-    made = made.add_column(len(real.column_names) - 1, "synthetic", pa.array([True] * len(made)))
-    table = pa.concat_tables([real, made], promote_options="default")
+    generated = generated.add_column(
+        len(real.column_names) - 1, "synthetic", pa.array([True] * len(generated))
+    )
+    table = pa.concat_tables([real, generated], promote_options="default")
     classes = read_class_names(real)
     return Rows(table, classes, filenames.assign_names(list(classes.values())))
 
 
 def summarise_classes(rows: Rows) -> list[dict]:
-    """A row a class: its folder, ImageFolder's number of it, its real and synthetic images."""
+    """One row per class: its folder, ImageFolder's number of it, its real and synthetic images."""
     labels, synthetic = rows.table["label"].to_numpy(), rows.table["synthetic"].to_numpy()
     order = sorted(rows.folders.values())
     return [
@@ -70,25 +76,26 @@ def summarise_classes(rows: Rows) -> list[dict]:
     ]
 
 
-def _check_sources(real: pa.Table, made: pa.Table) -> None:
-    known = pc.is_in(made["source_image_id"], value_set=real["image_id"].combine_chunks())
-    if strangers := made.filter(pc.invert(known))["source_image_id"].to_pylist():
+def _check_sources(real: pa.Table, generated: pa.Table) -> None:
+    known = pc.is_in(generated["source_image_id"], value_set=real["image_id"].combine_chunks())
+    if strangers := generated.filter(pc.invert(known))["source_image_id"].to_pylist():
         raise ValueError(
             f"{len(strangers)} sources of synthetic images are not training images, the first "
             f"{strangers[0]!r}; delete the shards and run again"
         )
-    ids = pa.concat_arrays([*real["image_id"].chunks, *made["image_id"].chunks])
+    ids = pa.concat_arrays([*real["image_id"].chunks, *generated["image_id"].chunks])
     if len(ids) != len(ids.unique()):
         raise ValueError("an image_id occurs twice; delete the shards and run again")
-    own, other = read_class_names(real), read_class_names(made)
-    if foreign := {label: name for label, name in other.items() if own.get(label) != name}:
+    classes, labelled = read_class_names(real), read_class_names(generated)
+    foreign = {label: name for label, name in labelled.items() if classes.get(label) != name}
+    if foreign:
         raise ValueError(f"synthetic images of classes without real images: {foreign}")
 
 
-def _add_donors(made: pa.Table, image_ids: Sequence[str], bank: pa.Table) -> pa.Table:
+def _add_donors(generated: pa.Table, image_ids: Sequence[str], bank: pa.Table) -> pa.Table:
     """Add the images whose captions an embedding was mixed from: its base and its donors."""
     recipes = {row["bank_id"]: row for row in bank.to_pylist()}
-    used = [recipes.get(i) for i in made["bank_id"].to_pylist()]
+    used = [recipes.get(i) for i in generated["bank_id"].to_pylist()]
     base = [None if row is None else image_ids[row["base"]] for row in used]
     donors = [
         None
@@ -96,5 +103,5 @@ def _add_donors(made: pa.Table, image_ids: Sequence[str], bank: pa.Table) -> pa.
         else sorted({image_ids[edit["donor"]] for edit in [*row["coarse"], *row["fine"]]})
         for row in used
     ]
-    made = made.append_column("base_image_id", pa.array(base, pa.string()))
-    return made.append_column("donor_image_ids", pa.array(donors, pa.list_(pa.string())))
+    generated = generated.append_column("base_image_id", pa.array(base, pa.string()))
+    return generated.append_column("donor_image_ids", pa.array(donors, pa.list_(pa.string())))

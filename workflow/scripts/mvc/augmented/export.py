@@ -1,4 +1,4 @@
-"""The augmented data set as a folder to train on: real and synthetic images, told apart.
+"""The augmented data set as a folder to train on: real and synthetic images.
 
     train/<class>/real-….png, synthetic-….png     for torchvision's ImageFolder
     data/train-00000-of-0000N.parquet             for Hugging Face `datasets`

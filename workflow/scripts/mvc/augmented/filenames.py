@@ -36,11 +36,11 @@ def escape_name(name: str, *, limit: int = 100) -> str:
 
 def assign_names(names: Sequence[str], *, limit: int = 100) -> dict[str, str]:
     """A file name for each of several texts, different even where case does not count."""
-    made = {name: escape_name(name, limit=limit) for name in names}
-    uses = Counter(map(_fold, made.values()))
+    files = {name: escape_name(name, limit=limit) for name in names}
+    uses = Counter(map(_fold, files.values()))
     return {
         name: file if uses[_fold(file)] == 1 else f"{file}~{_hash(name)}"
-        for name, file in made.items()
+        for name, file in files.items()
     }
 
 

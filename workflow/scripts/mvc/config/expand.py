@@ -26,21 +26,21 @@ def expand_config(config: Mapping) -> dict:
         result["datasets"] = dict(
             _list_subsets({k: v for k, v in datasets.items() if v is not None})
         )
-        for own in result["datasets"].values():
-            if isinstance(own, dict) and isinstance(own.get("classifiers"), Mapping):
-                own["classifiers"] = _lay_over(own["classifiers"], result.get("classifiers"))
+        for values in result["datasets"].values():
+            if isinstance(values, dict) and isinstance(values.get("classifiers"), Mapping):
+                values["classifiers"] = _lay_over(values["classifiers"], result.get("classifiers"))
     return result
 
 
 def _list_subsets(datasets: Mapping) -> Iterator[tuple[str, object]]:
     """Data sets, each with `subsets: n` as n that differ in their seed: 0 to n - 1."""
-    for name, own in datasets.items():
-        n = own.get("subsets") if isinstance(own, Mapping) else None
+    for name, values in datasets.items():
+        n = values.get("subsets") if isinstance(values, Mapping) else None
         if not isinstance(n, int) or n < 1:
-            yield name, own  # where it is wrong, the schema says so
+            yield name, values  # where it is wrong, the schema says so
             continue
         for i in range(n):
-            rest = {key: copy.deepcopy(value) for key, value in own.items() if key != "subsets"}
+            rest = {key: copy.deepcopy(value) for key, value in values.items() if key != "subsets"}
             yield f"{name}-{i}", {**rest, "seed": i}
 
 
@@ -56,21 +56,23 @@ def _prune(section: Mapping) -> dict:
     kept = dict(section)
     for key in ("models", "arms"):
         if isinstance(section.get(key), Mapping):
-            kept[key] = {name: own for name, own in section[key].items() if own is not None}
+            kept[key] = {
+                name: values for name, values in section[key].items() if values is not None
+            }
     return kept
 
 
 def _resolve_like(name: str, datasets: Mapping, seen: tuple[str, ...] = ()) -> object:
     """A data set, laid over the one that it is like; `like` stays where it is wrong."""
-    own = datasets[name]
-    if not isinstance(own, Mapping) or "like" not in own:
-        return copy.deepcopy(own)
-    other = own["like"]
+    values = datasets[name]
+    if not isinstance(values, Mapping) or "like" not in values:
+        return copy.deepcopy(values)
+    other = values["like"]
     if not isinstance(datasets.get(other), Mapping) or other in (*seen, name):
-        return dict(own)
+        return dict(values)
     below = _resolve_like(other, datasets, (*seen, name))
-    rest = {key: value for key, value in own.items() if key != "like"}
-    return _merge(below, rest) if "like" not in below else dict(own)
+    rest = {key: value for key, value in values.items() if key != "like"}
+    return _merge(below, rest) if "like" not in below else dict(values)
 
 
 def find_unlike(datasets: object) -> list[str]:
@@ -78,10 +80,10 @@ def find_unlike(datasets: object) -> list[str]:
     if not isinstance(datasets, Mapping):
         return []
     return [
-        f"datasets.{name}.like = {own['like']!r}; must be another data set, which is not like it: "
+        f"datasets.{name}.like = {values['like']!r}; must be another data set, one not like it: "
         f"{', '.join(str(k) for k, v in datasets.items() if v is not None and k != name)}"
-        for name, own in datasets.items()
-        if isinstance(own, Mapping) and "like" in own
+        for name, values in datasets.items()
+        if isinstance(values, Mapping) and "like" in values
     ]
 
 

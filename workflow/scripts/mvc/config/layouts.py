@@ -93,5 +93,5 @@ def choose_arms(layout: Layout, available: Collection[str]) -> dict[str, str]:
 
 
 def name_arm(arm: str) -> str:
-    """An arm as the diagnostics name it; a person's own arm keeps its name."""
+    """An arm as the diagnostics name it; an arm that it does not know keeps its name."""
     return HEADINGS.get(arm, arm)

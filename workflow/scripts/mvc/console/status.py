@@ -186,7 +186,7 @@ def describe_states(states: Iterable[State], most: int = 3) -> list[tuple[str, s
 
 
 def make_table(rows: Rows) -> Table:
-    """A table for the terminal, one row a data set and stage."""
+    """A table for the terminal, one row per data set and stage."""
     table = Table("data set", "stage", Column("done", justify="right"), "", box=SIMPLE_HEAD)
     above = None
     for (dataset, stage), states in rows.items():

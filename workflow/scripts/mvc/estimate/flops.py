@@ -1,4 +1,4 @@
-"""What the stages cost: floating-point operations an image, and how many a device does a second.
+"""What the stages cost: operations per image, and how many a device does per second.
 
 A multiplication and its addition are two operations, as PyTorch's counter has it: the U-Net of
 Stable Diffusion 1.5 takes 180 GFLOP at 256 pixels. Convolutions, matrix products and attention

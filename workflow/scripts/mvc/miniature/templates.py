@@ -98,13 +98,13 @@ def add_article(words: str) -> str:
 def find_class(text: str) -> int | None:
     """The class whose synonym the caption names; the longest match decides; None without one."""
     padded = f" {text.lower()} "
-    found = [
+    matches = [
         (len(word), label)
         for label, words in enumerate(SYNONYMS)
         for word in (*words, CLASSES[label].lower())
         if f" {word} " in padded or f" {word}," in padded or f" {word}." in padded
     ]
-    return max(found)[1] if found else None
+    return max(matches)[1] if matches else None
 
 
 def find_group(label: int) -> str:

@@ -1,4 +1,4 @@
-"""How good a set of synthetic images is: its labels, its likeness to real images, its copies.
+"""Quality of a set of synthetic images: its labels, its likeness to real images, its copies.
 
 Every measure is taken of real images that were not used for training too: that is the yardstick,
 since none of them reaches its ideal value on a finite set of real images.
@@ -106,10 +106,10 @@ def measure(
     """Likeness to the reference images, diversity, and nearness to the training images.
 
     Args:
-        images, reference: in random order, as `sample` gives them.
+        images, reference: in random order, as returned by `sample`.
         training: the real images that the generator was trained on.
         n: how many of the images, and of the reference, are compared; Fréchet distance, precision
-            and recall depend on it, so it has to be the same for all sets that a person compares.
+            and recall depend on it, so use one number for all sets that are compared.
         k: neighbours that make an image's ball in precision and recall.
 
     Returns:
@@ -137,20 +137,20 @@ def count_copies(
 ) -> tuple[int, int]:
     """How many images equal a training image, and how many an earlier image of their own set."""
     known = {image.numpy().tobytes() for image in training}
-    own = [image.numpy().tobytes() for image in pixels]
-    return sum(image in known for image in own), len(own) - len(set(own))
+    contents = [image.numpy().tobytes() for image in pixels]
+    return sum(image in known for image in contents), len(contents) - len(set(contents))
 
 
 def _measure_nearness(images: Images, training: Images) -> dict[str, float]:
     result = {}
     views = {"features": lambda x: x.features, "pixels": lambda x: _flatten(x.pixels)}
     for name, view in views.items():
-        relative, own = measure_nearest(
+        relative, among = measure_nearest(
             view(images), images.labels, view(training), training.labels
         )
         known = relative[~np.isnan(relative)]
         result[f"nearest_{name}"] = float(np.median(known)) if len(known) else math.nan
-        result[f"near_{name}"] = 100 * compute_near_share(relative, own)
+        result[f"near_{name}"] = 100 * compute_near_share(relative, among)
     exact, repeats = count_copies(images.pixels, training.pixels)
     return {**result, "exact_copies": exact, "repeats": repeats}
 

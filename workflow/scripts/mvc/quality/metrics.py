@@ -117,36 +117,36 @@ def measure_nearest(
     but copies of it, takes the median over the other classes.
 
     Returns:
-        One value an image (NaN: no training image of its class); the training images' values, of
-        at most `QUERIES` a class.
+        One value per image (NaN: no training image of its class); the training images' values, of
+        at most `QUERIES` per class.
     """
-    own, raw = {}, np.full(len(images), np.nan)
+    among, raw = {}, np.full(len(images), np.nan)
     for label in np.unique(training_labels):
         kin = training[training_labels == label].astype(np.float64)
         if (labels == label).any():
             raw[labels == label] = cdist(images[labels == label], kin).min(1)
         if len(kin) > 1:
-            own[label] = _measure_to_others(kin)
-    medians = {label: np.median(values) for label, values in own.items()}
+            among[label] = _measure_to_others(kin)
+    medians = {label: np.median(values) for label, values in among.items()}
     positive = [m for m in medians.values() if m > 0]
     usual = np.median(positive) if positive else np.nan
     scale = {label: m if m > 0 else usual for label, m in medians.items()}
     relative = raw / np.array([scale.get(label, usual) for label in labels])
-    scaled = [values / scale[label] for label, values in own.items()]
+    scaled = [values / scale[label] for label, values in among.items()]
     return relative, np.concatenate(scaled) if scaled else np.empty(0)
 
 
 def compute_near_share(
-    relative: Float[np.ndarray, " n"], own: Float[np.ndarray, " q"], *, percentile: float = 1.0
+    relative: Float[np.ndarray, " n"], among: Float[np.ndarray, " q"], *, percentile: float = 1.0
 ) -> float:
     """Share of images nearer to a training image than all but `percentile` % of those are.
 
     NaN where there is nothing to compare with.
     """
     known = relative[~np.isnan(relative)]
-    if not len(known) or not len(own) or np.isnan(own).any():
+    if not len(known) or not len(among) or np.isnan(among).any():
         return math.nan
-    return float((known < np.percentile(own, percentile)).mean())
+    return float((known < np.percentile(among, percentile)).mean())
 
 
 def _measure_to_others(kin: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " q"]:

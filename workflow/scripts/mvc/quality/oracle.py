@@ -1,4 +1,4 @@
-"""The oracle: a classifier of real images that says which class a synthetic image shows.
+"""The oracle: a classifier of real images that judges which class a synthetic image shows.
 
 It sees neither the synthetic images nor, where the data set has a `oracle` split, any image of the
 target pool, and it is another network than the classifiers of Table 1. Four convolutions, the
@@ -108,7 +108,7 @@ def predict(
 def measure_agreement(
     predicted: Int[Tensor, " n"], labels: Int[np.ndarray, " n"], class_names: dict[int, str]
 ) -> dict[str, float | dict[str, float]]:
-    """Percent of images in which the oracle sees their label, overall and per class."""
+    """Label agreement: percent of images in which the oracle sees their label, also per class."""
     right = predicted.numpy() == labels
     per_class = {
         name: 100 * float(right[labels == label].mean())
@@ -126,7 +126,7 @@ def save(oracle: Oracle, path: str | Path, about: dict) -> None:
 
 
 def load(path: str | Path) -> tuple[Oracle, dict]:
-    """The oracle in a file that `save` wrote, and what was said about it."""
+    """The oracle in a file that `save` wrote, and its description."""
     with safe_open(path, "pt") as file:
         about = json.loads(file.metadata()["about"])
         weights = {name: file.get_tensor(name) for name in file.keys()}

@@ -31,7 +31,8 @@ NEARNESS = {
 }
 LEGEND = """\
 - Real images: {yardstick}; none of them was used for training. They are the yardstick.
-- Label agreement: images in which an oracle sees the class they were made for. {oracle}
+- Label agreement (GAN-test accuracy): images in which an oracle sees the class they were made for.
+  {oracle}
 - Fréchet distance, precision and recall: in CLIP's image features, {compared} images of each set
   against as many real images that are neither test nor yardstick images. Diversity: within a class,
   as a multiple of that of as many of those real images; far above 1 it is another domain's.
@@ -43,7 +44,7 @@ LEGEND = """\
 
 
 def list_rows(results: Sequence[dict]) -> pd.DataFrame:
-    """One row a data set and set of images: the yardstick first, then the generators' as given.
+    """One row per data set and set of images: the yardstick first, then the generators in order.
 
     Args:
         results: what the quality stage wrote for each data set and generator.
@@ -68,11 +69,11 @@ def format_quality(results: Sequence[dict]) -> str:
     """Likeness and copies of every set, then the oracle's agreement class by class."""
     table = list_rows(results)
     parts = ["# Quality of the synthetic images"]
-    for dataset, own in table.groupby("dataset", sort=False):
-        mine = [result for result in results if result["dataset"] == dataset]
-        parts += [f"## {dataset}", _format_table(own, LIKENESS), _format_table(own, NEARNESS)]
-        parts += [_format_legend(mine), *_list_notes(mine), "Label agreement in %, class by class:"]
-        parts.append(_format_per_class(mine))
+    for dataset, rows in table.groupby("dataset", sort=False):
+        measured = [result for result in results if result["dataset"] == dataset]
+        parts += [f"## {dataset}", _format_table(rows, LIKENESS), _format_table(rows, NEARNESS)]
+        parts += [_format_legend(measured), *_list_notes(measured)]
+        parts += ["Label agreement in %, class by class:", _format_per_class(measured)]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
@@ -86,10 +87,10 @@ def _make_row(result: dict, name: str, key: str) -> dict:
     return {"dataset": result["dataset"], "set": name, **measured, **oracle, **classes}
 
 
-def _format_table(own: pd.DataFrame, wanted: dict[str, tuple[str, int]]) -> str:
+def _format_table(rows: pd.DataFrame, wanted: dict[str, tuple[str, int]]) -> str:
     headings = ["images", "n", *(heading for heading, _ in wanted.values())]
     lines = []
-    for line in own.to_dict("records"):
+    for line in rows.to_dict("records"):
         values = [format_number(_to_float(line[k]), digits) for k, (_, digits) in wanted.items()]
         lines.append([SETS.get(line["set"], line["set"]), format_count(line["n"]), *values])
     return markdown.format_table(headings, lines)

@@ -22,10 +22,10 @@ SPECIAL = str.maketrans(
 def format_latex(
     runs: pd.DataFrame, table: str, rows: Sequence[Sequence[str]] = (), *, digits: int
 ) -> str:
-    """A table of the paper, one row a data set and model, as `reports.table_markdown` has it.
+    """A table of the paper with a row per data set and model, as in `report.format_markdown`.
 
     Args:
-        runs: as `runs.read` gives them.
+        runs: as returned by `read_runs`.
         table: `table1` to `table5`, also its label.
         rows: pairs (data set, model) that come first, in this order, run or not.
         digits: decimals of accuracy.

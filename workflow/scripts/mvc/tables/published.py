@@ -12,7 +12,7 @@ from mvc.core.markdown import format_interval, format_number
 from mvc.tables.runs import KEYS
 
 # Test accuracy in % by data set and model, in the order of the table's columns; `*`: reproduced by
-# the paper's authors (the rest of the baselines are other papers'), `–`: not given.
+# the paper's authors (the rest of the baselines are other papers'), `–`: missing.
 FIGURES = {
     "table1": (
         ("cifar-10", "wrn-28-2", "94.9 95.9* 95.9 95.8 95.6 96.2 96.3 96.6"),
@@ -64,7 +64,7 @@ DASH = "\N{EN DASH}"
 
 
 class Row(NamedTuple):
-    """A published row: what the paper prints, and its numbers, by column; NaN: not given."""
+    """A published row: what the paper prints, and its numbers, by column; NaN: missing."""
 
     dataset: str
     model: str
@@ -85,8 +85,8 @@ def format_section(table: str, ours: pd.DataFrame, gain: pd.DataFrame, *, digits
     """The paper's table as Markdown; below each row that was run ours and the difference.
 
     Args:
-        ours: cells of the table, as `tables.cells` gives them.
-        gain: the table's gains, as `tables.gains` gives them.
+        ours: cells of the table, as returned by `statistics.summarise_cells`.
+        gain: the table's gains, as returned by `statistics.compare_arms`.
         digits: decimals of accuracy.
     """
     means = {
@@ -121,10 +121,10 @@ def judge_agreement(paper: float, ours: float, low: float, high: float) -> str:
 
 
 def _format_ours(row: Row, mean: dict[str, float], digits: int) -> list[list[str]]:
-    own = [format_number(mean[c], digits) if c in mean else "not run" for c in row.values]
+    cells = [format_number(mean[c], digits) if c in mean else "not run" for c in row.values]
     differences = [mean.get(c, math.nan) - value for c, value in row.values.items()]
     points = [format_number(value, digits, sign=True) for value in differences]
-    return [["", "", "ours", *own], ["", "", "ours − paper", *points]]
+    return [["", "", "ours", *cells], ["", "", "ours − paper", *points]]
 
 
 def _format_gains(table: str, gain: pd.DataFrame, digits: int) -> str:
@@ -136,12 +136,14 @@ def _format_gains(table: str, gain: pd.DataFrame, digits: int) -> str:
         theirs = values.get(row.arm, math.nan) - values.get(row.over, math.nan)
         if math.isnan(theirs) or math.isnan(row.gain):
             continue
-        says = judge_agreement(theirs, row.gain, row.low, row.high)
+        verdict = judge_agreement(theirs, row.gain, row.low, row.high)
         points = [
             format_number(v, digits, sign=True) for v in (theirs, row.gain, row.gain - theirs)
         ]
         arms = [_shorten(names[row.arm]), _shorten(names[row.over])]
-        lines.append([row.dataset, row.model, *arms, *points, format_interval(row, digits), says])
+        lines.append(
+            [row.dataset, row.model, *arms, *points, format_interval(row, digits), verdict]
+        )
     if not lines:
         return ""
     heads = ["data set", "model", "arm", "over", "paper", "ours", "difference", "interval"]

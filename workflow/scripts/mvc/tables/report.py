@@ -1,4 +1,4 @@
-"""The tables of accuracy as Markdown, for a person: what was measured stands next to it."""
+"""The tables of accuracy as Markdown, with what was measured below them."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -37,16 +37,16 @@ def format_markdown(
     """A table of the paper: its rows, the gains, what was measured, and the paper's own figures.
 
     Args:
-        runs: as `runs.read` gives them.
+        runs: as returned by `read_runs`.
         table: `table1` to `table5`.
         rows: pairs (data set, model) that come first, in this order, run or not.
         digits: decimals of accuracy.
         confidence: level of the gains' interval.
     """
     layout = TABLES[table]
-    own = statistics.select_shown(runs, layout)
-    accuracy, names = statistics.summarise_cells(own), layout.columns
-    gain = statistics.compare_arms(own, layout.gains, confidence=confidence)
+    shown = statistics.select_shown(runs, layout)
+    accuracy, names = statistics.summarise_cells(shown), layout.columns
+    gain = statistics.compare_arms(shown, layout.gains, confidence=confidence)
     parts = [
         f"# Table {table[-1]}: accuracy in % on the {_describe_split(runs)}",
         layout.about,
@@ -63,7 +63,7 @@ def format_markdown(
         _explain_gains(confidence),
         _format_mean_gains(gain, names),
         "## What was measured",
-        _describe_conditions(accuracy, names.__getitem__) + _describe_stand_ins(own, names),
+        _describe_conditions(accuracy, names.__getitem__) + _describe_stand_ins(shown, names),
         published.format_section(table, accuracy, gain, digits=digits),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -77,12 +77,12 @@ def format_cells(
     text: Callable[[dict, int], str] | None = None,
 ) -> dict[tuple[str, str], list[str]]:
     """The cells of a table as text by (data set, model): `rows` first, then what else was run."""
-    found = {tuple(c[key] for key in (*KEYS, "arm")): c for c in accuracy.to_dict("records")}
-    order = dict.fromkeys([*map(tuple, rows), *(key[:2] for key in found)])
+    by_key = {tuple(c[key] for key in (*KEYS, "arm")): c for c in accuracy.to_dict("records")}
+    order = dict.fromkeys([*map(tuple, rows), *(key[:2] for key in by_key)])
     text = text or format_mean_sd
     return {
         key: [
-            text(found[*key, arm], digits) if (*key, arm) in found else NOT_RUN
+            text(by_key[*key, arm], digits) if (*key, arm) in by_key else NOT_RUN
             for arm in TABLES[table].columns
         ]
         for key in order
@@ -97,8 +97,8 @@ def format_diagnostics(runs: pd.DataFrame, *, digits: int, confidence: float = 0
     rank = {arm: i for i, arm in enumerate(order)}
     rows = [
         [*key, name_arm(cell["arm"]), format_count(cell["n_extra"]), format_mean_sd(cell, digits)]
-        for key, own in accuracy.groupby(KEYS, sort=False)
-        for cell in sorted(own.to_dict("records"), key=lambda cell: rank[cell["arm"]])
+        for key, cells in accuracy.groupby(KEYS, sort=False)
+        for cell in sorted(cells.to_dict("records"), key=lambda cell: rank[cell["arm"]])
     ]
     gain = statistics.compare_diagnostics(runs, confidence=confidence)
     parts = [
@@ -107,7 +107,9 @@ def format_diagnostics(runs: pd.DataFrame, *, digits: int, confidence: float = 0
             ["data set", "model", "arm", "extra images", "accuracy"], rows, left=3
         ),
         "Mean ± standard deviation over seeds (number of seeds).",
-        "\n".join(f"- {name_arm(arm)}: {says}." for arm, says in MEANING.items() if arm in ran),
+        "\n".join(
+            f"- {name_arm(arm)}: {meaning}." for arm, meaning in MEANING.items() if arm in ran
+        ),
         "## Gains",
         format_gains(gain, digits, confidence) if len(gain) else "No two arms to compare.",
         _explain_gains(confidence),
@@ -126,7 +128,7 @@ def format_mean_sd(cell: dict, digits: int) -> str:
 def format_gains(
     gain: pd.DataFrame, digits: int, confidence: float, name: Callable[[str], str] = name_arm
 ) -> str:
-    """One row a comparison: points gained, their interval, p and the number of seed pairs."""
+    """One row per comparison: points gained, their interval, p and the number of seed pairs."""
     rows = [
         [
             *(row.dataset, row.model, name(row.arm), name(row.over)),
@@ -142,13 +144,13 @@ def format_gains(
 
 def _format_mean_gains(gain: pd.DataFrame, names: Mapping[str, str]) -> str:
     mean = gain.groupby(["arm", "over"], sort=False)["gain"].agg(["mean", "count"])
-    says = [
+    gains = [
         f"{names[arm]} over {names[over]} "
         f"{format_number(row.mean, 2, sign=True)} ({row.count} rows)"
         for (arm, over), row in zip(mean.index, mean.itertuples(index=False), strict=True)
         if row.count > 1
     ]
-    return f"Mean gain over data sets and models: {', '.join(says)}." if says else ""
+    return f"Mean gain over data sets and models: {', '.join(gains)}." if gains else ""
 
 
 def _describe_split(runs: pd.DataFrame) -> str:
@@ -167,30 +169,32 @@ def _explain_gains(confidence: float) -> str:
 
 def _describe_conditions(accuracy: pd.DataFrame, name: Callable[[str], str] = name_arm) -> str:
     lines = []
-    for (dataset, model), own in accuracy.groupby(KEYS, sort=False):
-        first = own.iloc[0]
-        says = [f"{format_count(first.n_test)} images evaluated"]
-        says.append(f"trained on {_group_by_value(own, 'n_train', name)} labelled images")
-        if own["n_extra"].max() > 0:
-            extra = own[own["n_extra"] > 0]
-            says.append(f"extra images: {_group_by_value(extra, 'n_extra', name)}")
-        says.append(f"steps: {_group_by_value(own, 'steps', name)}")
-        lines.append(f"- {dataset}, {model}: {'; '.join(says)}.")
+    for (dataset, model), cells in accuracy.groupby(KEYS, sort=False):
+        first = cells.iloc[0]
+        facts = [f"{format_count(first.n_test)} images evaluated"]
+        facts.append(f"trained on {_group_by_value(cells, 'n_train', name)} labelled images")
+        if cells["n_extra"].max() > 0:
+            extra = cells[cells["n_extra"] > 0]
+            facts.append(f"extra images: {_group_by_value(extra, 'n_extra', name)}")
+        facts.append(f"steps: {_group_by_value(cells, 'steps', name)}")
+        lines.append(f"- {dataset}, {model}: {'; '.join(facts)}.")
     return "\n".join(lines)
 
 
 def _describe_stand_ins(runs: pd.DataFrame, names: Mapping[str, str]) -> str:
     """Which data sets show another arm in a column than the one of its name."""
     other = runs[runs["arm"] != runs["ran"]].drop_duplicates(["dataset", "arm"])
-    says = [f"{row.dataset}: {names[row.arm]} is the arm `{row.ran}`" for row in other.itertuples()]
+    lines = [
+        f"{row.dataset}: {names[row.arm]} is the arm `{row.ran}`" for row in other.itertuples()
+    ]
     return "".join(
-        f"\n- {line}, whose synthetic images are all of that generator." for line in says
+        f"\n- {line}, whose synthetic images are all of that generator." for line in lines
     )
 
 
-def _group_by_value(own: pd.DataFrame, field: str, name: Callable[[str], str]) -> str:
+def _group_by_value(cells: pd.DataFrame, field: str, name: Callable[[str], str]) -> str:
     """`1,500`, or where arms differ `1,500 (Baseline, RA), 1,800 (Ours(Syn))`."""
-    groups = own.groupby(field, sort=False)["arm"].apply(list)
+    groups = cells.groupby(field, sort=False)["arm"].apply(list)
     if len(groups) == 1:
         return format_count(groups.index[0])
     return ", ".join(

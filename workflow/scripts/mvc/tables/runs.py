@@ -16,7 +16,7 @@ FIELDS = (*CELL, "seed", "split", "accuracy", "n_train", "n_extra", "n_test", "s
 
 
 def read_runs(paths: Sequence[str | Path]) -> pd.DataFrame:
-    """Read the JSON record of each run, one row a run in the order given, and check them.
+    """Read the JSON record of each run, one row per run in this order, and check them.
 
     Raises:
         ValueError: a file is not a run's record, or `check` refuses the whole.
@@ -57,7 +57,7 @@ def check_runs(runs: pd.DataFrame) -> None:
 
 
 def flatten_runs(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs as a flat table, one row each; accuracy of a class in a column `class: <name>`."""
+    """The runs as a flat table, one row each; the accuracy per class in columns `class: <name>`."""
     flat = runs.drop(columns=["per_class"], errors="ignore")
     if "per_class" not in runs:
         return flat
@@ -74,5 +74,5 @@ def _check_one_value(runs: pd.DataFrame, field: str, within: list[str], why: str
 
 
 def _name_files(runs: pd.DataFrame, field: str | None = None) -> str:
-    says = [f" ({field} {v})" for v in runs[field]] if field else [""] * len(runs)
-    return ", ".join(f"{file}{value}" for file, value in zip(runs["file"], says, strict=True))
+    values = [f" ({field} {v})" for v in runs[field]] if field else [""] * len(runs)
+    return ", ".join(f"{file}{value}" for file, value in zip(runs["file"], values, strict=True))

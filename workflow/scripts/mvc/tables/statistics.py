@@ -79,7 +79,7 @@ def compare(ours: dict[int, float], theirs: dict[int, float], *, confidence: flo
 
 
 def summarise_cells(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row a cell, in the order in which the runs came: mean, sd (ddof 1) and n over seeds."""
+    """One row per cell, in the order of the runs: mean, sd (ddof 1) and n over seeds."""
     grouped = runs.groupby(CELL, sort=False)
     result = grouped["accuracy"].agg(mean="mean", sd="std", n="count")
     shared = grouped[["split", "n_train", "n_extra", "n_test", "steps"]].first()
@@ -89,11 +89,11 @@ def summarise_cells(runs: pd.DataFrame) -> pd.DataFrame:
 def compare_arms(
     runs: pd.DataFrame, pairs: Sequence[tuple[str, str]], *, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """One row a data set, model and pair (arm, over) of which both arms were run."""
+    """One row per data set, model and pair (arm, over) of which both arms were run."""
     rows = []
-    for (dataset, model), own in runs.groupby(["dataset", "model"], sort=False):
+    for (dataset, model), group in runs.groupby(["dataset", "model"], sort=False):
         by_seed = {
-            arm: dict(zip(r["seed"], r["accuracy"], strict=True)) for arm, r in own.groupby("arm")
+            arm: dict(zip(r["seed"], r["accuracy"], strict=True)) for arm, r in group.groupby("arm")
         }
         for arm, over in pairs:
             if arm in by_seed and over in by_seed:
@@ -107,10 +107,10 @@ def compare_arms(
 def select_shown(runs: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     """The runs that a table shows; `arm` is their column and `ran` the arm that it stands for."""
     parts = []
-    for _, own in runs.groupby("dataset", sort=False):
-        column = {arm: name for name, arm in choose_arms(layout, set(own["arm"])).items()}
-        own = own[own["arm"].isin(column)]
-        parts.append(own.assign(ran=own["arm"], arm=own["arm"].map(column)))
+    for _, group in runs.groupby("dataset", sort=False):
+        column = {arm: name for name, arm in choose_arms(layout, set(group["arm"])).items()}
+        group = group[group["arm"].isin(column)]
+        parts.append(group.assign(ran=group["arm"], arm=group["arm"].map(column)))
     return pd.concat(parts)
 
 
@@ -121,7 +121,7 @@ def make_table(
     *,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """A table in the paper's layout: one row a data set and model; what was not run is empty.
+    """A table in the paper's layout: one row per data set and model; what was not run is empty.
 
     A column has its mean, sd and n as `{arm}_mean` and so on. An arm's first gain of the layout is
     `{arm}_gain`, with its interval, p and the number of seed pairs; a further one over `x` is
@@ -151,11 +151,11 @@ def make_table(
 
 
 def compare_diagnostics(runs: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
-    """One row a comparison: both arms' mean, sd and n, the gain. An own arm `x+y` is over `x`."""
+    """One row per comparison: both arms' mean, sd and n, the gain. A new arm `x+y` is over `x`."""
     accuracy = summarise_cells(runs)[[*CELL, "mean", "sd", "n", "n_extra"]]
     known = {arm for arm, _ in DIAGNOSTIC_GAINS}
-    own = [arm for arm in runs["arm"].unique() if "+" in arm and arm not in known]
-    pairs = [*DIAGNOSTIC_GAINS, *((arm, arm.split("+")[0]) for arm in own)]
+    added = [arm for arm in runs["arm"].unique() if "+" in arm and arm not in known]
+    pairs = [*DIAGNOSTIC_GAINS, *((arm, arm.split("+")[0]) for arm in added)]
     gain = compare_arms(runs, pairs, confidence=confidence)
     over = accuracy.rename(columns={"arm": "over"}).drop(columns="n_extra")
     result = gain.merge(accuracy, on=CELL)
