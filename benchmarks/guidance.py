@@ -8,6 +8,8 @@ At image scale 1 the three-branch StableDiffusionInstructPix2PixPipeline compute
 
 import argparse
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -35,25 +37,22 @@ def parse_arguments() -> argparse.Namespace:
     return parse_options(parser, images=2, steps=2, repeats=1)
 
 
-def main() -> None:
-    options = parse_arguments()
-    torch.set_num_threads(options.threads)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.manual_seed(0)
-    vae = load_vae(options.diffusion, device=device)
-    unet = load_unet(options.diffusion, text_width=options.width, device=device)
-    unet = widen(unet, vae.config.latent_channels).requires_grad_(False)
-    torch.nn.init.normal_(unet.conv_in.weight[:, vae.config.latent_channels :], std=0.05)
-    n, size = options.images, options.resolution
-    pixels = torch.randint(0, 256, (n, 3, size, size), dtype=torch.uint8)
-    text = torch.randn(n, 77, options.width, device=device)
-    null = torch.randn(77, options.width, device=device)
-    mean, _ = encode(vae, pixels, batch_size=n)
-    noise = initial_noise(range(n), tuple(mean.shape[1:])).to(device)
+def load_widened_unet(options: argparse.Namespace, vae: torch.nn.Module) -> torch.nn.Module:
+    """The U-Net with channels for the image, whose weights are not zero as before fine-tuning."""
+    latent = vae.config.latent_channels
+    unet = load_unet(options.diffusion, text_width=options.width, device=vae.device)
+    unet = widen(unet, latent).requires_grad_(False)
+    torch.nn.init.normal_(unet.conv_in.weight[:, latent:], std=0.05)
+    return unet
+
+
+def load_pipeline(
+    diffusion: str, vae: torch.nn.Module, unet: torch.nn.Module
+) -> StableDiffusionInstructPix2PixPipeline:
     pipeline = StableDiffusionInstructPix2PixPipeline(
         vae=vae,
         unet=unet,
-        scheduler=load_solver(options.diffusion),
+        scheduler=load_solver(diffusion),
         text_encoder=None,
         tokenizer=None,
         safety_checker=None,
@@ -61,35 +60,47 @@ def main() -> None:
         requires_safety_checker=False,
     )
     pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def build_samplers(options: argparse.Namespace) -> tuple[Callable, Callable]:
+    """Functions that sample the same images with two branches and with three."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.manual_seed(0)
+    vae = load_vae(options.diffusion, device=device)
+    unet = load_widened_unet(options, vae)
+    n = options.images
+    pixels = torch.randint(0, 256, (n, 3, *[options.resolution] * 2), dtype=torch.uint8)
+    text = torch.randn(n, 77, options.width, device=device)
+    null = torch.randn(77, options.width, device=device)
+    mean, _ = encode(vae, pixels, batch_size=n)
+    noise = initial_noise(range(n), tuple(mean.shape[1:])).to(device)
     solver = load_solver(options.diffusion)
+    settings = {"steps": options.steps, "scale": options.scale, "image_scale": 1.0}
+    two = partial(sample, unet, solver, noise, text=text, null=null, mode="text", **settings)
+    three = partial(
+        load_pipeline(options.diffusion, vae, unet),
+        image=pixels.float() / 255,
+        prompt_embeds=text,
+        negative_prompt_embeds=null.expand_as(text),
+        num_inference_steps=options.steps,
+        guidance_scale=options.scale,
+        image_guidance_scale=1.0,
+        latents=noise,
+        output_type="latent",
+    )
+    return (
+        lambda: two(image=encode(vae, pixels, batch_size=n)[0].to(device)),
+        lambda: three().images,
+    )
 
-    def sample_with_two() -> torch.Tensor:
-        return sample(
-            unet,
-            solver,
-            noise,
-            text=text,
-            null=null,
-            image=encode(vae, pixels, batch_size=n)[0].to(device),
-            steps=options.steps,
-            mode="text",
-            scale=options.scale,
-            image_scale=1.0,
-        )
 
-    def sample_with_three() -> torch.Tensor:
-        return pipeline(
-            image=pixels.float() / 255,
-            prompt_embeds=text,
-            negative_prompt_embeds=null.expand_as(text),
-            num_inference_steps=options.steps,
-            guidance_scale=options.scale,
-            image_guidance_scale=1.0,
-            latents=noise,
-            output_type="latent",
-        ).images
-
-    ours, theirs = sample_with_two(), sample_with_three()
+def main() -> None:
+    options = parse_arguments()
+    torch.set_num_threads(options.threads)
+    sample_with_two, sample_with_three = build_samplers(options)
+    ours = sample_with_two()
+    theirs = sample_with_three()
     difference = float((ours - theirs).abs().max() / theirs.abs().max())
     print(f"largest difference of the latents: {difference:.1e} of their largest value")
     if difference > 1e-3:
@@ -99,7 +110,7 @@ def main() -> None:
         sample_with_three,
         names=("two branches", "three branches"),
         repeats=options.repeats,
-        of=f"{n} images of {options.steps} steps",
+        of=f"{options.images} images of {options.steps} steps",
     )
 
 

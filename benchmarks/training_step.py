@@ -10,6 +10,7 @@ size, taking turns in one run.
 import argparse
 import itertools
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +27,7 @@ from mvc.unet.trainer import Trainer
 from race import parse_options, race
 
 MINIATURE = ROOT / "resources/miniature"
+IMAGES = 64  # in the pool
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -39,29 +41,22 @@ def parse_arguments() -> argparse.Namespace:
     return parse_options(parser, batch=2, steps=1)
 
 
-def main() -> None:
-    options = parse_arguments()
-    torch.set_num_threads(options.threads)
-    bf16 = torch.cuda.is_available()
-    accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no")
-    device = accelerator.device
-    vae = load_vae(options.diffusion, device=device)
-    clip, _, tokenizer = load_clip(options.clip, device=device)
-    unet = widen(
-        load_unet(options.diffusion, text_width=text_width(clip), device=device),
-        vae.config.latent_channels,
-    )
+def build_trainer(
+    options: argparse.Namespace, width: int, latent: int, accelerator: Accelerator
+) -> Trainer:
+    """Trainer of the U-Net, for text of `width` numbers and images of `latent` channels."""
+    unet = load_unet(options.diffusion, text_width=width, device=accelerator.device)
     betas = DDPMScheduler.from_pretrained(options.diffusion, subfolder="scheduler")
     settings = dict(learning_rate=1e-5, schedule="cosine", warmup_steps=0, weight_decay=0.01)
     settings |= dict(max_grad_norm=1.0, ema_decay=0.999, steps=10**6)
-    trainer = Trainer(unet, betas=betas, accelerator=accelerator, **settings)
+    return Trainer(widen(unet, latent), betas=betas, accelerator=accelerator, **settings)
 
-    n, size = 64, options.resolution
-    pixels = torch.randint(0, 256, (n, 3, size, size), dtype=torch.uint8)
-    ids, _ = tokenize(tokenizer, ["This is an image of a shirt, a bright red shirt with stripes"])
+
+def build_pool(vae: torch.nn.Module, pixels: torch.Tensor, states: torch.Tensor) -> Pool:
+    """One class of images with the same caption each, unmixed."""
+    n = len(pixels)
     mean, std = encode(vae, pixels, batch_size=8)
-    states = text_states(clip, ids.to(device)).cpu()
-    pool = Pool(
+    return Pool(
         mean=mean[:, None],
         std=std[:, None],
         labels=torch.zeros(n, dtype=torch.int64),
@@ -70,10 +65,21 @@ def main() -> None:
         recipes=leave_unmixed(range(n)),
         recipe_labels=torch.zeros(n, dtype=torch.int64),
     )
+
+
+def build_steps(options: argparse.Namespace) -> tuple[Callable, Callable]:
+    """Functions that take a step on cached latents and text, and one that encodes them."""
+    accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
+    device = accelerator.device
+    vae = load_vae(options.diffusion, device=device)
+    clip, _, tokenizer = load_clip(options.clip, device=device)
+    trainer = build_trainer(options, text_width(clip), vae.config.latent_channels, accelerator)
+    pixels = torch.randint(0, 256, (IMAGES, 3, *[options.resolution] * 2), dtype=torch.uint8)
+    ids, _ = tokenize(tokenizer, ["This is an image of a shirt, a bright red shirt with stripes"])
+    pool = build_pool(vae, pixels, text_states(clip, ids.to(device)).cpu())
     drawing = dict(batch_size=options.batch, pairing="class", text="bank", seed=0)
     drawing |= dict(dropout={"text": 0.05, "image": 0.05, "both": 0.05}, timesteps=1000)
     factor = vae.config.scaling_factor
-
     steps = itertools.count()
 
     def step_cached() -> None:
@@ -83,7 +89,7 @@ def main() -> None:
     def step_encoding() -> None:
         batch = draw(pool, step=next(steps), scaling_factor=factor, **drawing)
         batch = batch.rows(slice(None), device)
-        rows = torch.randint(n, (2, options.batch))
+        rows = torch.randint(IMAGES, (2, options.batch))
         with accelerator.autocast():
             latents, _ = encode(vae, pixels[rows[0]], batch_size=options.batch)
             image, _ = encode(vae, pixels[rows[1]], batch_size=options.batch)
@@ -92,6 +98,13 @@ def main() -> None:
         fresh = (latents, image, text.float(), batch.noise, batch.timestep)
         trainer.update(Batch(*(tensor.clone() for tensor in fresh)))
 
+    return step_cached, step_encoding
+
+
+def main() -> None:
+    options = parse_arguments()
+    torch.set_num_threads(options.threads)
+    step_cached, step_encoding = build_steps(options)
     race(
         step_cached,
         step_encoding,
