@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from mvc.config.check import faults
+from mvc.config.check import list_faults
 from mvc.config.expand import expand_config
 from mvc.config.files import list_missing_files
 from mvc.tables.published import FIGURES as PUBLISHED
@@ -27,7 +27,7 @@ def edited(key, value):
 
 
 def test_the_default_is_valid():
-    assert faults(CONFIG, SCHEMA) == []
+    assert list_faults(CONFIG, SCHEMA) == []
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,14 @@ def test_the_default_is_valid():
     ],
 )
 def test_a_fault_names_key_value_and_what_is_allowed(key, value, said):
-    lines = faults(edited(key, value), SCHEMA)
+    lines = list_faults(edited(key, value), SCHEMA)
     assert any(said in line for line in lines), lines
 
 
 def test_all_faults_are_told_at_once():
     config = edited("unet.stpes", 3)
     del config["banks"]["coarse"]
-    lines = faults(config, SCHEMA)
+    lines = list_faults(config, SCHEMA)
     assert len(lines) == 2 and "banks.coarse: missing" in lines
 
 
@@ -96,9 +96,9 @@ def test_a_dataset_may_carry_values_of_every_section():
     for section in ("images", "captions", "embeddings", "banks", "unet", "synthetic"):
         own[section] = CONFIG[section]
     own |= {section: CONFIG[section] for section in ("classifiers", "oracle", "quality")}
-    assert faults(edited("datasets.mine", own), SCHEMA) == []
+    assert list_faults(edited("datasets.mine", own), SCHEMA) == []
     own["unet"] = {"stpes": 1}
-    assert faults(edited("datasets.mine", own), SCHEMA) == [
+    assert list_faults(edited("datasets.mine", own), SCHEMA) == [
         "datasets.mine.unet.stpes: no such key; did you mean steps?"
     ]
 
@@ -131,7 +131,7 @@ def test_a_variant_of_a_data_set_is_one_line():
     config = overlaid(
         f"datasets: {{{variant}, x: {{like: own-pairing, images: {{extra_per_class: 5}}}}}}"
     )
-    assert faults(config, SCHEMA) == []
+    assert list_faults(config, SCHEMA) == []
     base = config["datasets"]["fashion-mnist-reduced"]
     assert "unet" not in base
     assert config["datasets"]["own-pairing"] == base | {"unet": {"pairing": "own"}}
@@ -141,7 +141,7 @@ def test_a_variant_of_a_data_set_is_one_line():
 
 @pytest.mark.parametrize("text", ["a: {like: nobody}", "a: {like: b}, b: {like: a}"])
 def test_like_must_name_another_data_set(text):
-    (first, *_) = faults(overlaid(f"datasets: {{{text}}}"), SCHEMA)
+    (first, *_) = list_faults(overlaid(f"datasets: {{{text}}}"), SCHEMA)
     assert first.startswith("datasets.a.like = ") and "must be another data set" in first
 
 
@@ -158,7 +158,7 @@ def test_null_takes_out():
 def test_the_papers_configuration_is_valid():
     text = (REPO / "config/paper.yaml").read_text(encoding="utf-8")
     config = overlaid(text)
-    assert faults(config, SCHEMA) == [] and list_missing_files(config) == []
+    assert list_faults(config, SCHEMA) == [] and list_missing_files(config) == []
     rows = {
         (table, dataset, model)
         for dataset, own in config["datasets"].items()
@@ -176,7 +176,7 @@ def test_the_papers_configuration_is_valid():
 def test_a_data_sets_arms_are_laid_over_the_others():
     arms = "{faa: null, mine: {augmentation: ra, extra: null}}"
     config = overlaid(f"datasets: {{digits-reduced: {{classifiers: {{arms: {arms}}}}}}}")
-    assert faults(config, SCHEMA) == []
+    assert list_faults(config, SCHEMA) == []
     own = config["datasets"]["digits-reduced"]["classifiers"]["arms"]
     assert own.keys() == (CONFIG["classifiers"]["arms"].keys() | {"mine"}) - {"faa"}
     assert "faa" in config["classifiers"]["arms"]
@@ -209,5 +209,5 @@ def test_a_data_sets_arms_are_laid_over_the_others():
     ],
 )
 def test_what_a_run_would_refuse_is_told_before_anything_runs(key, value, said):
-    lines = faults(edited(key, value), SCHEMA)
+    lines = list_faults(edited(key, value), SCHEMA)
     assert any(said in line for line in lines), lines

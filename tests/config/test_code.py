@@ -5,7 +5,7 @@ import shutil
 from modulefinder import ModuleFinder
 
 import pytest
-from mvc.config.code import code_digest, code_files, refuse_edited
+from mvc.config.code import digest_code, list_code_files, refuse_edited
 from mvc.core.hashing import digest_files, digest_settings
 from mvc.core.seeds import derive_seed
 from project_tree import REPO
@@ -43,19 +43,19 @@ def edit(path, old, new):
 
 
 def test_comments_docstrings_and_layout_do_not_count(folder):
-    before = code_digest(folder / "stage.py")
+    before = digest_code(folder / "stage.py")
     edit(folder / "stage.py", '    """Doc."""\n', '    """Other words."""\n\n')
     edit(folder / "stage.py", "# comment", "# another")
     edit(folder / "mvc/b.py", "x + 1", "(x   + 1)")
-    assert code_digest(folder / "stage.py") == before
+    assert digest_code(folder / "stage.py") == before
 
 
 @pytest.mark.parametrize("module, counts", [("a", True), ("b", True), ("c", False)])
 def test_modules_count_if_they_are_imported_directly_or_not(folder, module, counts):
-    before = code_digest(folder / "stage.py")
+    before = digest_code(folder / "stage.py")
     path = folder / f"mvc/{module}.py"
     path.write_text(path.read_text() + "\nADDED = 1\n")
-    assert (code_digest(folder / "stage.py") != before) == counts
+    assert (digest_code(folder / "stage.py") != before) == counts
 
 
 def modules(files):
@@ -68,7 +68,7 @@ def modules(files):
 def digested():
     """The modules that count, by script."""
     scripts = sorted(SCRIPTS.glob("*.py"))
-    return {script.name: modules(code_files(script)) for script in scripts}
+    return {script.name: modules(list_code_files(script)) for script in scripts}
 
 
 def test_the_modules_that_count_are_those_that_the_byte_code_imports(digested, tmp_path):
@@ -97,14 +97,16 @@ def test_every_module_is_of_some_script_or_of_the_workflow(digested, tmp_path):
     )
     copy = shutil.copytree(SCRIPTS, tmp_path / "scripts")
     (copy / "parse.py").write_text("\n".join(imports), encoding="utf-8")
-    parsed = modules(SCRIPTS / path.relative_to(copy) for path in code_files(copy / "parse.py"))
+    parsed = modules(
+        SCRIPTS / path.relative_to(copy) for path in list_code_files(copy / "parse.py")
+    )
     seen = parsed.union(*digested.values(), {"mvc.job"})
     every = modules(SCRIPTS.glob("mvc/**/*.py"))
     assert {name for name in every if not name.startswith("mvc.console")} == seen
 
 
 def test_a_stage_whose_code_was_edited_is_refused(folder):
-    digest = code_digest(folder / "stage.py")
+    digest = digest_code(folder / "stage.py")
     edit(folder / "mvc/c.py", "return x", "return -x")
     edit(folder / "mvc/b.py", "x + 1", "x + 1  # a comment")
     refuse_edited(folder / "stage.py", digest)

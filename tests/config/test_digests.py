@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from mvc.config.code import UNDIGESTED, code_digest, code_files
+from mvc.config.code import UNDIGESTED, digest_code, list_code_files
 from mvc.console.disk import explain_errors
 from mvc.console.progress import progress
 from project_tree import REPO
@@ -55,7 +55,7 @@ TAKEN = {
 
 @pytest.mark.parametrize("stage", DIGESTS)
 def test_code_files_of_a_gpu_stage_are_these_modules(stage):
-    files = (path.relative_to(SCRIPTS) for path in code_files(SCRIPTS / f"{stage}.py"))
+    files = (path.relative_to(SCRIPTS) for path in list_code_files(SCRIPTS / f"{stage}.py"))
     modules = {".".join(file.with_suffix("").parts) for file in files if file.name != "__init__.py"}
     expected = {f"mvc.{name}" for name in DIGESTS[stage].split()}
     assert modules - {stage} == expected
@@ -68,7 +68,7 @@ def is_undigested(name: str) -> bool:
 
 def test_digested_code_takes_nothing_else_from_outside_the_digest():
     """None of it can change a result, as the tests below and `test_job.py` show."""
-    files = {path for stage in DIGESTS for path in code_files(SCRIPTS / f"{stage}.py")}
+    files = {path for stage in DIGESTS for path in list_code_files(SCRIPTS / f"{stage}.py")}
     names = {name for path in files for name in list_imports(path) if name.startswith("mvc.")}
     assert {name for name in names if is_undigested(name)} == TAKEN
 
@@ -120,10 +120,10 @@ EDITS = {
 def test_code_digest_leaves_what_an_edit_cannot_change(tmp_path, module):
     old, fresh, stale = EDITS[module]
     copy = shutil.copytree(SCRIPTS, tmp_path / "scripts")
-    before = {stage: code_digest(copy / f"{stage}.py") for stage in f"{fresh} {stale}".split()}
+    before = {stage: digest_code(copy / f"{stage}.py") for stage in f"{fresh} {stale}".split()}
     path = copy / "mvc" / module
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, old.upper().replace("2,", "3,")), encoding="utf-8")
-    edited = {stage for stage in before if code_digest(copy / f"{stage}.py") != before[stage]}
+    edited = {stage for stage in before if digest_code(copy / f"{stage}.py") != before[stage]}
     assert edited == set(stale.split())

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import yaml
-from mvc.config.check import faults
+from mvc.config.check import list_faults
 from mvc.config.renamed import KEYS, VALUES, list_old_spellings
 from project_tree import REPO
 from snakemake.utils import update_config
@@ -93,13 +93,13 @@ def main_or_miniature(key: str) -> tuple[dict, dict]:
 @pytest.mark.parametrize("old", [key for key in KEYS if "+" not in key])
 def test_an_old_key_is_none_of_the_schema_and_a_new_one_is(old):
     config, schema = main_or_miniature(old)
-    assert any("no such key" in line for line in faults(place(config, old, 1), schema))
+    assert any("no such key" in line for line in list_faults(place(config, old, 1), schema))
     new = place(config, KEYS[old], object())
-    assert not any("no such key" in line for line in faults(new, schema))
+    assert not any("no such key" in line for line in list_faults(new, schema))
 
 
 @pytest.mark.parametrize("key", VALUES)
 def test_an_old_value_is_refused_and_a_new_one_is_not(key):
     for old, new in VALUES[key].items():
-        lines = [faults(place(MAIN[0], key, value), MAIN[1]) for value in (old, new)]
+        lines = [list_faults(place(MAIN[0], key, value), MAIN[1]) for value in (old, new)]
         assert any("must be one of" in line for line in lines[0]) and not lines[1]

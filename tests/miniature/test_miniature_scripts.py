@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import raw_data
 import yaml
-from mvc.config.check import faults
-from mvc.config.code import code_digest
+from mvc.config.check import list_faults
+from mvc.config.code import digest_code
 
 pytestmark = pytest.mark.slow
 
@@ -138,11 +138,11 @@ def test_unet_trained_on_the_text_states_of_the_corpus(built):
 def test_shipped_config_keeps_to_its_schema_and_a_misspelt_key_does_not():
     schema = yaml.safe_load((REPO / "workflow/schemas/miniature.schema.yaml").read_text())
     cfg = yaml.safe_load((REPO / "config/miniature.yaml").read_text())
-    assert not faults(cfg, schema)
+    assert not list_faults(cfg, schema)
     cfg["vae"]["training"]["step"] = cfg["vae"]["training"].pop("steps")
-    assert faults(cfg, schema)
+    assert list_faults(cfg, schema)
 
 
 def test_code_digest_of_each_script_covers_the_library():
-    digests = {code_digest(SCRIPTS / f"miniature_{part}.py") for part in PARTS}
+    digests = {digest_code(SCRIPTS / f"miniature_{part}.py") for part in PARTS}
     assert len(digests) == len(PARTS)

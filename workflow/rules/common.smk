@@ -10,8 +10,8 @@ SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from mvc.config import params, plan
-from mvc.config.check import faults, read_schema
-from mvc.config.code import code_digest, recall_start
+from mvc.config.check import list_faults, read_schema
+from mvc.config.code import digest_code, recall_start
 from mvc.config.expand import expand_config
 from mvc.config.files import (
     list_missing_files,
@@ -49,7 +49,7 @@ def check_schema(settings, name):
     """Stop at old spellings, then at all else that a schema refuses."""
     check(list_old_spellings(settings))
     file = Path(workflow.basedir) / "workflow/schemas" / name
-    check(faults(expand_config(settings), read_schema(file)))
+    check(list_faults(expand_config(settings), read_schema(file)))
 
 
 def start(record):
@@ -93,7 +93,7 @@ def check_overwritten():
 def code(script):
     """Digest of `script` and every `mvc` module it imports, as they were when the run started."""
     if script not in STARTED["code"]:
-        STARTED["code"][script] = code_digest(SCRIPTS / script)
+        STARTED["code"][script] = digest_code(SCRIPTS / script)
     if workflow.is_main_process:
         os.environ[STARTED_WITH] = json.dumps(STARTED)
     return STARTED["code"][script]

@@ -22,20 +22,20 @@ def read_schema(path: str | Path) -> dict:
     return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=loader)
 
 
-def faults(config: Mapping, schema: Mapping) -> list[str]:
+def list_faults(config: Mapping, schema: Mapping) -> list[str]:
     """All that is wrong with a configuration, one line each, in the order of its keys."""
     if lines := find_unlike(config.get("datasets")):
         return lines
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: str(e.path))
-    lines = [line for error in errors for line in _lines(error, schema)]
+    lines = [line for error in errors for line in _explain_error(error, schema)]
     missing = [*_find_missing(config, schema, schema), *_find_sourceless(config.get("datasets"))]
     lines += [f"{key}: missing" for key in missing]
     if not lines and "datasets" in config:
-        lines = _across(config)
+        lines = _check_across(config)
     return list(dict.fromkeys(lines))
 
 
-def _lines(error: ValidationError, schema: Mapping) -> Iterator[str]:
+def _explain_error(error: ValidationError, schema: Mapping) -> Iterator[str]:
     key = ".".join(str(part) for part in error.absolute_path)
     if error.validator in ("additionalProperties", "unevaluatedProperties"):
         allowed = list_properties(error.schema, schema)
@@ -44,23 +44,23 @@ def _lines(error: ValidationError, schema: Mapping) -> Iterator[str]:
             hint = (
                 f"did you mean {close[0]}?" if close else f"allowed: {', '.join(sorted(allowed))}"
             )
-            yield f"{_join(key, name)}: no such key; {hint}"
+            yield f"{_join_key(key, name)}: no such key; {hint}"
     elif error.validator == "required":
         for name in error.validator_value:
             if name not in error.instance:
-                yield f"{_join(key, name)}: missing"
+                yield f"{_join_key(key, name)}: missing"
     elif "propertyNames" in error.absolute_schema_path:
-        yield f"{_join(key, error.instance)}: not a name; must match {error.validator_value}"
+        yield f"{_join_key(key, error.instance)}: not a name; must match {error.validator_value}"
     else:
-        yield f"{key} = {error.instance!r}; {_rule(error)}"
+        yield f"{key} = {error.instance!r}; {_explain_rule(error)}"
 
 
-def _rule(error: ValidationError) -> str:
+def _explain_rule(error: ValidationError) -> str:
     value = error.validator_value
     if error.validator == "type":
         kinds = value if isinstance(value, list) else [value]
         numeric = isinstance(error.instance, str) and {"number", "integer"} & set(kinds)
-        hint = "; YAML reads 1e-4 as text: write 1.0e-4" if numeric and _number(error) else ""
+        hint = "; YAML reads 1e-4 as text: write 1.0e-4" if numeric and _is_number(error) else ""
         return f"must be {' or '.join(kinds)}{hint}"
     words = {
         "enum": "must be one of",
@@ -78,7 +78,7 @@ def _rule(error: ValidationError) -> str:
     return f"{words[error.validator]} {value}" if error.validator in words else error.message
 
 
-def _number(error: ValidationError) -> bool:
+def _is_number(error: ValidationError) -> bool:
     try:
         float(error.instance)
     except ValueError:
@@ -98,9 +98,9 @@ def _find_missing(value: Mapping, part: Mapping, schema: Mapping, key: str = "")
     """Keys that no file gives: the schema describes what a file may hold, and files overlay."""
     for name, below in list_properties(part, schema).items():
         if name not in value:
-            yield _join(key, name)
+            yield _join_key(key, name)
         elif isinstance(value[name], Mapping):
-            yield from _find_missing(value[name], below, schema, _join(key, name))
+            yield from _find_missing(value[name], below, schema, _join_key(key, name))
 
 
 def _find_sourceless(datasets: object) -> Iterator[str]:
@@ -109,7 +109,7 @@ def _find_sourceless(datasets: object) -> Iterator[str]:
             yield from (f"datasets.{name}.{key}" for key in ("loader", "path") if key not in own)
 
 
-def _across(config: Mapping) -> list[str]:
+def _check_across(config: Mapping) -> list[str]:
     """Rules that join several keys."""
     lines = []
     names = ", ".join(config["datasets"])
@@ -125,7 +125,7 @@ def _across(config: Mapping) -> list[str]:
                         f"tables.rows.{table} ({name}): {model!r} is none of classifiers.models: "
                         f"{', '.join(training['models'])}"
                     )
-        lines += _runs(name, training)
+        lines += _check_runs(name, training)
         if name in TAKEN:
             lines.append(f"datasets.{name}: must not be one of {', '.join(TAKEN)}: folders of ours")
         prefix = {**config["captions"], **own.get("captions", {})}["prefix"]
@@ -152,7 +152,7 @@ def _across(config: Mapping) -> list[str]:
     return lines
 
 
-def _runs(name: str, training: Mapping) -> Iterator[str]:
+def _check_runs(name: str, training: Mapping) -> Iterator[str]:
     """What a run would refuse: each model with each arm, as they are laid over the section."""
     alone = (training["steps"] is None) == (training["epochs"] is None)
     if alone:
@@ -178,5 +178,5 @@ def _runs(name: str, training: Mapping) -> Iterator[str]:
             yield f"classifiers.arms.{arm}.per_real: only for an arm with extra images"
 
 
-def _join(key: str, name: object) -> str:
+def _join_key(key: str, name: object) -> str:
     return f"{key}.{name}" if key else str(name)

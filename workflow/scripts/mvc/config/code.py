@@ -12,16 +12,16 @@ from mvc.core.hashing import digest_bytes, digest_settings
 UNDIGESTED = ("console", "job.py")
 
 
-def code_digest(script: str | Path) -> str:
+def digest_code(script: str | Path) -> str:
     """Hash a script and every `mvc` module it imports, directly or not, but those of `UNDIGESTED`.
 
     Comments, docstrings and layout do not count, so only an edit that can change a result does.
     """
-    sources = code_files(script)
+    sources = list_code_files(script)
     return digest_bytes("\0".join(sources[path] for path in sorted(sources)).encode())
 
 
-def code_files(script: str | Path) -> dict[Path, str]:
+def list_code_files(script: str | Path) -> dict[Path, str]:
     """The code of a script and of every `mvc` module in its digest, by file."""
     root = Path(script).parent
     sources: dict[Path, str] = {}
@@ -29,8 +29,8 @@ def code_files(script: str | Path) -> dict[Path, str]:
     while queue:
         path = queue.pop()
         if path not in sources:
-            names, sources[path] = _imports_and_code(path.read_text(encoding="utf-8"))
-            queue += _files(names, root)
+            names, sources[path] = _parse_source(path.read_text(encoding="utf-8"))
+            queue += _list_files(names, root)
     return sources
 
 
@@ -40,7 +40,7 @@ def refuse_edited(script: str | Path, digest: str) -> None:
     Raises:
         RuntimeError: names the stage, and says how to go on.
     """
-    if code_digest(script) != digest:
+    if digest_code(script) != digest:
         raise RuntimeError(
             f"The code of stage {Path(script).stem} was edited after this run had started: "
             "stop it, and start snakemake again; what is finished is kept."
@@ -79,7 +79,7 @@ def digest_config(config: Mapping) -> dict[str, str]:
 
 
 @cache
-def _imports_and_code(text: str) -> tuple[frozenset[str], str]:
+def _parse_source(text: str) -> tuple[frozenset[str], str]:
     """The modules of `mvc` that a source imports, and its code; most are asked for many times."""
     tree = ast.parse(text)
     names: set[str] = set()
@@ -89,10 +89,10 @@ def _imports_and_code(text: str) -> tuple[frozenset[str], str]:
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     own = frozenset(name for name in names if name.split(".")[0] == "mvc")
-    return own, ast.unparse(_without_docstrings(tree))
+    return own, ast.unparse(_strip_docstrings(tree))
 
 
-def _files(names: frozenset[str], root: Path) -> list[Path]:
+def _list_files(names: frozenset[str], root: Path) -> list[Path]:
     """The files of modules, and of the packages that they are in."""
     stems = {
         root.joinpath(*parts[:depth])
@@ -104,7 +104,7 @@ def _files(names: frozenset[str], root: Path) -> list[Path]:
     return [f for f in files if f.exists() and not {f, f.parent} & {*skipped}]
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
+def _strip_docstrings(tree: ast.Module) -> ast.Module:
     holders = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for node in ast.walk(tree):
         if isinstance(node, holders) and ast.get_docstring(node, clean=False) is not None:
