@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "workflow/scripts"))
 import torch
 from diffusers import StableDiffusionInstructPix2PixPipeline
 from mvc.models.stable_diffusion import encode, load_solver, load_unet, load_vae, widen
-from mvc.synthetic.sampler import initial_noise, sample
+from mvc.synthetic.sampler import draw_noise, solve
 from race import parse_options, race
 
 MINIATURE = ROOT / "resources/miniature"
@@ -74,10 +74,10 @@ def build_samplers(options: argparse.Namespace) -> tuple[Callable, Callable]:
     text = torch.randn(n, 77, options.width, device=device)
     null = torch.randn(77, options.width, device=device)
     mean, _ = encode(vae, pixels, batch_size=n)
-    noise = initial_noise(range(n), tuple(mean.shape[1:])).to(device)
+    noise = draw_noise(range(n), tuple(mean.shape[1:])).to(device)
     solver = load_solver(options.diffusion)
     settings = {"steps": options.steps, "scale": options.scale, "image_scale": 1.0}
-    two = partial(sample, unet, solver, noise, text=text, null=null, mode="text", **settings)
+    two = partial(solve, unet, solver, noise, text=text, null=null, mode="text", **settings)
     three = partial(
         load_pipeline(options.diffusion, vae, unet),
         image=pixels.float() / 255,

@@ -20,7 +20,7 @@ import torch
 from accelerate import Accelerator
 from diffusers import DDPMScheduler
 from mvc.banks.recipes import leave_unmixed
-from mvc.models.clip import load_clip, text_states, text_width, tokenize
+from mvc.models.clip import compute_text_states, find_text_width, load_clip, tokenize
 from mvc.models.stable_diffusion import encode, load_unet, load_vae, widen
 from mvc.unet.pairs import Batch, Pool, draw
 from mvc.unet.trainer import Trainer
@@ -73,10 +73,10 @@ def build_steps(options: argparse.Namespace) -> tuple[Callable, Callable]:
     device = accelerator.device
     vae = load_vae(options.diffusion, device=device)
     clip, _, tokenizer = load_clip(options.clip, device=device)
-    trainer = build_trainer(options, text_width(clip), vae.config.latent_channels, accelerator)
+    trainer = build_trainer(options, find_text_width(clip), vae.config.latent_channels, accelerator)
     pixels = torch.randint(0, 256, (IMAGES, 3, *[options.resolution] * 2), dtype=torch.uint8)
     ids, _ = tokenize(tokenizer, ["This is an image of a shirt, a bright red shirt with stripes"])
-    pool = build_pool(vae, pixels, text_states(clip, ids.to(device)).cpu())
+    pool = build_pool(vae, pixels, compute_text_states(clip, ids.to(device)).cpu())
     drawing = dict(batch_size=options.batch, pairing="class", text="bank", seed=0)
     drawing |= dict(dropout={"text": 0.05, "image": 0.05, "both": 0.05}, timesteps=1000)
     factor = vae.config.scaling_factor
@@ -93,7 +93,7 @@ def build_steps(options: argparse.Namespace) -> tuple[Callable, Callable]:
         with accelerator.autocast():
             latents, _ = encode(vae, pixels[rows[0]], batch_size=options.batch)
             image, _ = encode(vae, pixels[rows[1]], batch_size=options.batch)
-            text = text_states(clip, ids.repeat(options.batch, 1).to(device))
+            text = compute_text_states(clip, ids.repeat(options.batch, 1).to(device))
         latents, image = (latents.float() * factor).to(device), image.float().to(device)
         fresh = (latents, image, text.float(), batch.noise, batch.timestep)
         trainer.update(Batch(*(tensor.clone() for tensor in fresh)))

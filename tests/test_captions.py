@@ -25,7 +25,7 @@ def pictures(n):
 def made(captioner, images, **changes):
     model, processor = captioner
     options = dict(max_new_tokens=12, num_beams=2, batch_size=4) | changes
-    return [*captions.caption(iter(images), model=model, processor=processor, **options)]
+    return [*captions.generate_captions(iter(images), model=model, processor=processor, **options)]
 
 
 def test_every_image_gets_a_line_of_text_in_order(captioner):
@@ -54,11 +54,11 @@ def test_missing_captioner_names_the_key(tmp_path):
 
 
 def test_prompt_names_the_class():
-    made = captions.prompt("a red shirt ", "T-shirt/top", prefix=PREFIX)
+    made = captions.make_prompt("a red shirt ", "T-shirt/top", prefix=PREFIX)
     assert made == "This is an image of T-shirt/top, a red shirt"
-    assert captions.prompt("", "Bag", prefix=PREFIX) == "This is an image of Bag"
-    assert captions.prompt("a bag", "Bag", prefix="") == "a bag"
-    assert captions.prompt("x", "{odd} & 'name'", prefix=PREFIX).endswith("{odd} & 'name', x")
+    assert captions.make_prompt("", "Bag", prefix=PREFIX) == "This is an image of Bag"
+    assert captions.make_prompt("a bag", "Bag", prefix="") == "a bag"
+    assert captions.make_prompt("x", "{odd} & 'name'", prefix=PREFIX).endswith("{odd} & 'name', x")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
@@ -70,7 +70,7 @@ def test_own_captions_are_taken_by_image(tmp_path, suffix):
     )
     path = tmp_path / f"own{suffix}"
     frame.to_csv(path, index=False) if suffix == ".csv" else frame.to_parquet(path)
-    assert captions.own_captions(path, ["a", "b"]) == ["an apple, red", "a bag"]
+    assert captions.read_captions(path, ["a", "b"]) == ["an apple, red", "a bag"]
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,9 @@ def test_own_captions_that_do_not_fit_are_refused(tmp_path, text, said):
     path = tmp_path / "own.csv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=said):
-        captions.own_captions(path, ["a", "b"])
+        captions.read_captions(path, ["a", "b"])
 
 
 def test_own_captions_that_are_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match="captions.file = .*: no such file"):
-        captions.own_captions(tmp_path / "own.csv", ["a"])
+        captions.read_captions(tmp_path / "own.csv", ["a"])

@@ -38,10 +38,10 @@ def test_states_are_those_that_open_clip_pools(layout, miniature):
         model, tokenizer = native(), open_clip.SimpleTokenizer()
     assert type(model).__name__ == layout
     ids, _ = clip.tokenize(tokenizer, PROMPTS)
-    states = clip.text_states(model, ids)
-    assert states.shape == (4, 77, clip.text_width(model))
+    states = clip.compute_text_states(model, ids)
+    assert states.shape == (4, 77, clip.find_text_width(model))
     end = states[torch.arange(4), ids.argmax(1)]
-    projection = clip.text_tower(model).text_projection
+    projection = clip.find_text_tower(model).text_projection
     projected = projection(end) if callable(projection) else end @ projection
     assert torch.allclose(projected, model.encode_text(ids), atol=1e-5)
 
@@ -74,7 +74,7 @@ def test_native_layout_equals_transformers_text_model():
     ids, _ = clip.tokenize(open_clip.SimpleTokenizer(), PROMPTS)
     with torch.inference_mode():
         expected = theirs(input_ids=ids).last_hidden_state
-    assert torch.allclose(clip.text_states(ours, ids), expected, atol=1e-5)
+    assert torch.allclose(clip.compute_text_states(ours, ids), expected, atol=1e-5)
 
 
 def test_tokens_are_open_clips_padded_as_stable_diffusion_pads(miniature):
@@ -92,19 +92,19 @@ def test_truncation_is_counted_and_keeps_the_end(miniature):
     ids, lengths = clip.tokenize(tokenizer, ["shirt " * 100, "shirt"])
     assert lengths[0] > 77 >= lengths[1]
     assert ids[0, -1] == tokenizer.all_special_ids[1] and ids.shape == (2, 77)
-    counted = embeddings.lengths(["shirt " * 100, "shirt"], tokenizer=tokenizer)
+    counted = embeddings.count_tokens(["shirt " * 100, "shirt"], tokenizer=tokenizer)
     assert counted.tolist() == lengths
 
 
 def test_identical_prompts_are_embedded_once(miniature):
     model, tokenizer = miniature
-    texts, index = embeddings.distinct(PROMPTS)
+    texts, index = embeddings.find_distinct(PROMPTS)
     assert texts == [PROMPTS[0], "a shirt", ""] and index.tolist() == [0, 1, 2, 1]
     batches = embeddings.embed(texts, model=model, tokenizer=tokenizer, batch_size=2)
     states = torch.cat([*batches])
     assert states.shape == (3, 77, 128) and states.dtype == torch.float16
     ids, _ = clip.tokenize(tokenizer, PROMPTS)
-    expected = clip.text_states(model, ids).half()
+    expected = clip.compute_text_states(model, ids).half()
     assert torch.allclose(states[index].float(), expected.float(), atol=2e-3)
 
 
@@ -124,7 +124,7 @@ def test_shared_prefix_has_equal_states(miniature):
     """A causal text tower: what the specification says about no-op edits."""
     model, tokenizer = miniature
     ids, _ = clip.tokenize(tokenizer, ["This is an image of Bag, a", "This is an image of Bag"])
-    one, two = clip.text_states(model, ids)
+    one, two = clip.compute_text_states(model, ids)
     same = (ids[0] == ids[1]).int().cumprod(0).sum()
     assert same >= 6
     assert torch.allclose(one[:same], two[:same], atol=1e-5)

@@ -22,7 +22,7 @@ def picture(seed=0, width=5, height=5):
 
 def test_images_are_enlarged_without_blur_in_rows_and_columns():
     rows = [[picture(3 * r + c) for c in range(3)] for r in range(2)]
-    sheet = grid.grid(rows, ["real", "MVC"], ["Bag", "Coat", "Shirt"], 4)
+    sheet = grid.draw_grid(rows, ["real", "MVC"], ["Bag", "Coat", "Shirt"], 4)
     places = [[place(sheet, image, 4) for image in row] for row in rows]
     xs, ys = [p[0] for p in places[0]], [row[0][1] for row in places]
     assert places == [[(x, y) for x in xs] for y in ys]
@@ -32,7 +32,7 @@ def test_images_are_enlarged_without_blur_in_rows_and_columns():
 
 def test_rows_without_a_title_and_columns_of_one_title_stand_closer():
     rows = [[picture(4 * r + c) for c in range(4)] for r in range(3)]
-    sheet = grid.grid(rows, ["real", "", "MVC"], ["Bag", "Coat"], 3)
+    sheet = grid.draw_grid(rows, ["real", "", "MVC"], ["Bag", "Coat"], 3)
     xs = [place(sheet, image, 3)[0] for image in rows[0]]
     ys = [place(sheet, row[0], 3)[1] for row in rows]
     assert np.diff(xs).tolist() == [15 + gap for gap in (grid.GAP, grid.GROUP_GAP, grid.GAP)]
@@ -41,8 +41,8 @@ def test_rows_without_a_title_and_columns_of_one_title_stand_closer():
 
 def test_titles_are_drawn_beside_their_rows_and_above_their_columns():
     row = [picture(c, 20, 20) for c in range(2)]
-    left, top = place(grid.grid([row], [""], [], 4), row[0], 4)
-    titled = grid.grid([row], ["a long title"], ["Bag", "Coat"], 4)
+    left, top = place(grid.draw_grid([row], [""], [], 4), row[0], 4)
+    titled = grid.draw_grid([row], ["a long title"], ["Bag", "Coat"], 4)
     x, y = place(titled, row[0], 4)
     assert x > left and y > top
     ink = (np.asarray(titled).min(2) < 128).astype(int)
@@ -53,14 +53,14 @@ def test_titles_are_drawn_beside_their_rows_and_above_their_columns():
 def test_a_long_title_is_broken_or_cut_to_its_column():
     row = [picture(c, 20, 20) for c in range(2)]
     for title in ("a very long class name of many words", "unbreakable" * 9):
-        sheet = grid.grid([row], ["x"], [title, ""], 4)
+        sheet = grid.draw_grid([row], ["x"], [title, ""], 4)
         x, y = place(sheet, row[1], 4)
         ink = np.asarray(sheet)[:y].min(2) < 128
         assert ink[:, : x - 5].any() and not ink[:, x:].any()
 
 
 def test_a_missing_image_leaves_an_empty_cell():
-    sheet = grid.grid([[picture(), None]], ["x"], [], 4)
+    sheet = grid.draw_grid([[picture(), None]], ["x"], [], 4)
     x, y = place(sheet, picture(), 4)
     cell = np.asarray(sheet)[y : y + 20, x + 20 + grid.GAP :][:, :20]
     assert (cell == grid.EMPTY).all()
@@ -68,14 +68,14 @@ def test_a_missing_image_leaves_an_empty_cell():
 
 def test_images_of_other_sizes_fit_their_cell_whole():
     wide, tall = picture(1, 8, 4), picture(2, 2, 4)
-    sheet = grid.grid([[wide, tall]], ["x"], [], 3)
+    sheet = grid.draw_grid([[wide, tall]], ["x"], [], 3)
     x, y = place(sheet, wide, 3)
     assert place(sheet, tall, 6) == (x + 24 + grid.GAP + 6, y - 6)  # 24 px cells, centred
 
 
 def test_equal_images_give_equal_bytes(tmp_path):
     for name in "ab":
-        sheet = grid.grid([[picture(1), picture(2)]], ["real"], ["Bag", "Coat"], 4)
+        sheet = grid.draw_grid([[picture(1), picture(2)]], ["real"], ["Bag", "Coat"], 4)
         sheet.save(tmp_path / name, format="PNG")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
@@ -92,24 +92,24 @@ def test_equal_images_give_equal_bytes(tmp_path):
 )
 def test_what_does_not_make_a_grid_is_refused(rows, titles, columns, says):
     with pytest.raises(ValueError, match=says):
-        grid.grid(rows, titles, columns, 2)
+        grid.draw_grid(rows, titles, columns, 2)
 
 
 def test_the_first_images_of_each_class_are_taken():
     labels = [2, 0, 2, 2, 1, 0]
-    assert grid.first_of_each(labels, [0, 1, 2, 3], 2) == [[1, 5], [4], [0, 2], []]
+    assert grid.choose_first(labels, [0, 1, 2, 3], 2) == [[1, 5], [4], [0, 2], []]
     a, b, c = (picture(i) for i in range(3))
-    assert grid.group([[a, b], [c]], 2) == [[a, c], [b, None]]
+    assert grid.arrange([[a, b], [c]], 2) == [[a, c], [b, None]]
 
 
 @pytest.mark.parametrize("side, scale", [(28, 3), (32, 3), (84, 1), (100, 0.84), (512, 84 / 512)])
 def test_small_images_are_enlarged_by_a_whole_number(side, scale):
-    assert grid.scale_to(side, 84) == pytest.approx(scale)
+    assert grid.choose_scale(side, 84) == pytest.approx(scale)
 
 
 def test_column_titles_may_span_different_numbers_of_columns():
     rows = [[picture(i) for i in range(6)]]
-    sheet = grid.grid(rows, ["x"], ["A", "B", "ours", "theirs"], 4, spans=[1, 1, 3, 1])
+    sheet = grid.draw_grid(rows, ["x"], ["A", "B", "ours", "theirs"], 4, spans=[1, 1, 3, 1])
     xs = [place(sheet, image, 4)[0] for image in rows[0]]
     wide, near = 20 + grid.GROUP_GAP, 20 + grid.GAP
     assert np.diff(xs).tolist() == [wide, wide, near, near, wide]
@@ -157,7 +157,7 @@ def test_figure5_shows_one_row_of_real_and_of_pretrained_images_and_several_of_o
 
 
 def test_a_gallery_stands_in_order_and_leaves_missing_images_empty():
-    sheet = grid.gallery(
+    sheet = grid.draw_gallery(
         [("real", table("real", 10, each=1), 1), ("ours", table("ours", 60, each=1), 2)],
         classes=2,
         cell=24,

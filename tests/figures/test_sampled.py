@@ -55,7 +55,7 @@ def tokens():
     ],
 )
 def test_shares_by_hand(tokens, one, donor, shares):
-    found = sampled.most_mixed([one], tokens)
+    found = sampled.find_most_mixed([one], tokens)
     assert (found.base, found.donor) == (0, donor)
     assert (found.base_share, found.donor_share) == shares
 
@@ -64,7 +64,7 @@ def test_the_recipe_with_most_of_both_images_is_taken(tokens):
     """Not the one with the largest edit, which is all B."""
     edits = [(1, 0, 3)], [(1, 0, 0)], [(2, 1, 2)], [(1, 0, 2)]
     bank = [recipe(coarse, bank_id=i) for i, coarse in enumerate(edits)]
-    found = sampled.most_mixed(bank, tokens)
+    found = sampled.find_most_mixed(bank, tokens)
     assert found.recipe["bank_id"] == 2 and found.donor == 2
     assert (found.base_share, found.donor_share) == (0.5, 0.5)
 
@@ -108,7 +108,7 @@ def drawn(world):
     spec = importlib.util.spec_from_file_location("stage_figure6", SCRIPTS / "figure6.py")
     stage = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(stage)
-    out = SimpleNamespace(sheet=folder / "figure6.png", recipes=folder / "figure6.csv")
+    out = SimpleNamespace(picture=folder / "figure6.png", recipes=folder / "figure6.csv")
     given = SimpleNamespace(
         images=folder / "train.parquet",
         bank=folder / "bank.parquet",
@@ -121,7 +121,7 @@ def drawn(world):
             params=params, input=given, output=out, log=[folder / "figure6.log"], threads=1
         )
     )
-    return Image.open(out.sheet).convert("RGB"), pd.read_csv(out.recipes)
+    return Image.open(out.picture).convert("RGB"), pd.read_csv(out.recipes)
 
 
 def test_source_images_stand_first_in_their_rows(world, drawn):
@@ -165,11 +165,11 @@ def test_images_are_conditioned_on_both_sources_in_turn(drawn):
 @pytest.mark.parametrize("generator", ["finetuned", "pretrained"])
 def test_every_picture_is_made_again_from_its_record(world, drawn, generator):
     sheet, records = drawn
-    painter = sampler.open_painter(
+    loaded = sampler.load_sampler(
         world["folder"] / "unet" if generator == "finetuned" else world["diffusion"],
         world["embeddings"],
         diffusion=world["diffusion"],
-        sampling=sampler.sampling(SYNTHETIC),
+        sampling=sampler.read_sampling(SYNTHETIC),
         device=torch.device("cpu"),
     )
     by_id = {row["bank_id"]: row for row in world["rows"]}
@@ -177,9 +177,9 @@ def test_every_picture_is_made_again_from_its_record(world, drawn, generator):
     contents = image_tables.get_bytes(world["train"])
     places = []
     for row in records.itertuples():
-        sources = [contents[ids.index(row.conditioned_on)]] if painter.conditioned else None
+        sources = [contents[ids.index(row.conditioned_on)]] if loaded.conditioned else None
         own = stack_recipes([by_id[row.bank_id]])
-        (image,) = next(painter.paint(own, [row.seed], sources, side=32))
+        (image,) = next(loaded.sample(own, [row.seed], sources, side=32))
         place_ = place(sheet, Image.fromarray(np.moveaxis(image.numpy(), 0, 2)), 1)
         assert place_ is not None
         places.append(place_)

@@ -7,7 +7,7 @@ import pytest
 import raw_data
 from image_builds import run_script
 from mvc.core import image_tables
-from mvc.core.leakage import assert_disjoint, refuse_held_out
+from mvc.core.leakage import check_disjoint, check_held_out
 from mvc.images import folders
 from mvc.images.build import build_images
 from mvc.images.splits import SPLITS
@@ -160,23 +160,23 @@ def test_planted_test_image_is_refused(tmp_path):
     outputs = run_script(tmp_path / "out", {**FOLDER, "path": str(root)})
     held_out, train = image_tables.read(outputs["held_out"]), image_tables.read(outputs["train"])
     assert sorted(set(held_out["split"].to_pylist())) == ["test", "validation"]
-    refuse_held_out(train, held_out)
-    refuse_held_out(image_tables.read(outputs["extra"]), held_out)
+    check_held_out(train, held_out)
+    check_held_out(image_tables.read(outputs["extra"]), held_out)
     planted = image_tables.read(outputs["test"]).slice(2, 1)
     image_tables.write(image_tables.pa.concat_tables([train, planted]), outputs["train"])
     name = planted["image_id"][0].as_py()
     with pytest.raises(ValueError, match=rf"1 held-out image.*{name} \(test\)"):
-        refuse_held_out(image_tables.read(outputs["train"]), held_out)
+        check_held_out(image_tables.read(outputs["train"]), held_out)
     renamed = planted.set_column(3, "image_id", [["innocent.png"]])
     with pytest.raises(ValueError, match=r"innocent.png \(test\)"):
-        refuse_held_out(image_tables.pa.concat_tables([train, renamed]), held_out)
+        check_held_out(image_tables.pa.concat_tables([train, renamed]), held_out)
     with pytest.raises(ValueError, match="held-out"):
-        refuse_held_out(planted.select(["image_id", "label"]), held_out)
+        check_held_out(planted.select(["image_id", "label"]), held_out)
     with pytest.raises(ValueError, match=rf"in both tables, the first with image_id = {name}"):
-        assert_disjoint(image_tables.read(outputs["train"]), image_tables.read(outputs["test"]))
+        check_disjoint(image_tables.read(outputs["train"]), image_tables.read(outputs["test"]))
 
 
 def test_table_that_cannot_be_checked_is_refused(tmp_path):
     table = image_tables.pa.table({"label": [0]})
     with pytest.raises(ValueError, match="neither of"):
-        refuse_held_out(table, table)
+        check_held_out(table, table)

@@ -242,7 +242,7 @@ def test_pooled_text_equals_open_clips_own(tiny_clip):
 
 def test_clip_learns_and_opens_as_any_other(tiny_clip, pictures):
     from mvc.miniature.saving import save_clip
-    from mvc.models.clip import load_clip, text_states
+    from mvc.models.clip import compute_text_states, load_clip
 
     model, config, tokens, folder = tiny_clip
     ids = clip.encode_captions(tokens, pictures.captions)
@@ -266,17 +266,17 @@ def test_clip_learns_and_opens_as_any_other(tiny_clip, pictures):
     save_clip(model, config, folder)
     opened, _, opened_tokens = load_clip(str(folder))
     assert opened_tokens.vocab_size == tokens.vocab_size
-    close = text_states(opened, ids[:2]) - text_states(model, ids[:2])
+    close = compute_text_states(opened, ids[:2]) - compute_text_states(model, ids[:2])
     assert close.abs().max() < 0.02  # half precision on disk
 
 
 def test_text_is_embedded_once_and_the_empty_caption_comes_first(tiny_clip):
-    from mvc.models.clip import text_states
+    from mvc.models.clip import compute_text_states
 
     model, _, tokens, _ = tiny_clip
     states, rows = unet.cache_text(model, tokens, ["a shirt", "a bag", "a shirt"])
     assert states.shape == (3, 77, 16) and rows[0] == rows[2] != rows[1] and 0 not in rows
-    null = text_states(model, tokenize(tokens, [""])[0])[0]
+    null = compute_text_states(model, tokenize(tokens, [""])[0])[0]
     assert torch.allclose(states[0].float(), null, atol=2e-3)
 
 

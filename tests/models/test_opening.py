@@ -129,5 +129,5 @@ def test_clip_by_architecture_and_a_file_that_is_not_there():
 
 
 def test_other_errors_pass_through():
-    with pytest.raises(KeyError), opening.opening("clip", "x"):
+    with pytest.raises(KeyError), opening.explain_missing("clip", "x"):
         raise KeyError("a mistake in the code")

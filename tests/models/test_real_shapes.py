@@ -23,9 +23,9 @@ from mvc.banks.recipes import leave_unmixed
 from mvc.core.pixels import encode as png
 from mvc.models import stable_diffusion
 from mvc.models.blip2 import load_captioner
-from mvc.models.clip import load_clip, text_states, tokenize
+from mvc.models.clip import compute_text_states, load_clip, tokenize
 from mvc.synthetic import sampler
-from mvc.synthetic.sampler import initial_noise, sample
+from mvc.synthetic.sampler import draw_noise, solve
 from mvc.unet import finetune
 from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
@@ -85,7 +85,7 @@ def test_token_states_are_those_of_stable_diffusions_text_encoder(clip_folder, n
     ids, _ = tokenize(tokenizer, PROMPTS)
     with torch.inference_mode():
         expected = theirs(input_ids=ids).last_hidden_state
-    ours = text_states(model, ids)
+    ours = compute_text_states(model, ids)
     assert ours.shape == (4, 77, 768)
     assert torch.allclose(ours, expected, atol=1e-4)
     assert ours.std(dim=(1, 2)).min() > 0.5  # not all alike, padding rows included
@@ -140,7 +140,7 @@ def test_guidance_is_the_pipelines_at_its_scales(tmp_path, mode, scale, image_sc
     torch.manual_seed(3)
     unet, vae = tiny.unet(2 * tiny.LATENT).eval(), tiny.vae().eval()
     image, text = torch.rand(3, 3, 32, 32), torch.randn(3, 77, tiny.TEXT)
-    null, noise = torch.randn(77, tiny.TEXT), initial_noise([1, 2, 3], (tiny.LATENT, 8, 8))
+    null, noise = torch.randn(77, tiny.TEXT), draw_noise([1, 2, 3], (tiny.LATENT, 8, 8))
     theirs = pipeline(unet, vae, stable_diffusion.load_solver(folder))(
         image=image,
         prompt_embeds=text,
@@ -153,7 +153,7 @@ def test_guidance_is_the_pipelines_at_its_scales(tmp_path, mode, scale, image_sc
     ).images
     with torch.inference_mode():
         condition = vae.encode(2 * image - 1).latent_dist.mode()
-    ours = sample(
+    ours = solve(
         unet,
         stable_diffusion.load_solver(folder),
         noise,
@@ -212,7 +212,7 @@ def conditions():
     rng = torch.Generator().manual_seed(5)
     pixels = torch.randint(0, 256, (1, 3, SIDE, SIDE), generator=rng, dtype=torch.uint8)
     tokens, null = torch.randn(1, 77, 768, generator=rng), torch.randn(77, 768, generator=rng)
-    return pixels, tokens, null, initial_noise([11], (4, SIDE // 8, SIDE // 8))
+    return pixels, tokens, null, draw_noise([11], (4, SIDE // 8, SIDE // 8))
 
 
 @pytest.fixture(scope="module")
@@ -256,7 +256,7 @@ def test_unet_folder_gives_the_pipelines_images(sd, widened, conditions, piped, 
     assert unet.config.in_channels == 8
     vae, solver = stable_diffusion.load_vae(sd), stable_diffusion.load_solver(sd)
     for mode, scale, image_scale in IDENTITIES:
-        painter = sampler.Painter(
+        loaded = sampler.Sampler(
             unet=unet,
             vae=vae,
             solver=solver,
@@ -265,7 +265,7 @@ def test_unet_folder_gives_the_pipelines_images(sd, widened, conditions, piped, 
             sampling=sampler.Sampling(3, mode, scale, image_scale, 1),
         )
         files = png(pixels, grayscale=False)
-        (ours,) = painter.paint(leave_unmixed([0]), [11], files, side=SIDE)
+        (ours,) = loaded.sample(leave_unmixed([0]), [11], files, side=SIDE)
         expected = (piped[mode] * 255).round().int()
         difference = (ours.int() - expected).abs()
         assert expected.float().std() > 10
@@ -295,7 +295,7 @@ def test_blip2_of_real_widths_captions(blip2):
     assert model.config.vision_config.hidden_size == 1408
     assert model.language_model.lm_head.weight.shape == (50304, 2560)
     pictures = [Image.new("RGB", (28, 28), "red"), Image.effect_noise((300, 200), 80)]
-    made = captions.caption(
+    made = captions.generate_captions(
         [picture.convert("RGB") for picture in pictures],
         model=model,
         processor=processor,

@@ -243,7 +243,7 @@ class Tower(nn.Module):
 def test_features_by_hand_and_whatever_the_batch():
     pixels = torch.randint(0, 256, (5, 3, 4, 4), generator=torch.Generator().manual_seed(0))
     pixels = pixels.to(torch.uint8)
-    features, same = (clip.image_features(pixels, Tower(), batch_size=size) for size in (2, 5))
+    features, same = (clip.embed_images(pixels, Tower(), batch_size=size) for size in (2, 5))
     means = pixels.double().mean((2, 3)).numpy() / 255
     expected = unit((means - [0.1, 0.2, 0.3]) / [0.5, 0.5, 0.25])
     assert np.allclose(features, expected, atol=1e-5)

@@ -10,7 +10,7 @@ from mvc.core.image_set import load_labelled
 from mvc.core.image_tables import build_table
 from mvc.core.pixels import encode, load
 from mvc.models.clip import load_clip, tokenize
-from mvc.synthetic.clip_filter import clip_probability, probabilities
+from mvc.synthetic.clip_filter import compute_probabilities, measure_clip_probability
 from torch.nn.functional import normalize
 
 CLIP = str(Path(__file__).parents[2] / "resources/miniature/clip")
@@ -27,7 +27,7 @@ def judged(files, labels, batch_size=4, first=0):
     """The probabilities of images that stand in their set from place `first` on."""
     how = {"clip": CLIP, "prefix": "a {class}", "batch_size": batch_size, "device": CPU}
     places = range(first, first + len(files))
-    return clip_probability(files, labels, NAMES, places=places, **how)
+    return measure_clip_probability(files, labels, NAMES, places=places, **how)
 
 
 def test_probabilities_are_those_of_open_clips_zero_shot_recipe():
@@ -68,7 +68,7 @@ def test_a_generator_may_have_no_image_in_a_shard():
 
 def test_by_hand():
     images, texts = torch.eye(2), torch.tensor([[1.0, 0.0], [0.6, 0.8]])
-    chances = probabilities(images, texts, torch.tensor([0, 0]), scale=1.0)
+    chances = compute_probabilities(images, texts, torch.tensor([0, 0]), scale=1.0)
     e = torch.exp(torch.tensor([1.0, 0.6, 0.0, 0.8]))
     assert torch.allclose(chances, torch.stack((e[0] / (e[0] + e[1]), e[2] / (e[2] + e[3]))))
 

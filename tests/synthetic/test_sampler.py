@@ -44,7 +44,7 @@ def world(tmp_path_factory):
 def make(world, generator, *, shards_=1, batch_size=4, only=None, **options):
     """All shards of a set, one after the other, as tables."""
     folder = world["folder"]
-    painter = sampler.Painter(
+    loaded = sampler.Sampler(
         unet=load_unet(
             folder if generator == "pretrained" else f"{folder}/wide", text_width=tiny.TEXT
         ),
@@ -57,10 +57,10 @@ def make(world, generator, *, shards_=1, batch_size=4, only=None, **options):
     tables = []
     for shard in range(shards_) if only is None else [only]:
         part = dict(shard=shard, shards=shards_, seed=5, **options)
-        made = plan.make(generator, world["bank"], LABELS, **part)
-        files = [*sampler.files(painter, made, world["train"], resolution=32, side=28)]
+        made = plan.make_plan(generator, world["bank"], LABELS, **part)
+        files = [*sampler.sample_files(loaded, made, world["train"], resolution=32, side=28)]
         tables.append(
-            plan.to_table(
+            plan.tabulate_images(
                 made,
                 files,
                 train=world["train"],
@@ -109,11 +109,13 @@ def test_pretrained_images_come_from_unmixed_captions(world):
 
 def test_noise_differs_between_images_classes_and_generators():
     """DataDream reseeds for every class, so that all classes share their noise."""
-    seeds = [plan.noise_seed(0, g, i) for g in ("finetuned", "pretrained") for i in range(50)]
+    seeds = [
+        plan.derive_noise_seed(0, g, i) for g in ("finetuned", "pretrained") for i in range(50)
+    ]
     assert len(set(seeds)) == 100
-    noise = sampler.initial_noise(seeds, (4, 8, 8))
+    noise = sampler.draw_noise(seeds, (4, 8, 8))
     assert abs(float(noise.mean())) < 0.05 and abs(float(noise.std()) - 1) < 0.05
-    assert torch.equal(noise[7:8], sampler.initial_noise(seeds[7:8], (4, 8, 8)))
+    assert torch.equal(noise[7:8], sampler.draw_noise(seeds[7:8], (4, 8, 8)))
 
 
 def test_sources_are_uniform_over_the_class():
@@ -145,25 +147,25 @@ def test_images_are_stored_at_the_data_sets_size():
 
 def test_real_images_in_a_sets_place(world):
     extra = world["train"]
-    table = controls.real_table(extra, extra, [0, 0, 1], shard=0, shards=1)
+    table = controls.take_further_images(extra, extra, [0, 0, 1], shard=0, shards=1)
     assert table["image_id"].to_pylist() == ["train/0", "train/1", "train/3"]
     with pytest.raises(ValueError, match="class 'dog' has 2 further real images.*need 3"):
-        controls.real_table(extra, extra, [1, 1, 1], shard=0, shards=1)
+        controls.take_further_images(extra, extra, [1, 1, 1], shard=0, shards=1)
 
 
 @pytest.mark.bitwise
 def test_real_vae_is_the_same_in_any_batch_and_shard(world):
     vae, size = load_vae(world["folder"]), {"side": 32}
     files = image_tables.get_bytes(world["train"])
-    (whole,) = controls.real_vae(vae, files, range(5), batch_size=5, **size)
-    (same,) = controls.real_vae(vae, files, range(5), batch_size=3, **size)
-    (part,) = controls.real_vae(vae, files[3:], range(3, 5), batch_size=5, **size)
+    (whole,) = controls.reconstruct(vae, files, range(5), batch_size=5, **size)
+    (same,) = controls.reconstruct(vae, files, range(5), batch_size=3, **size)
+    (part,) = controls.reconstruct(vae, files[3:], range(3, 5), batch_size=5, **size)
     assert torch.equal(whole, same) and torch.equal(whole[3:], part)
 
 
 @pytest.mark.parametrize("share, each", [(0, 0), (0.5, 3), (0.25, 1), (1, 6)])
 def test_the_mixed_set_has_its_share_of_each_class(world, share, each):
-    mask = plan.parts("mixed", world["bank"], share)
+    mask = plan.assign_entries("mixed", world["bank"], share)
     assert (mask["finetuned"] ^ mask["pretrained"]).all(), "each entry is drawn by one generator"
     labels = np.array(world["bank"]["label"].to_pylist())
     assert (labels == 0).sum() == 6 and mask["pretrained"][labels == 0].sum() == each
@@ -171,7 +173,7 @@ def test_the_mixed_set_has_its_share_of_each_class(world, share, each):
 
 def test_images_of_the_mixed_set_are_those_of_the_pure_sets(world):
     """In other rows of other batches, so that a value may be rounded to its neighbour."""
-    mask = plan.parts("mixed", world["bank"], 0.5)
+    mask = plan.assign_entries("mixed", world["bank"], 0.5)
     pure = {generator: make(world, generator) for generator in mask}
     whole = []
     for shard in range(3):
@@ -179,7 +181,7 @@ def test_images_of_the_mixed_set_are_those_of_the_pure_sets(world):
             make(world, generator, shards_=3, only=shard, wanted=wanted)
             for generator, wanted in mask.items()
         ]
-        whole.append(plan.in_order(part))
+        whole.append(plan.merge_parts(part))
     mixed = pa.concat_tables(whole)
     assert len(mixed) == len(world["bank"])
     for i, row in enumerate(mixed.to_pylist()):
@@ -192,14 +194,16 @@ def test_images_of_the_mixed_set_are_those_of_the_pure_sets(world):
 
 @pytest.mark.bitwise
 def test_shards_of_the_mixed_set_change_nothing(world):
-    for generator, wanted in plan.parts("mixed", world["bank"], 0.5).items():
+    for generator, wanted in plan.assign_entries("mixed", world["bank"], 0.5).items():
         one, many = (make(world, generator, shards_=n, wanted=wanted) for n in (1, 3))
         assert len(one) == wanted.sum() and one.equals(many)
 
 
 def test_reconstructed_images_are_the_training_images_in_turn(world):
     labels = world["bank"]["label"].to_pylist()
-    parts = [controls.repeated_table(world["train"], labels, shard=s, shards=2) for s in range(2)]
+    parts = [
+        controls.repeat_training_images(world["train"], labels, shard=s, shards=2) for s in range(2)
+    ]
     table = pa.concat_tables(parts)
     assert table["label"].to_pylist() == labels
     ids = table["image_id"].to_pylist()

@@ -105,7 +105,7 @@ def test_a_signal_saves_and_resume_ends_with_the_same_weights_bit_for_bit(
     second = trainer()
     torch.nn.init.zeros_(second.parameters[0])  # whatever it starts from is overwritten
     seen = []
-    second.take_up(tmp_path / "state")
+    second.load_checkpoint(tmp_path / "state")
     again = second.run(pool, tmp_path / "state", lambda step, loss: seen.append(step), **DRAWING)
     assert seen == [7, 8] and "training goes on at step 6" in capsys.readouterr().out
     assert torch.equal(again, losses) and not losses.isnan().any()
@@ -153,12 +153,12 @@ def test_a_damaged_state_is_put_aside(pool, tmp_path, capsys, left):
     whole = state.read_bytes()
     state.write_bytes(whole[:left])
     t = trainer()
-    t.take_up(state)
+    t.load_checkpoint(state)
     assert t.step == 0 and not state.exists()
     said = capsys.readouterr().out
     assert "the saved state is damaged" in said and "training starts anew" in said
     assert [p.name for p in tmp_path.iterdir()] == [".state-abc.damaged"]
-    checkpoint.forget_states(tmp_path / "weights")
+    checkpoint.remove_checkpoints(tmp_path / "weights")
     assert not list(tmp_path.iterdir())
 
 
@@ -196,13 +196,13 @@ def test_written_unet_opens_in_diffusers(pool, tmp_path):
 def test_state_is_named_by_all_that_it_depends_on(tmp_path):
     weights, read = tmp_path / "unet/weights", tmp_path / "input"
     read.write_text("a")
-    first = checkpoint.state_file(weights, {"cfg": {"steps": 1}}, [str(read)])
-    assert first == checkpoint.state_file(weights, {"cfg": {"steps": 1}}, [str(read)])
-    assert first != checkpoint.state_file(weights, {"cfg": {"steps": 2}}, [str(read)])
+    first = checkpoint.name_checkpoint(weights, {"cfg": {"steps": 1}}, [str(read)])
+    assert first == checkpoint.name_checkpoint(weights, {"cfg": {"steps": 1}}, [str(read)])
+    assert first != checkpoint.name_checkpoint(weights, {"cfg": {"steps": 2}}, [str(read)])
     read.write_text("b")
-    assert first != checkpoint.state_file(weights, {"cfg": {"steps": 1}}, [str(read)])
+    assert first != checkpoint.name_checkpoint(weights, {"cfg": {"steps": 1}}, [str(read)])
     first.parent.mkdir()
     first.write_text("state")
     (first.parent / f".{first.name}.1.part").mkdir()  # as a job leaves it that was killed
-    checkpoint.forget_states(weights)
+    checkpoint.remove_checkpoints(weights)
     assert not list(first.parent.iterdir())

@@ -31,7 +31,7 @@ rule figure2:
         ),
         models=model_files("diffusion"),
     output:
-        sheet="results/<name>figures/figure2.png",
+        picture="results/<name>figures/figure2.png",
         changes="results/<name>figures/figure2.csv",
     log:
         "logs/<name>figures/figure2.log",
@@ -85,7 +85,7 @@ rule figure6:
         ),
         models=model_files("diffusion"),
     output:
-        sheet="results/<name>figures/figure6.png",
+        picture="results/<name>figures/figure6.png",
         recipes="results/<name>figures/figure6.csv",
     log:
         "logs/<name>figures/figure6.log",

@@ -16,11 +16,11 @@ def main(snakemake) -> None:
     with stage_log(snakemake) as report:
         prompts = image_tables.read(snakemake.input.captions, ["prompt"])["prompt"].to_pylist()
         model, _, tokenizer = load_clip(cfg["clip"], device=pick_device())
-        texts, index = embeddings.distinct(prompts)
+        texts, index = embeddings.find_distinct(prompts)
         settings = {"tokenizer": tokenizer, "batch_size": cfg["batch_size"]}
         batches = embeddings.embed([*texts, ""], model=model, **settings)
         states = torch.cat([*progress(batches, total=len(texts) + 1, unit="prompts", count=len)])
-        n_tokens = embeddings.lengths(texts, tokenizer=tokenizer)[index]
+        n_tokens = embeddings.count_tokens(texts, tokenizer=tokenizer)[index]
         truncated = int((n_tokens > states.shape[1]).sum())
         print(f"{len(texts):,} distinct of {len(prompts):,} prompts; {truncated:,} truncated")
         tensors = {"tokens": states[index], "null": states[-1].clone(), "n_tokens": n_tokens}

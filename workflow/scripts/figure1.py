@@ -6,19 +6,20 @@ from mvc.figures import grid
 from mvc.job import stage_log
 
 TITLES = {"real": "real", "pretrained": "pre-trained", "finetuned": "MVC\n(ours)"}
+COLUMNS = ["image", "label", "class_name"]
 
 
 def main(snakemake) -> None:
-    cfg, given = snakemake.params.cfg, snakemake.input
+    cfg = snakemake.params.cfg
     with stage_log(snakemake):
         sets = [
-            (title, image_tables.read(given[name], ["image", "label", "class_name"]), cfg["images"])
+            (title, image_tables.read(snakemake.input[name], COLUMNS), cfg["images"])
             for name, title in TITLES.items()
         ]
-        sheet = grid.gallery(sets, classes=cfg["classes"], cell=cfg["cell"])
-        print(f"{sheet.width} x {sheet.height} pixels")
+        picture = grid.draw_gallery(sets, classes=cfg["classes"], cell=cfg["cell"])
+        print(f"{picture.width} x {picture.height} pixels")
         with atomic(snakemake.output[0]) as temporary:
-            sheet.save(temporary, format="PNG", optimize=True)
+            picture.save(temporary, format="PNG", optimize=True)
 
 
 if __name__ == "__main__":

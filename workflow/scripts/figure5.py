@@ -5,9 +5,11 @@ from mvc.core.atomic import atomic
 from mvc.figures import grid
 from mvc.job import stage_log
 
+COLUMNS = ["image", "label", "class_name"]
+
 
 def main(snakemake) -> None:
-    cfg, given = snakemake.params.cfg, snakemake.input
+    cfg = snakemake.params.cfg
     groups = {
         "real": ("real", 1),
         "finetuned": ("MVC\n(ours)", cfg["images"]),
@@ -15,13 +17,13 @@ def main(snakemake) -> None:
     }
     with stage_log(snakemake):
         sets = [
-            (title, image_tables.read(given[name], ["image", "label", "class_name"]), lines)
-            for name, (title, lines) in groups.items()
+            (title, image_tables.read(snakemake.input[name], COLUMNS), rows)
+            for name, (title, rows) in groups.items()
         ]
-        sheet = grid.gallery(sets, classes=cfg["classes"], cell=cfg["cell"])
-        print(f"{sheet.width} x {sheet.height} pixels")
+        picture = grid.draw_gallery(sets, classes=cfg["classes"], cell=cfg["cell"])
+        print(f"{picture.width} x {picture.height} pixels")
         with atomic(snakemake.output[0]) as temporary:
-            sheet.save(temporary, format="PNG", optimize=True)
+            picture.save(temporary, format="PNG", optimize=True)
 
 
 if __name__ == "__main__":

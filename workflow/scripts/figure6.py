@@ -8,38 +8,36 @@ from mvc.core.atomic import atomic
 from mvc.core.device import pick_device
 from mvc.figures import sampled
 from mvc.job import stage_log
-from mvc.synthetic import sampler
+from mvc.synthetic.sampler import load_sampler, read_sampling
 from pyarrow import csv
 from safetensors.torch import load_file
 
 
 def main(snakemake) -> None:
-    cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
-    unets = {"MVC (ours), given A and B in turn": Path(given.unet).parent}
-    unets |= {"pre-trained": cfg["diffusion"]}
+    cfg = snakemake.params.cfg
+    files = snakemake.input
+    unets = {
+        "MVC (ours), given A and B in turn": Path(files.unet).parent,
+        "pre-trained": cfg["diffusion"],
+    }
     with stage_log(snakemake):
-        embeddings, sampling = load_file(given.embeddings), sampler.sampling(cfg["synthetic"])
-        painters = {
-            title: sampler.open_painter(
-                unet,
-                embeddings,
-                diffusion=cfg["diffusion"],
-                sampling=sampling,
-                device=pick_device(),
-            )
-            for title, unet in unets.items()
+        embeddings = load_file(files.embeddings)
+        sampling = read_sampling(cfg["synthetic"])
+        models = {"diffusion": cfg["diffusion"], "sampling": sampling, "device": pick_device()}
+        samplers = {
+            title: load_sampler(unet, embeddings, **models) for title, unet in unets.items()
         }
-        sheet, records = sampled.source_sheet(
-            painters,
-            image_tables.read(given.images),
-            image_tables.read(given.bank),
+        picture, records = sampled.draw_sources(
+            samplers,
+            image_tables.read(files.images),
+            image_tables.read(files.bank),
             side=cfg["resolution"],
             **{key: cfg[key] for key in ("images", "classes", "cell", "seed")},
         )
-        with atomic(out.recipes) as temporary:
+        with atomic(snakemake.output.recipes) as temporary:
             csv.write_csv(pa.Table.from_pylist(records), temporary)
-        with atomic(out.sheet) as temporary:
-            sheet.save(temporary, format="PNG", optimize=True)
+        with atomic(snakemake.output.picture) as temporary:
+            picture.save(temporary, format="PNG", optimize=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mvc.core import image_tables
 from mvc.core.atomic import atomic
-from mvc.core.leakage import assert_disjoint
+from mvc.core.leakage import check_disjoint
 from mvc.images import build
 from mvc.images.splits import SPLITS
 from mvc.job import stage_log
@@ -25,7 +25,7 @@ def main(snakemake) -> None:
             build.write_split(built, split, snakemake.output[split])
             keys[split] = image_tables.read(snakemake.output[split], ["image_id", "sha256"])
         for first, second in itertools.combinations(keys.values(), 2):
-            assert_disjoint(first, second)
+            check_disjoint(first, second)
         held_out = {split: keys[split] for split in ("validation", "test")}
         image_tables.write(build.list_held_out(held_out), snakemake.output.held_out)
         text = json.dumps(built.report, indent=2, ensure_ascii=False)

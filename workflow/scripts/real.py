@@ -4,30 +4,33 @@ import pyarrow as pa
 from mvc.core import image_tables
 from mvc.core.counts import slice_shard
 from mvc.core.device import pick_device
+from mvc.core.image_tables import get_bytes
 from mvc.core.pixels import choose_side
 from mvc.job import stage_log
 from mvc.synthetic import controls
 
 
 def main(snakemake) -> None:
-    cfg, names = snakemake.params.cfg, snakemake.wildcards
+    cfg = snakemake.params.cfg
+    inputs = snakemake.input
+    part = {key: int(snakemake.wildcards[key]) for key in ("shard", "shards")}
     with stage_log(snakemake) as report:
-        labels = image_tables.read(snakemake.input.bank, ["label"])["label"].to_pylist()
-        extra, train = (
-            image_tables.read(snakemake.input.extra),
-            image_tables.read(snakemake.input.train),
-        )
-        part = {"shard": int(names.shard), "shards": int(names.shards)}
+        labels = image_tables.read(inputs.bank, ["label"])["label"].to_pylist()
+        extra = image_tables.read(inputs.extra)
+        train = image_tables.read(inputs.train)
         if cfg["generator"] == "train_vae":
-            table = controls.repeated_table(train, labels, **part)
+            table = controls.repeat_training_images(train, labels, **part)
         else:
-            table = controls.real_table(extra, train, labels, **part)
+            table = controls.take_further_images(extra, train, labels, **part)
         sources = table["image_id"]
         if cfg["generator"] != "real":
-            how = {key: cfg[key] for key in ("diffusion", "resolution", "batch_size")}
-            how["side"] = choose_side(image_tables.get_bytes(train), resolution=cfg["resolution"])
-            how["places"] = slice_shard(len(labels), **part)
-            files = controls.through_vae(image_tables.get_bytes(table), **how, device=pick_device())
+            files = controls.reconstruct_files(
+                get_bytes(table),
+                side=choose_side(get_bytes(train), resolution=cfg["resolution"]),
+                places=slice_shard(len(labels), **part),
+                device=pick_device(),
+                **{key: cfg[key] for key in ("diffusion", "resolution", "batch_size")},
+            )
             table = image_tables.build_table(
                 data=files,
                 labels=table["label"].to_pylist(),
@@ -35,9 +38,10 @@ def main(snakemake) -> None:
                 image_ids=sources.to_pylist(),
                 suffix=".png",
             )
-        table = table.append_column("source_image_id", sources)
         generator = pa.array([cfg["generator"]] * len(table), pa.string())
-        image_tables.write(table.append_column("generator", generator), snakemake.output[0])
+        table = table.append_column("source_image_id", sources)
+        table = table.append_column("generator", generator)
+        image_tables.write(table, snakemake.output[0])
         report(len(table), "images")
 
 

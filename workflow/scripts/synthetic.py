@@ -6,51 +6,54 @@ import pyarrow.compute as pc
 from mvc.console.progress import progress
 from mvc.core import image_tables
 from mvc.core.device import pick_device
-from mvc.core.image_tables import read_class_names
-from mvc.core.leakage import refuse_held_out
+from mvc.core.image_tables import get_bytes, read_class_names
+from mvc.core.leakage import check_held_out
 from mvc.core.pixels import choose_side
 from mvc.job import stage_log
 from mvc.synthetic import plan as planning
-from mvc.synthetic import sampler
-from mvc.synthetic.clip_filter import clip_probability
+from mvc.synthetic.clip_filter import measure_clip_probability
+from mvc.synthetic.sampler import load_sampler, read_sampling, sample_files
 from safetensors.torch import load_file
 
 
 def main(snakemake) -> None:
-    cfg, given, names = snakemake.params.cfg, snakemake.input, snakemake.wildcards
+    cfg = snakemake.params.cfg
+    inputs = snakemake.input
+    part = {key: int(snakemake.wildcards[key]) for key in ("shard", "shards")}
     with stage_log(snakemake) as report:
-        train, captions, bank = map(image_tables.read, (given.images, given.captions, given.bank))
-        refuse_held_out(train, image_tables.read(given.held_out))
-        embeddings, size = load_file(given.embeddings), cfg["resolution"]
-        unets = {"pretrained": (cfg["diffusion"], given.models)}
-        if "weights" in given.keys():
-            unets["finetuned"] = (Path(given.unet).parent, given.weights)
-        labels, opening = train["label"].to_pylist(), {"sampling": sampler.sampling(cfg)}
-        opening |= {"diffusion": cfg["diffusion"], "device": pick_device()}
-        part = {"shard": int(names.shard), "shards": int(names.shards), "seed": cfg["seed"]}
-        judged = {key: cfg[key] for key in ("clip", "prefix", "batch_size")} | {
-            "device": pick_device()
-        }
-        side, tables = choose_side(image_tables.get_bytes(train), resolution=size), []
-        wanted = planning.parts(cfg["generator"], bank, cfg.get("pretrained_share", 0))
-        for generator, mask in wanted.items():
+        train = image_tables.read(inputs.images)
+        captions = image_tables.read(inputs.captions)
+        bank = image_tables.read(inputs.bank)
+        embeddings = load_file(inputs.embeddings)
+        check_held_out(train, image_tables.read(inputs.held_out))
+        names = read_class_names(train)
+        side = choose_side(get_bytes(train), resolution=cfg["resolution"])
+        device = pick_device()
+        models = {"diffusion": cfg["diffusion"], "sampling": read_sampling(cfg), "device": device}
+        clip = {key: cfg[key] for key in ("clip", "prefix", "batch_size")}
+        unets = {"pretrained": (cfg["diffusion"], inputs.models)}
+        if "weights" in inputs.keys():
+            unets["finetuned"] = (Path(inputs.unet).parent, inputs.weights)
+        tables = []
+        masks = planning.assign_entries(cfg["generator"], bank, cfg.get("pretrained_share", 0))
+        for generator, mask in masks.items():
             unet, weights = unets[generator]
-            plan = planning.make(generator, bank, labels, wanted=mask, **part)
+            part |= {"wanted": mask, "seed": cfg["seed"]}
+            plan = planning.make_plan(generator, bank, train["label"].to_pylist(), **part)
             print(f"{len(plan.seeds):,} {generator} images, stored at {side} px")
-            painter = sampler.open_painter(unet, embeddings, **opening)
-            images = sampler.files(painter, plan, train, resolution=size, side=side)
+            sampler = load_sampler(unet, embeddings, **models)
+            images = sample_files(sampler, plan, train, resolution=cfg["resolution"], side=side)
             files = list(progress(images, total=len(plan.seeds), unit="images"))
-            judged |= {"places": plan.places}
-            sure = clip_probability(files, plan.labels, read_class_names(train), **judged).tolist()
-            record = planning.provenance(cfg, weights) | {"train": train, "captions": captions}
-            tables.append(planning.to_table(plan, files, **record, clip_probability=sure))
-        shard = planning.in_order(tables)
+            judged = {"places": plan.places, "device": device, **clip}
+            chances = measure_clip_probability(files, plan.labels, names, **judged)
+            origin = planning.describe_generator(cfg, weights)
+            origin |= {"train": train, "captions": captions, "clip_probability": chances.tolist()}
+            tables.append(planning.tabulate_images(plan, files, **origin))
+        shard = planning.merge_parts(tables)
         image_tables.write(shard, snakemake.output[0])
-        sure, chance = (
-            pc.mean(shard["clip_probability"]).as_py() or 0,
-            1 / len(read_class_names(train)),
-        )
-        report(len(shard), "images", f"clip_probability {sure:.2f} by CLIP, by chance {chance:.2f}")
+        mean = pc.mean(shard["clip_probability"]).as_py() or 0
+        note = f"clip_probability {mean:.2f} by CLIP, by chance {1 / len(names):.2f}"
+        report(len(shard), "images", note)
 
 
 if __name__ == "__main__":

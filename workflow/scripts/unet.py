@@ -1,7 +1,7 @@
 """unet: Stable Diffusion's U-Net fine-tuned on same-class pairs."""
 
 from mvc.job import stage_log
-from mvc.unet.checkpoint import state_file
+from mvc.unet.checkpoint import name_checkpoint
 from mvc.unet.finetune import tune
 from mvc.unet.launch import launch
 
@@ -14,7 +14,7 @@ def main(snakemake) -> None:
     out = snakemake.output
     cfg = snakemake.params.cfg
     with stage_log(snakemake) as report:
-        state = state_file(out.weights, {"cfg": cfg, "code": snakemake.params.code}, files)
+        state = name_checkpoint(out.weights, {"cfg": cfg, "code": snakemake.params.code}, files)
         summary = launch(
             tune,
             cfg,

@@ -7,7 +7,7 @@ from mvc.core.atomic import atomic
 from mvc.core.device import pick_device
 from mvc.figures import finetuning
 from mvc.job import stage_log
-from mvc.synthetic import sampler
+from mvc.synthetic.sampler import Sampling, load_sampler
 from safetensors.torch import load_file
 
 
@@ -17,17 +17,17 @@ def main(snakemake) -> None:
     wanted = cfg["samples"]
     with stage_log(snakemake) as report:
         finetuning.draw_losses(files.losses, snakemake.output.curve)
-        painter = sampler.open_painter(
+        sampler = load_sampler(
             Path(files.unet).parent,
             load_file(files.embeddings),
             diffusion=cfg["diffusion"],
-            sampling=sampler.Sampling(
+            sampling=Sampling(
                 wanted["steps"], "text", wanted["scale"], image_scale=1.0, batch_size=32
             ),
             device=pick_device(),
         )
         picture = finetuning.sample_grid(
-            painter,
+            sampler,
             image_tables.read(files.images),
             image_tables.read(files.bank),
             per_class=wanted["per_class"],

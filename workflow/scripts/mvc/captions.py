@@ -12,7 +12,7 @@ from mvc.core.batching import pick_batch_size
 
 
 @torch.inference_mode()
-def caption(
+def generate_captions(
     images: Iterable[Image.Image],
     *,
     model,
@@ -21,7 +21,7 @@ def caption(
     num_beams: int,
     batch_size: int,
 ) -> Iterator[str]:
-    """Caption RGB images by beam search, a batch at a time; one line of text an image, in order.
+    """Caption RGB images by beam search, a batch at a time; one line of text per image, in order.
 
     The last batch is padded with its last image: every batch has one shape, see `core.batching`.
     """
@@ -40,18 +40,18 @@ def caption(
         yield from (" ".join(text.split()) for text in texts[: len(batch)])
 
 
-def prompt(caption: str, class_name: str, *, prefix: str) -> str:
-    """The text that is embedded: the prefix with the class in it, then the caption.
+def make_prompt(caption: str, class_name: str, *, prefix: str) -> str:
+    """Make the text that is embedded: the prefix with the class in it, then the caption.
 
-    >>> prompt("a red shirt", "Shirt", prefix="This is an image of {class}")
+    >>> make_prompt("a red shirt", "Shirt", prefix="This is an image of {class}")
     'This is an image of Shirt, a red shirt'
     """
     head = prefix.replace("{class}", class_name)
     return ", ".join(part for part in (head, caption.strip()) if part)
 
 
-def own_captions(path: str | Path, image_ids: Sequence[str]) -> list[str]:
-    """Read a person's own captions, one for each training image.
+def read_captions(path: str | Path, image_ids: Sequence[str]) -> list[str]:
+    """Read the user's own captions, one for each training image.
 
     Args:
         path: CSV or Parquet with the columns `image_id` and `caption`; further rows are ignored.

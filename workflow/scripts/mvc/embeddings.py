@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mvc.core.batching import align_batches, pick_batch_size
-from mvc.models.clip import text_states, tokenize
+from mvc.models.clip import compute_text_states, tokenize
 
 
 def embed(
@@ -20,15 +20,15 @@ def embed(
     device = next(model.parameters()).device
     ids, _ = tokenize(tokenizer, prompts)
     for rows, kept in align_batches(range(len(ids)), pick_batch_size(device, batch_size)):
-        yield text_states(model, ids[rows].to(device)).half().cpu()[kept]
+        yield compute_text_states(model, ids[rows].to(device)).half().cpu()[kept]
 
 
-def distinct(prompts: Sequence[str]) -> tuple[list[str], Int[Tensor, " k"]]:
-    """The different prompts in order of first appearance, and which of them each prompt is."""
+def find_distinct(prompts: Sequence[str]) -> tuple[list[str], Int[Tensor, " k"]]:
+    """Find the distinct prompts, in order of first appearance, and which of them each prompt is."""
     index = {prompt: i for i, prompt in enumerate(dict.fromkeys(prompts))}
     return list(index), torch.tensor([index[prompt] for prompt in prompts], dtype=torch.int64)
 
 
-def lengths(prompts: Sequence[str], *, tokenizer) -> Int[Tensor, " k"]:
-    """Tokens of each prompt before any cut, start and end included; over m it is truncated."""
+def count_tokens(prompts: Sequence[str], *, tokenizer) -> Int[Tensor, " k"]:
+    """Count the tokens of each prompt, start and end included; one with more than m is cut."""
     return torch.tensor(tokenize(tokenizer, prompts)[1], dtype=torch.int64)

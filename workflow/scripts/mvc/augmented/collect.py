@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from mvc.augmented import filenames
 from mvc.core import image_tables
 from mvc.core.image_tables import read_class_names
-from mvc.core.leakage import refuse_held_out
+from mvc.core.leakage import check_held_out
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def collect(
         generated,
         generated.select(["source_image_id"]).rename_columns(["image_id"]),
     ):
-        refuse_held_out(table, held_out)
+        check_held_out(table, held_out)
     _check_sources(real, generated)
     generated = _add_donors(generated, captions["image_id"].to_pylist(), bank)
     real = real.append_column("synthetic", pa.array([False] * len(real)))

@@ -1,7 +1,7 @@
 """No held-out image reaches the generator: the check that every stage before the classifiers makes.
 
 The images stage writes the validation and test images' names and hashes to `held_out.parquet`;
-captions, U-Net and synthesis pass it, with the table that they were given, to `refuse_held_out`.
+captions, U-Net and synthesis pass it, with the table that they were given, to `check_held_out`.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ KEYS = ("image_id", "sha256")
 FROM_TRAINING = {"finetuned", "pretrained", "mixed", "train_vae"}
 
 
-def refuse_held_out(table: pa.Table, held_out: pa.Table) -> None:
+def check_held_out(table: pa.Table, held_out: pa.Table) -> None:
     """Raise if a row of `table` is a held-out image, by name or by content.
 
     Args:
@@ -42,7 +42,7 @@ def refuse_held_out(table: pa.Table, held_out: pa.Table) -> None:
         )
 
 
-def assert_disjoint(train: pa.Table, test: pa.Table) -> None:
+def check_disjoint(train: pa.Table, test: pa.Table) -> None:
     """Raise if two image tables share an image, by `image_id` or by `sha256`; names it."""
     for key in _shared_keys(train, test):
         common = train[key].filter(pc.is_in(train[key], value_set=test[key].combine_chunks()))

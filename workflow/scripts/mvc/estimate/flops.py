@@ -62,19 +62,19 @@ def compute_latent_factor(vae: nn.Module) -> int:
 
 def count_text_tower(clip: nn.Module) -> int:
     """The text tower on one prompt."""
-    from mvc.models.clip import text_states
-    from mvc.models.clip import text_tower as tower
+    from mvc.models.clip import compute_text_states
+    from mvc.models.clip import find_text_tower as tower
 
     m = tower(clip).positional_embedding.shape[0]
     ids = _make_zeros(clip, 1, m).long()
-    return count_operations(lambda: text_states(clip, ids))
+    return count_operations(lambda: compute_text_states(clip, ids))
 
 
 def count_image_tower(clip: nn.Module) -> int:
     """The image tower on one image."""
-    from mvc.models.clip import feature_size
+    from mvc.models.clip import find_image_size
 
-    size = feature_size(clip)
+    size = find_image_size(clip)
     return count_operations(lambda: clip.encode_image(_make_zeros(clip, 1, 3, size, size)))
 
 

@@ -10,29 +10,29 @@ from PIL import Image
 from mvc.core.atomic import atomic
 from mvc.core.image_tables import get_bytes, read_class_names
 from mvc.figures import grid
-from mvc.figures.sampled import CELL, paint
-from mvc.synthetic.plan import make
-from mvc.synthetic.sampler import Painter
+from mvc.figures.sampled import CELL, sample_pictures
+from mvc.synthetic.plan import make_plan
+from mvc.synthetic.sampler import Sampler
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402, once the backend is chosen
 
 
 def sample_grid(
-    painter: Painter, train: pa.Table, bank: pa.Table, *, per_class: int, side: int, seed: int
+    sampler: Sampler, train: pa.Table, bank: pa.Table, *, per_class: int, side: int, seed: int
 ) -> Image.Image:
     """Sample `per_class` images of each class, from the bank's first entries of the class."""
     names = read_class_names(train)
-    entries = grid.first_of_each(bank["label"].to_pylist(), list(names), per_class)
+    entries = grid.choose_first(bank["label"].to_pylist(), list(names), per_class)
     picked = bank.take([entry for members in entries for entry in members])
-    plan = make("finetuned", picked, train["label"].to_pylist(), shard=0, shards=1, seed=seed)
+    plan = make_plan("finetuned", picked, train["label"].to_pylist(), shard=0, shards=1, seed=seed)
     contents = get_bytes(train)
     sources = [contents[row] for row in plan.sources]
-    images = iter(paint(painter, plan.recipes, plan.seeds, sources, side=side))
+    images = iter(sample_pictures(sampler, plan.recipes, plan.seeds, sources, side=side))
     columns = [[next(images) for _ in members] for members in entries]
     titles = ["fine-tuned"] + [""] * (per_class - 1)
-    rows = grid.group(columns, per_class)
-    return grid.grid(rows, titles, list(names.values()), grid.scale_to(side, CELL))
+    rows = grid.arrange(columns, per_class)
+    return grid.draw_grid(rows, titles, list(names.values()), grid.choose_scale(side, CELL))
 
 
 def draw_losses(losses: str | Path, path: str | Path) -> None:

@@ -18,7 +18,7 @@ GAP, GROUP_GAP, MARGIN = 2, 10, 14  # pixels between images, between groups of r
 INK, PAPER, EMPTY = (32, 33, 36), (255, 255, 255), (238, 238, 240)
 
 
-def grid(
+def draw_grid(
     rows: Sequence[Sequence[Image.Image | None]],
     row_titles: Sequence[str],
     column_titles: Sequence[str],
@@ -68,7 +68,7 @@ def grid(
     return sheet
 
 
-def first_of_each(labels: Sequence[int], classes: Sequence[int], count: int) -> list[list[int]]:
+def choose_first(labels: Sequence[int], classes: Sequence[int], count: int) -> list[list[int]]:
     """The rows of the first `count` images of each class, in order: nobody chose them."""
     found: dict[int, list[int]] = {label: [] for label in classes}
     for row, label in enumerate(labels):
@@ -77,12 +77,12 @@ def first_of_each(labels: Sequence[int], classes: Sequence[int], count: int) -> 
     return [found[label] for label in classes]
 
 
-def group(images: Sequence[Sequence[Image.Image]], lines: int) -> list[list[Image.Image | None]]:
+def arrange(images: Sequence[Sequence[Image.Image]], lines: int) -> list[list[Image.Image | None]]:
     """One column a class and `lines` rows: image i of class c stands in row i, column c."""
     return [[own[i] if i < len(own) else None for own in images] for i in range(lines)]
 
 
-def scale_to(side: int, cell: int) -> int | float:
+def choose_scale(side: int, cell: int) -> int | float:
     """The scale that brings images of a side near a cell's, a whole number if they are smaller."""
     return cell / side if side > cell else max(1, round(cell / side))
 
@@ -164,7 +164,9 @@ def _height(text: str, font: ImageFont.FreeTypeFont) -> int:
     return round(draw.multiline_textbbox((0, 0), text, font)[3])
 
 
-def gallery(sets: Sequence[tuple[str, pa.Table, int]], *, classes: int, cell: int) -> Image.Image:
+def draw_gallery(
+    sets: Sequence[tuple[str, pa.Table, int]], *, classes: int, cell: int
+) -> Image.Image:
     """One column a class, one group of rows a set: the first images of each, so nobody chose them.
 
     Args:
@@ -175,9 +177,9 @@ def gallery(sets: Sequence[tuple[str, pa.Table, int]], *, classes: int, cell: in
     names = dict(list(read_class_names(sets[0][1]).items())[:classes])
     rows, titles = [], []
     for title, table, lines in sets:
-        chosen = first_of_each(table["label"].to_pylist(), list(names), lines)
+        chosen = choose_first(table["label"].to_pylist(), list(names), lines)
         data = get_bytes(table)
-        rows += group([[decode(data[row]) for row in own] for own in chosen], lines)
+        rows += arrange([[decode(data[row]) for row in own] for own in chosen], lines)
         titles += [title] + [""] * (lines - 1)
     side = max(image.width for row in rows for image in row if image is not None)
-    return grid(rows, titles, list(names.values()), scale_to(side, cell))
+    return draw_grid(rows, titles, list(names.values()), choose_scale(side, cell))

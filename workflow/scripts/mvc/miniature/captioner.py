@@ -20,7 +20,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from mvc.captions import caption
+from mvc.captions import generate_captions
 from mvc.miniature import training
 from mvc.miniature.templates import CLASSES, find_class, find_group
 
@@ -181,7 +181,7 @@ def describe(
     """Captions as the main pipeline makes them: beam search through the processor."""
     pictures = (Image.fromarray(x.permute(1, 2, 0).numpy()) for x in images)
     return list(
-        caption(
+        generate_captions(
             pictures,
             model=model,
             processor=processor,

@@ -16,7 +16,7 @@ from mvc.miniature import captioner, clip, render, unet, vae
 from mvc.miniature.corpus import Corpus
 from mvc.miniature.templates import SYNONYMS, add_article
 from mvc.models.blip2 import load_captioner
-from mvc.models.clip import load_clip, text_states, tokenize
+from mvc.models.clip import compute_text_states, load_clip, tokenize
 from mvc.models.stable_diffusion import load_unet, load_vae
 
 LOOKS = (
@@ -69,7 +69,7 @@ class Models:
     def samples(self, *, steps: int, scale: float, seed: int) -> UInt8[Tensor, "k 3 h w"]:
         """One picture of each of `sample_captions`."""
         ids, _ = tokenize(self.tokens, ["", *sample_captions()])
-        states = text_states(self.clip, ids)
+        states = compute_text_states(self.clip, ids)
         generator = torch.Generator().manual_seed(seed)
         return unet.draw(
             self.unet,

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from mvc.console.progress import Meter
 from mvc.miniature import training, vae
-from mvc.models.clip import text_states, tokenize
+from mvc.models.clip import compute_text_states, tokenize
 from mvc.models.stable_diffusion import encode, load_solver
-from mvc.synthetic.sampler import sample
+from mvc.synthetic.sampler import solve
 
 # Stable Diffusion 1.x's noise schedule.
 SCHEDULE = {
@@ -103,7 +103,7 @@ def cache_text(
     ids = tokenize(tokenizer, distinct.tolist())[0]
     states, meter = [], Meter(len(ids), "captions")
     for start in range(0, len(ids), batch_size):
-        states.append(text_states(clip, ids[start : start + batch_size]).half())
+        states.append(compute_text_states(clip, ids[start : start + batch_size]).half())
         meter.show(min(start + batch_size, len(ids)))
     return torch.cat(states), torch.from_numpy(inverse[1:])
 
@@ -168,7 +168,7 @@ def draw(
         scale: of the guidance.
     """
     shape = (len(text), model.config.in_channels, *[model.config.sample_size] * 2)
-    z = sample(
+    z = solve(
         model,
         load_solver(folder),
         torch.randn(shape, generator=generator),

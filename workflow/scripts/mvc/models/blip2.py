@@ -2,7 +2,7 @@
 
 import torch
 
-from mvc.models.opening import opening, refuse_missing, require
+from mvc.models.opening import check_loaded, explain_missing, require_files
 
 
 def load_captioner(name: str, *, device: str | torch.device = "cpu"):
@@ -17,11 +17,11 @@ def load_captioner(name: str, *, device: str | torch.device = "cpu"):
     from transformers import Blip2ForConditionalGeneration, Blip2Processor
 
     dtype = torch.float32 if torch.device(device).type == "cpu" else torch.bfloat16
-    with opening("captioner", name):
-        require(name, ["config.json"])  # the library has a default of its own: another model
+    with explain_missing("captioner", name):
+        require_files(name, ["config.json"])  # the library has a default of its own: another model
         processor = Blip2Processor.from_pretrained(name)
         model, report = Blip2ForConditionalGeneration.from_pretrained(
             name, dtype=dtype, use_safetensors=True, output_loading_info=True
         )
-    refuse_missing("captioner", name, report)
+    check_loaded("captioner", name, report)
     return model.to(device).eval().requires_grad_(False), processor

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from mvc.console.progress import Meter
 from mvc.core.batching import align_batches, pick_batch_size
-from mvc.models.opening import FILES, opening, require
+from mvc.models.opening import FILES, explain_missing, require_files
 
 
 def load_clip(name: str, *, device: str | torch.device = "cpu"):
@@ -44,8 +44,8 @@ def load_clip(name: str, *, device: str | torch.device = "cpu"):
                 f"models.clip = {name}: neither a folder nor `architecture/pretrained` known to "
                 "open_clip; for instance ViT-L-14-quickgelu/openai"
             )
-    with opening("clip", name, hub=hub.strip("/")):
-        require(folder, FILES["clip"])
+    with explain_missing("clip", name, hub=hub.strip("/")):
+        require_files(folder, FILES["clip"])
         model, preprocess = open_clip.create_model_from_pretrained(
             spec, pretrained=pretrained, precision="fp32", return_transform=True
         )
@@ -61,7 +61,7 @@ def _is_weights(architecture: str, file: str) -> bool:
     return known and file.endswith(".safetensors") and Path(file).is_file()
 
 
-def text_tower(model: nn.Module) -> nn.Module:
+def find_text_tower(model: nn.Module) -> nn.Module:
     """The module that holds the text tower: `model.text` (CustomTextCLIP) or the model itself."""
     tower = getattr(model, "text", model)
     if not hasattr(tower, "token_embedding"):
@@ -72,9 +72,9 @@ def text_tower(model: nn.Module) -> nn.Module:
     return tower
 
 
-def text_width(model: nn.Module) -> int:
+def find_text_width(model: nn.Module) -> int:
     """The width d of the text tower."""
-    return text_tower(model).token_embedding.embedding_dim
+    return find_text_tower(model).token_embedding.embedding_dim
 
 
 def tokenize(tokenizer, prompts: Sequence[str]) -> tuple[Int[Tensor, "n m"], list[int]]:
@@ -98,18 +98,18 @@ def tokenize(tokenizer, prompts: Sequence[str]) -> tuple[Int[Tensor, "n m"], lis
 
 
 @torch.inference_mode()
-def text_states(model: nn.Module, ids: Int[Tensor, "n m"]) -> Float[Tensor, "n m d"]:
+def compute_text_states(model: nn.Module, ids: Int[Tensor, "n m"]) -> Float[Tensor, "n m d"]:
     """The text tower's states of every token after the final layer norm (Section 3.2).
 
     These are what the U-Net's cross-attention reads, not the pooled vector.
     """
-    tower = text_tower(model)
+    tower = find_text_tower(model)
     x = tower.token_embedding(ids) + tower.positional_embedding[: ids.shape[1]]
     return tower.ln_final(tower.transformer(x, attn_mask=tower.attn_mask))
 
 
 @torch.inference_mode()
-def image_features(
+def embed_images(
     pixels: UInt8[Tensor, "n 3 h w"],
     model: nn.Module,
     *,
@@ -119,7 +119,7 @@ def image_features(
     """Image embeddings in the space that both towers share, each of length 1, on the CPU.
 
     Args:
-        pixels: at the size that the model takes, see `feature_size`.
+        pixels: at the size that the model takes, see `find_image_size`.
         model: an open_clip model.
         places: of the images in their set, see `batching.align_batches`; None: from 0 on.
     """
@@ -138,13 +138,13 @@ def image_features(
 
 
 @torch.inference_mode()
-def text_features(prompts: Sequence[str], model: nn.Module, tokenizer) -> Float[Tensor, "k e"]:
+def embed_texts(prompts: Sequence[str], model: nn.Module, tokenizer) -> Float[Tensor, "k e"]:
     """Prompts in the space that both towers share, each of length 1, on the CPU."""
     ids = tokenize(tokenizer, prompts)[0].to(next(model.parameters()).device)
     return model.encode_text(ids, normalize=True).cpu()
 
 
-def feature_size(model: nn.Module) -> int:
+def find_image_size(model: nn.Module) -> int:
     """The side in pixels of the images that a CLIP model takes."""
     size = model.visual.image_size
     return int(size if isinstance(size, int) else size[0])

@@ -29,7 +29,7 @@ PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
 @contextmanager
-def opening(key: str, name: str | Path, *, part: str = "", hub: str = "") -> Iterator[None]:
+def explain_missing(key: str, name: str | Path, *, part: str = "", hub: str = "") -> Iterator[None]:
     """Turn whatever a library raises while it opens a model into one error.
 
     Args:
@@ -44,11 +44,13 @@ def opening(key: str, name: str | Path, *, part: str = "", hub: str = "") -> Ite
     try:
         yield
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise FileNotFoundError(absent(key, name, part=part, hub=hub, error=error)) from error
+        raise FileNotFoundError(
+            describe_missing(key, name, part=part, hub=hub, error=error)
+        ) from error
 
 
-def absent(key: str, name: str | Path, *, part: str, hub: str, error: Exception) -> str:
-    """The message of `opening`."""
+def describe_missing(key: str, name: str | Path, *, part: str, hub: str, error: Exception) -> str:
+    """The message of `explain_missing`."""
     local = Path(name).is_dir()
     there = "" if local or str(name).count("/") == 1 else ": no such folder"
     lines = [f"models.{key} = {name}: no {part or WHAT[key]} can be opened there{there}"]
@@ -66,14 +68,14 @@ def absent(key: str, name: str | Path, *, part: str, hub: str, error: Exception)
     return ".\n  ".join(lines)
 
 
-def require(name: str | Path, files: Sequence[str]) -> None:
+def require_files(name: str | Path, files: Sequence[str]) -> None:
     """Raise FileNotFoundError where `name` is a folder without one of these files."""
     for file in files if Path(name).is_dir() else ():
         if not (Path(name) / file).is_file():
             raise FileNotFoundError(f"the folder has no {file}")
 
 
-def refuse_missing(key: str, name: str | Path, report: Mapping[str, object]) -> None:
+def check_loaded(key: str, name: str | Path, report: Mapping[str, object]) -> None:
     """Refuse weights that lack tensors, which the libraries would fill with random numbers.
 
     Args:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mvc.console.progress import Meter
 from mvc.core.pixels import load as load_pixels
-from mvc.models.opening import opening, refuse_missing
+from mvc.models.opening import check_loaded, explain_missing
 
 # The fine-tuned U-Net's config has a key that diffusers does not know, and warns of at each load.
 logging.set_verbosity_error()
@@ -30,7 +30,7 @@ def load(part: type, name: str | Path, subfolder: str | None, *, device="cpu"):
     Raises:
         FileNotFoundError: nothing of that kind is there, or not all of it.
     """
-    with opening("diffusion", name, part=subfolder or ""):
+    with explain_missing("diffusion", name, part=subfolder or ""):
         model, report = part.from_pretrained(
             str(name),
             subfolder=subfolder,
@@ -38,7 +38,7 @@ def load(part: type, name: str | Path, subfolder: str | None, *, device="cpu"):
             use_safetensors=True,
             output_loading_info=True,
         )
-    refuse_missing("diffusion", name, report)
+    check_loaded("diffusion", name, report)
     return model.to(device).eval().requires_grad_(False)
 
 
@@ -70,7 +70,7 @@ def load_unet(name: str | Path, *, text_width: int, device="cpu") -> UNet2DCondi
 
 def load_solver(name: str | Path) -> DPMSolverMultistepScheduler:
     """DPM-Solver++ (2M) on the noise schedule of a Stable Diffusion folder."""
-    with opening("diffusion", name, part="scheduler"):
+    with explain_missing("diffusion", name, part="scheduler"):
         return DPMSolverMultistepScheduler.from_pretrained(
             str(name), subfolder="scheduler", algorithm_type="dpmsolver++", solver_order=2
         )

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from mvc.core.image_tables import IMAGE_COLUMNS, get_bytes
 from mvc.core.pixels import load
-from mvc.models.clip import feature_size, image_features
+from mvc.models.clip import embed_images, find_image_size
 from mvc.quality.metrics import (
     compute_diversity,
     compute_frechet,
@@ -54,10 +54,10 @@ def open_images(table: pa.Table, clip: nn.Module, *, size: int, batch_size: int)
     """
     if not table.num_rows:
         raise ValueError("no images to measure")
-    data, wanted = get_bytes(table), feature_size(clip)
+    data, wanted = get_bytes(table), find_image_size(clip)
     pixels = load(data, size=size)
     for_clip = pixels if wanted == size else load(data, size=wanted)
-    features = image_features(for_clip, clip, batch_size=batch_size).numpy()
+    features = embed_images(for_clip, clip, batch_size=batch_size).numpy()
     return Images(pixels, features, table["label"].to_numpy())
 
 

@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
-from mvc.captions import prompt
+from mvc.captions import make_prompt
 from mvc.core.batching import align_batches, pick_batch_size
 from mvc.core.pixels import load
-from mvc.models.clip import feature_size, image_features, load_clip, text_features
+from mvc.models.clip import embed_images, embed_texts, find_image_size, load_clip
 
 
-def clip_probability(
+def measure_clip_probability(
     files: Sequence[bytes],
     labels: Sequence[int],
     names: Mapping[int, str],
@@ -42,21 +42,21 @@ def clip_probability(
     if not files:  # a shard may have none of a generator
         return torch.empty(0)
     model, _, tokenizer = load_clip(clip, device=device)
-    prompts = [prompt("", name, prefix=prefix) for name in names.values()]
-    pixels = load(files, size=feature_size(model))
-    images = image_features(pixels, model, batch_size=batch_size, places=places)
-    texts = text_features(prompts, model, tokenizer)
+    prompts = [make_prompt("", name, prefix=prefix) for name in names.values()]
+    pixels = load(files, size=find_image_size(model))
+    images = embed_images(pixels, model, batch_size=batch_size, places=places)
+    texts = embed_texts(prompts, model, tokenizer)
     classes = torch.tensor([list(names).index(label) for label in labels])
     scale = model.logit_scale.exp().item()
     return torch.cat(
         [
-            probabilities(images[rows], texts, classes[rows], scale=scale)[kept]
+            compute_probabilities(images[rows], texts, classes[rows], scale=scale)[kept]
             for rows, kept in align_batches(places, pick_batch_size(device, batch_size))
         ]
     )
 
 
-def probabilities(
+def compute_probabilities(
     images: Float[Tensor, "n e"],
     texts: Float[Tensor, "k e"],
     classes: Int64[Tensor, " n"],

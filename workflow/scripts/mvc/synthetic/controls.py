@@ -17,7 +17,7 @@ from mvc.models.stable_diffusion import decode as decode_latents
 from mvc.models.stable_diffusion import encode, load_vae
 
 
-def real_vae(
+def reconstruct(
     vae: torch.nn.Module,
     files: Sequence[bytes],
     places: Sequence[int],
@@ -36,7 +36,7 @@ def real_vae(
         yield decode_latents(vae, latents.to(vae.device))[kept]
 
 
-def through_vae(
+def reconstruct_files(
     contents: Sequence[bytes],
     places: Sequence[int],
     *,
@@ -48,12 +48,12 @@ def through_vae(
 ) -> list[bytes]:
     """Image files through the VAE at `resolution`, stored as PNG files of `side` pixels."""
     vae = load_vae(diffusion, device=device)
-    batches = real_vae(vae, contents, places, side=resolution, batch_size=batch_size)
+    batches = reconstruct(vae, contents, places, side=resolution, batch_size=batch_size)
     batches = progress(batches, total=len(contents), unit="images", count=len)
     return [png for b in batches for png in encode_png(resize(b, side), grayscale=False)]
 
 
-def repeated_table(
+def repeat_training_images(
     train: pa.Table, bank_labels: Sequence[int], *, shard: int, shards: int
 ) -> pa.Table:
     """The training images of one shard: as many a class as the bank has entries, in turn."""
@@ -70,7 +70,7 @@ def repeated_table(
     return train.take([rows[i] for i in indices])
 
 
-def real_table(
+def take_further_images(
     extra: pa.Table, train: pa.Table, bank_labels: Sequence[int], *, shard: int, shards: int
 ) -> pa.Table:
     """The further real images of one shard: as many a class as the bank has entries.

@@ -22,7 +22,7 @@ def predict_noise(
     scale: float | int,
     image_scale: float | int,
 ) -> Float[Tensor, "n c y x"]:
-    """The guided noise estimate.
+    """Predict the noise with guidance.
 
     `text`: eps = w eps(z, e_T, e_I) + (1 - w) eps(z, null, e_I), the null term keeps the image;
     `both`: as `text`, the null term drops the image too;
@@ -39,22 +39,22 @@ def predict_noise(
         raise ValueError(f"synthetic.guidance = {mode}; must be one of {', '.join(MODES)}")
     empty = null.expand_as(text)
     if image is None:
-        with_text, without = _branches(unet, latents, timestep, [text, empty], None)
+        with_text, without = _evaluate_branches(unet, latents, timestep, [text, empty], None)
         return without + scale * (with_text - without)
     zero = torch.zeros_like(image)
     if mode == "ip2p":
-        with_text, with_image, without = _branches(
+        with_text, with_image, without = _evaluate_branches(
             unet, latents, timestep, [text, empty, empty], [image, image, zero]
         )
         from_image = image_scale * (with_image - without)
         return without + from_image + scale * (with_text - with_image)
     kept = image if mode == "text" else zero
-    with_text, without = _branches(unet, latents, timestep, [text, empty], [image, kept])
+    with_text, without = _evaluate_branches(unet, latents, timestep, [text, empty], [image, kept])
     return without + scale * (with_text - without)
 
 
-def _branches(unet, latents, timestep, texts, images):
-    """One evaluation of the U-Net on all branches as one batch."""
+def _evaluate_branches(unet, latents, timestep, texts, images):
+    """Evaluate the U-Net once, on all branches as one batch."""
     z = torch.cat([latents] * len(texts))
     if images is not None:
         z = torch.cat([z, torch.cat(images)], dim=1)

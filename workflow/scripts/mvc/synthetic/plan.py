@@ -14,8 +14,6 @@ from mvc.core.counts import slice_shard
 from mvc.core.hashing import digest_files
 from mvc.core.seeds import derive_seed
 
-pass
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -36,8 +34,8 @@ class Plan:
     seeds: list[int]
 
 
-def parts(generator: str, bank: pa.Table, share: float | int) -> dict[str, np.ndarray]:
-    """Which entries of the bank each generator draws: all of them, or of `mixed` its part.
+def assign_entries(generator: str, bank: pa.Table, share: float | int) -> dict[str, np.ndarray]:
+    """Assign the bank's entries to generators: all to one, or of `mixed` a part to each.
 
     Of a class's entries a share is pre-trained, spread evenly; image i of the mixed set is image i
     of the one or the other pure set, but for rounding (it stands in another batch there).
@@ -60,7 +58,7 @@ def parts(generator: str, bank: pa.Table, share: float | int) -> dict[str, np.nd
     return {"finetuned": ~pretrained, "pretrained": pretrained}
 
 
-def make(
+def make_plan(
     generator: str,
     bank: pa.Table,
     train_labels: Sequence[int],
@@ -91,11 +89,11 @@ def make(
         recipes, bank_ids = read_recipes(rows), rows["bank_id"].to_pylist()
     else:
         recipes, bank_ids = leave_unmixed(sources), [None] * len(rows)
-    seeds = [noise_seed(seed, generator, i) for i in indices]
+    seeds = [derive_noise_seed(seed, generator, i) for i in indices]
     return Plan(generator, indices, places, labels, recipes, bank_ids, sources, seeds)
 
 
-def to_table(
+def tabulate_images(
     plan: Plan,
     files: Sequence[bytes],
     *,
@@ -106,7 +104,7 @@ def to_table(
     steps: int,
     clip_probability: Sequence[float],
 ) -> pa.Table:
-    """A shard's table: the images and where each comes from.
+    """Build a shard's table: the images and where each comes from.
 
     Args:
         files: the images, PNG.
@@ -137,8 +135,8 @@ def to_table(
     )
 
 
-def provenance(cfg: Mapping, weights: Sequence[str]) -> dict:
-    """What all images of a set share: the generator's weights, the guidance, the solver's steps.
+def describe_generator(cfg: Mapping, weights: Sequence[str]) -> dict:
+    """Describe what all images of a set share: weights, guidance, steps of the solver.
 
     Args:
         cfg: the section `synthetic`, with `diffusion`.
@@ -152,8 +150,8 @@ def provenance(cfg: Mapping, weights: Sequence[str]) -> dict:
     }
 
 
-def in_order(tables: Sequence[pa.Table]) -> pa.Table:
-    """The parts of a shard as one table, by the number at the end of the images' ids."""
+def merge_parts(tables: Sequence[pa.Table]) -> pa.Table:
+    """Merge the parts of a shard into one table, by the numbers that end the images' ids."""
     table = pa.concat_tables(tables)
     numbers = [int(name.rsplit("/", 1)[1]) for name in table["image_id"].to_pylist()]
     return table.take(np.argsort(numbers, kind="stable"))
@@ -162,7 +160,7 @@ def in_order(tables: Sequence[pa.Table]) -> pa.Table:
 def choose_sources(
     indices: Sequence[int], labels: Sequence[int], pool: Sequence[int], *, seed: int, stream: str
 ) -> list[int]:
-    """For each image to make, a real image (or caption) of its class, uniformly.
+    """Choose for each image a real image (or caption) of its class, uniformly.
 
     Args:
         indices: global indices of the images to make.
@@ -183,6 +181,6 @@ def choose_sources(
     return chosen
 
 
-def noise_seed(seed: int, generator: str, index: int) -> int:
-    """The seed of one image's z_T."""
+def derive_noise_seed(seed: int, generator: str, index: int) -> int:
+    """Derive the seed of one image's z_T."""
     return derive_seed(seed, f"synthetic/{generator}/noise", index)

@@ -23,8 +23,6 @@ from mvc.models.stable_diffusion import encode, load_solver, load_unet, load_vae
 from mvc.synthetic.guidance import predict_noise
 from mvc.synthetic.plan import Plan
 
-pass
-
 
 @dataclass(frozen=True)
 class Sampling:
@@ -38,7 +36,7 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Painter:
+class Sampler:
     """The models and the embeddings that all batches share."""
 
     unet: torch.nn.Module
@@ -62,7 +60,7 @@ class Painter:
         """Whether the U-Net takes a conditioning image: it has been widened."""
         return self.unet.config.in_channels > self.vae.config.latent_channels
 
-    def paint(
+    def sample(
         self,
         recipes: Recipes,
         seeds: Sequence[int],
@@ -71,11 +69,11 @@ class Painter:
         side: int,
         places: Sequence[int] | None = None,
     ) -> Iterator[UInt8[Tensor, "b 3 s s"]]:
-        """Make one image for each recipe.
+        """Sample one image for each recipe.
 
         Args:
             recipes: what e_T is made from; without edits it is the caption's own embedding.
-            seeds: one an image, for z_T.
+            seeds: one per image, for z_T.
             sources: files of the conditioning images x', or None for text only.
             side: resolution in pixels.
             places: of the images in their set, see `batching.align_batches`; None: from 0 on.
@@ -92,10 +90,10 @@ class Painter:
                 pixels = load([sources[row] for row in rows], size=side)
                 image = encode(self.vae, pixels, batch_size=len(rows))[0].to(self.device)
             text = materialise(self.tokens, recipes[rows]).float().to(self.device)
-            latents = sample(
+            latents = solve(
                 self.unet,
                 self.solver,
-                initial_noise([seeds[row] for row in rows], shape).to(self.device),
+                draw_noise([seeds[row] for row in rows], shape).to(self.device),
                 text=text,
                 null=self.null.float().to(self.device),
                 image=image,
@@ -107,14 +105,14 @@ class Painter:
             yield decode_latents(self.vae, latents)[kept]
 
 
-def open_painter(
+def load_sampler(
     unet: str | Path,
     embeddings: Mapping[str, Tensor],
     *,
     diffusion: str,
     sampling: Sampling,
     device: torch.device,
-) -> Painter:
+) -> Sampler:
     """Open the models: a U-Net, fine-tuned or not, and the rest of its Stable Diffusion.
 
     Args:
@@ -122,7 +120,7 @@ def open_painter(
         embeddings: `tokens` (k, m, d) and `null` (m, d).
         diffusion: Stable Diffusion's folder or hub name, for the VAE and the noise schedule.
     """
-    return Painter(
+    return Sampler(
         unet=load_unet(unet, text_width=embeddings["tokens"].shape[2], device=device),
         vae=load_vae(diffusion, device=device),
         solver=load_solver(diffusion),
@@ -132,8 +130,8 @@ def open_painter(
     )
 
 
-def sampling(cfg: Mapping) -> Sampling:
-    """How to sample, by the config's section `synthetic`."""
+def read_sampling(cfg: Mapping) -> Sampling:
+    """Read how to sample from the config's section `synthetic`."""
     return Sampling(
         steps=cfg["steps"],
         mode=cfg["guidance"],
@@ -143,33 +141,33 @@ def sampling(cfg: Mapping) -> Sampling:
     )
 
 
-def files(
-    painter: Painter, plan: Plan, train: pa.Table, *, resolution: int, side: int
+def sample_files(
+    sampler: Sampler, plan: Plan, train: pa.Table, *, resolution: int, side: int
 ) -> Iterator[bytes]:
-    """The images of a plan as PNG files.
+    """Sample the images of a plan, as PNG files.
 
     Args:
         resolution: side of the generator's images.
         side: side at which they are stored.
     """
     sources = None
-    if painter.conditioned:
+    if sampler.conditioned:
         contents = get_bytes(train)
         sources = [contents[row] for row in plan.sources]
-    batches = painter.paint(plan.recipes, plan.seeds, sources, side=resolution, places=plan.places)
+    batches = sampler.sample(plan.recipes, plan.seeds, sources, side=resolution, places=plan.places)
     for pixels in batches:
         yield from encode_png(resize(pixels, side), grayscale=False)
 
 
-def initial_noise(seeds: Sequence[int], shape: tuple[int, int, int]) -> Float[Tensor, "n c y x"]:
-    """z_T ~ N(0, I) of each image from its own seed, drawn on the CPU on every machine."""
+def draw_noise(seeds: Sequence[int], shape: tuple[int, int, int]) -> Float[Tensor, "n c y x"]:
+    """Draw z_T ~ N(0, I) of each image from its own seed, on the CPU on every machine."""
     return torch.stack(
         [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
     )
 
 
 @torch.inference_mode()
-def sample(
+def solve(
     unet,
     solver,
     noise: Float[Tensor, "n c y x"],

@@ -12,7 +12,7 @@ from mvc.core.atomic import atomic
 from mvc.core.hashing import digest_files, digest_settings
 
 
-def state_file(weights: str | Path, depends: Mapping, inputs: Iterable[str]) -> Path:
+def name_checkpoint(weights: str | Path, depends: Mapping, inputs: Iterable[str]) -> Path:
     """Where the resume state lies: named by all that the weights depend on.
 
     An edit of settings, code or inputs gives another name, so that no stale state is taken up.
@@ -27,7 +27,7 @@ def state_file(weights: str | Path, depends: Mapping, inputs: Iterable[str]) -> 
     return Path(weights).with_name(f".state-{key}.safetensors")
 
 
-def forget_states(weights: str | Path) -> None:
+def remove_checkpoints(weights: str | Path) -> None:
     """Remove all resume states, damaged ones and those begun too: training is done."""
     folder = Path(weights).parent
     for state in folder.glob(".state-*"):
@@ -51,7 +51,7 @@ def write(tensors: Mapping[str, Tensor], path: Path, *, step: int) -> bool:
     return True
 
 
-def put_aside_damaged(path: Path) -> None:
+def set_aside_damaged(path: Path) -> None:
     """Rename a state that cannot be read, such as one cut off by a crash, and say so in the log."""
     try:
         with safe_open(path, "pt") as file:

@@ -16,9 +16,9 @@ from mvc.banks.recipes import read_recipes
 from mvc.console.progress import Meter
 from mvc.core import image_tables
 from mvc.core.atomic import atomic
-from mvc.core.leakage import refuse_held_out
+from mvc.core.leakage import check_held_out
 from mvc.models.stable_diffusion import cache_latents, load_unet, load_vae, widen
-from mvc.unet.checkpoint import forget_states
+from mvc.unet.checkpoint import remove_checkpoints
 from mvc.unet.pairs import Pool
 from mvc.unet.trainer import Trainer
 
@@ -41,21 +41,21 @@ def tune(
     accelerator = Accelerator(mixed_precision=precision(), cpu=not torch.cuda.is_available())
     train = image_tables.read(inputs["images"])
     bank = image_tables.read(inputs["bank"]) if cfg["text"] == "bank" else None
-    refuse_held_out(train, image_tables.read(inputs["held_out"]))
+    check_held_out(train, image_tables.read(inputs["held_out"]))
     embeddings = load_file(inputs["embeddings"])
     vae = load_vae(cfg["diffusion"], device=accelerator.device)
     base = load_unet(cfg["diffusion"], text_width=embeddings["tokens"].shape[2])
     pool = make_pool(train, embeddings, bank, vae, cfg)
     trainer = make_trainer(widen(base, vae.config.latent_channels), cfg, accelerator)
     batches = drawing(cfg, vae, trainer.betas)
-    trainer.take_up(Path(state))
+    trainer.load_checkpoint(Path(state))
     made = trainer.steps - trainer.step
     losses = trainer.run(pool, Path(state), show(cfg["steps"]), **batches)
     accelerator.end_training()  # of the processes as a group
     if accelerator.is_main_process:
         write_losses(losses, outputs["losses"])
         write_unet(trainer.finish(), weights=outputs["weights"], config=outputs["config"])
-        forget_states(outputs["weights"])
+        remove_checkpoints(outputs["weights"])
     return made, "updates", f"loss {losses[-100:].mean():.4f} at the end"
 
 

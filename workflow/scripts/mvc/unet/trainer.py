@@ -145,10 +145,10 @@ class Trainer:
             tensors |= {f"{slot}.{i}": slots[slot] for slot in ("exp_avg", "exp_avg_sq", "step")}
         return checkpoint.write(tensors, path, step=self.step)
 
-    def take_up(self, path: Path) -> None:
+    def load_checkpoint(self, path: Path) -> None:
         """Go on from the state of an earlier run, where there is a whole one."""
         if self.accelerator.is_main_process:
-            checkpoint.put_aside_damaged(path)
+            checkpoint.set_aside_damaged(path)
         self.accelerator.wait_for_everyone()
         if path.is_file():
             self.resume(path)
