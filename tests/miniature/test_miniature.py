@@ -64,8 +64,8 @@ def test_corpus_is_the_same_for_the_same_seed_only(garments, pictures):
 
 
 def test_corpus_styles_look_and_read_as_they_should(pictures):
-    plain, photo = pictures.of_style("plain"), pictures.of_style("photo")
-    coloured = pictures.where(pictures.outside(["plain", "photo"]))
+    plain, photo = pictures.select_style("plain"), pictures.select_style("photo")
+    coloured = pictures.select(pictures.list_outside(["plain", "photo"]))
     assert len(plain.labels) + len(photo.labels) + len(coloured.labels) == 400
     for grey in (plain.images, photo.images):
         assert torch.equal(grey[:, 0], grey[:, 1]) and torch.equal(grey[:, 0], grey[:, 2])

@@ -57,17 +57,17 @@ def test_diffusion_folder_opens_as_a_pipeline():
 
 
 def test_reconstruction_of_the_target_reaches_26_db(models, target):
-    assert vae.compute_psnr(target.images, models.real_vae(target.images)) >= 26
+    assert vae.compute_psnr(target.images, models.reconstruct(target.images)) >= 26
 
 
 def test_captions_name_the_targets_class_group_and_differ(models, target):
-    few = target.where(np.arange(100))
+    few = target.select(np.arange(100))
     seen = captioner.measure_quality(models.captioner, models.processor, few.images, few.labels)
     assert seen["names_group"] >= 80 and seen["distinct"] >= 30
 
 
 def test_samples_are_coloured_and_differ(models):
-    drawn = models.samples(steps=4, scale=3.0, seed=0).float()
+    drawn = models.sample(steps=4, scale=3.0, seed=0).float()
     red, white = drawn[0], drawn[30]  # a bright red t-shirt; a black and white one
     centre = red[:, 12:20, 12:20].mean((1, 2))
     assert centre[0] > centre[1] + 30 and centre[0] > centre[2] + 30

@@ -14,7 +14,7 @@ def main(snakemake) -> None:
     torch.manual_seed(cfg["seed"])
     with stage_log(snakemake):
         used, held = load_parts(snakemake.input, cfg["foundation"])
-        plain = held.of_style("plain")
+        plain = held.select_style("plain")
         processor = captioner.create_processor(used.captions, size=size, queries=cfg["queries"])
         model = captioner.create(processor, size=size, **{key: cfg[key] for key in SHAPE})
         keep = make_saver(

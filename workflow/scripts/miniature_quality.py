@@ -24,8 +24,8 @@ def main(snakemake) -> None:
         print(report)
         save_json(report, out.report)
         first = target.images[:20]
-        both = torch.cat([first, models.real_vae(first)])
-        drawn = models.samples(steps=cfg["steps"], scale=cfg["scale"], seed=cfg["seed"])
+        both = torch.cat([first, models.reconstruct(first)])
+        drawn = models.sample(steps=cfg["steps"], scale=cfg["scale"], seed=cfg["seed"])
         quality.draw_grid(held.images[:40], columns=10).save(out.corpus)
         quality.draw_grid(both, columns=20).save(out.real_vae)
         quality.draw_grid(drawn, columns=10).save(out.samples)

@@ -17,7 +17,7 @@ def main(snakemake) -> None:
     torch.manual_seed(cfg["seed"])
     with stage_log(snakemake):
         used, _ = load_parts(snakemake.input, cfg["foundation"])
-        shown = torch.from_numpy(used.outside(cfg["without"]))
+        shown = torch.from_numpy(used.list_outside(cfg["without"]))
         encoder = load_vae(Path(snakemake.input.vae).parents[1])
         latents = unet.cache_latents(encoder, used.images[shown])
         text = load_file(snakemake.input.text)

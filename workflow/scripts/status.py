@@ -22,7 +22,7 @@ from mvc.console.status import (
 from rich.console import Console
 
 
-def dry_run(*arguments: str) -> list[Job]:
+def plan_jobs(*arguments: str) -> list[Job]:
     """The jobs that snakemake would run; ends with its message if the configuration has faults."""
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--nolock", "--cores", "1"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     except FileNotFoundError as error:
         sys.exit(str(error))
     with ThreadPoolExecutor() as pool:
-        wanted, every = pool.map(lambda more: dry_run(*more, *arguments), ([], ["--forceall"]))
+        wanted, every = pool.map(lambda more: plan_jobs(*more, *arguments), ([], ["--forceall"]))
     kept = Path(".snakemake")
     locked = any(kept.glob("locks/*"))
     started = read_markers(kept / "incomplete")

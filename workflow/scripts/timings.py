@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 
-def stages(folder: Path) -> pd.DataFrame:
+def summarise_stages(folder: Path) -> pd.DataFrame:
     """One row a stage: its jobs, their seconds in all and at most, and the most memory of one.
 
     A file `{dataset}/{stage}.tsv` or `{dataset}/{stage}/….tsv` belongs to the stage it names.
@@ -34,7 +34,7 @@ def stages(folder: Path) -> pd.DataFrame:
 
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "results/benchmarks")
-    table = stages(folder)
+    table = summarise_stages(folder)
     print(f"{'stage':<14}{'jobs':>6}{'seconds':>10}{'longest':>10}{'peak MiB':>10}")
     for stage, row in table.iterrows():
         print(

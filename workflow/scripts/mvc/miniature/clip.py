@@ -155,12 +155,12 @@ def encode_captions(tokens: SimpleTokenizer, captions: Sequence[str]) -> Int[Ten
 @torch.no_grad()
 def measure_quality(model: nn.Module, corpus: Corpus, tokens: SimpleTokenizer) -> dict[str, float]:
     """In %: recall of 500 mixed pictures' own captions; zero-shot class of plain pictures."""
-    first = corpus.where(np.arange(min(500, len(corpus.captions))))
+    first = corpus.select(np.arange(min(500, len(corpus.captions))))
     read = pool_captions(model, encode_captions(tokens, first.captions))
     scores = F.normalize(model.visual(normalise_pixels(first.images)), dim=-1) @ read.T
     rank = (scores > scores.diagonal()[:, None]).sum(1)
     recall = {f"recall_at_{k}": _to_percent(rank < k) for k in (1, 5)}
-    plain = corpus.of_style("plain")
+    plain = corpus.select_style("plain")
     guess = measure_zero_shot(model, plain.images, tokens)
     return recall | {"zero_shot_class": _to_percent(guess == torch.from_numpy(plain.labels))}
 

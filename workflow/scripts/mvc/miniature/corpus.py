@@ -26,7 +26,7 @@ class Corpus:
     styles: np.ndarray  # int64, n; index into render.STYLES
     sources: np.ndarray  # int64, n; index of the foundation image
 
-    def where(self, rows: np.ndarray) -> "Corpus":
+    def select(self, rows: np.ndarray) -> "Corpus":
         """The rows selected by a mask or by indices."""
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         return Corpus(
@@ -37,11 +37,11 @@ class Corpus:
             self.sources[rows],
         )
 
-    def of_style(self, style: str) -> "Corpus":
+    def select_style(self, style: str) -> "Corpus":
         """The pictures of one style."""
-        return self.where(self.styles == render.STYLES.index(style))
+        return self.select(self.styles == render.STYLES.index(style))
 
-    def outside(self, styles: Sequence[str]) -> np.ndarray:
+    def list_outside(self, styles: Sequence[str]) -> np.ndarray:
         """Rows of the pictures of all other styles."""
         return np.flatnonzero(~np.isin(self.styles, [render.STYLES.index(s) for s in styles]))
 

@@ -49,10 +49,10 @@ class Models:
             held: the corpus' own held-out pictures.
             captions: how many of the target's images are captioned.
         """
-        few = target.where(np.arange(min(captions, len(target.labels))))
+        few = target.select(np.arange(min(captions, len(target.labels))))
         named = captioner.measure_quality(self.captioner, self.processor, few.images, few.labels)
         guess = clip.measure_zero_shot(self.clip, target.images, self.tokens).numpy()
-        psnr = vae.compute_psnr(target.images, self.real_vae(target.images))
+        psnr = vae.compute_psnr(target.images, self.reconstruct(target.images))
         return {
             "captioner": named,
             "clip": {
@@ -62,11 +62,11 @@ class Models:
             "vae": {"target": round(psnr, 2), **vae.measure_quality(self.vae, held)},
         }
 
-    def real_vae(self, images: UInt8[Tensor, "n 3 h w"]) -> UInt8[Tensor, "n 3 h w"]:
+    def reconstruct(self, images: UInt8[Tensor, "n 3 h w"]) -> UInt8[Tensor, "n 3 h w"]:
         """Images through the autoencoder and back."""
         return vae.decode(self.vae, vae.encode_latents(self.vae, images))
 
-    def samples(self, *, steps: int, scale: float, seed: int) -> UInt8[Tensor, "k 3 h w"]:
+    def sample(self, *, steps: int, scale: float, seed: int) -> UInt8[Tensor, "k 3 h w"]:
         """One picture of each of `sample_captions`."""
         ids, _ = tokenize(self.tokens, ["", *sample_captions()])
         states = compute_text_states(self.clip, ids)

@@ -99,4 +99,4 @@ def load_parts(inputs, foundation: dict[str, int]) -> tuple[Corpus, Corpus]:
     """
     corpus = load_corpus(inputs.pixels, inputs.captions)
     trained = corpus.sources < foundation["images"] - foundation["holdout"]
-    return corpus.where(trained), corpus.where(~trained)
+    return corpus.select(trained), corpus.select(~trained)

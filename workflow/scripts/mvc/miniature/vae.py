@@ -105,7 +105,7 @@ def measure_quality(model: AutoencoderKL, corpus: Corpus) -> dict[str, float]:
     """PSNR in dB of each style's pictures, decoded from their latents."""
     report = {}
     for style in STYLES:
-        images = corpus.of_style(style).images[:1000]
+        images = corpus.select_style(style).images[:1000]
         if len(images):
             report[style] = round(
                 compute_psnr(images, decode(model, encode_latents(model, images))), 2
