@@ -220,10 +220,9 @@ def test_comparisons_are_made_by_the_workflow(copied):
     (copied / "overlay.yaml").write_text(OVERLAY % "test", encoding="utf-8")
     configs = ["--configfile", "config/config.yaml", "overlay.yaml", "--"]
     snakemake(copied, *configs, "evidence")
-    table = pd.read_csv(copied / "results/evidence/comparisons.csv")
-    accuracy = pd.read_parquet(copied / "results/evidence/runs.parquet").set_index("arm")[
-        "accuracy"
-    ]
+    results = copied / "results/evidence"
+    table = pd.read_csv(results / "comparisons.csv")
+    accuracy = pd.read_parquet(results / "runs.parquet").set_index("arm")["accuracy"]
     assert table["gain"][0] == pytest.approx(accuracy["ra+syn"] - accuracy["ra"], abs=1e-5)
     page = (results / "comparisons.md").read_text("utf-8")
     assert page.index("RA+Syn over RA") < page.index("RA over Baseline")
