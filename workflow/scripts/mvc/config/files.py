@@ -46,10 +46,10 @@ def list_overwritten(
         datasets: names of the configuration's own.
         find_sources: what a file was made of, by Snakemake's record of it.
     """
-    for path in (path for path in map(Path, paths) if path.exists()):
-        if path.parent.name not in ("tables", "figures"):
+    for path in paths:  # as Snakemake has them: its records are asked for by its own objects
+        if Path(path).parent.name not in ("tables", "figures") or not Path(path).exists():
             continue
-        sources = [file for file in find_sources(str(path)) or [] if file.startswith("results/")]
+        sources = [file for file in find_sources(path) or [] if file.startswith("results/")]
         if unknown := {Path(file).parts[1] for file in sources}.difference(datasets):
             yield (
                 f"{path} was made of other data sets ({', '.join(sorted(unknown))}) and would be "
