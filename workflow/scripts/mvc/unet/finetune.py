@@ -38,7 +38,7 @@ def tune(
     Returns:
         What was made, for a line that sums it up: how many, of what, how good.
     """
-    accelerator = Accelerator(mixed_precision=precision(), cpu=not torch.cuda.is_available())
+    accelerator = Accelerator(mixed_precision=choose_precision(), cpu=not torch.cuda.is_available())
     train = image_tables.read(inputs["images"])
     bank = image_tables.read(inputs["bank"]) if cfg["text"] == "bank" else None
     check_held_out(train, image_tables.read(inputs["held_out"]))
@@ -47,7 +47,7 @@ def tune(
     base = load_unet(cfg["diffusion"], text_width=embeddings["tokens"].shape[2])
     pool = make_pool(train, embeddings, bank, vae, cfg)
     trainer = make_trainer(widen(base, vae.config.latent_channels), cfg, accelerator)
-    batches = drawing(cfg, vae, trainer.betas)
+    batches = describe_drawing(cfg, vae, trainer.betas)
     trainer.load_checkpoint(Path(state))
     made = trainer.steps - trainer.step
     losses = trainer.run(pool, Path(state), show(cfg["steps"]), **batches)
@@ -59,7 +59,7 @@ def tune(
     return made, "updates", f"loss {losses[-100:].mean():.4f} at the end"
 
 
-def precision() -> str:
+def choose_precision() -> str:
     """Mixed precision of training: bfloat16 on a GPU that has it, none on a CPU."""
     gpu = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     return "bf16" if gpu else "no"
@@ -109,7 +109,7 @@ def make_trainer(unet: torch.nn.Module, cfg: Mapping, accelerator: Accelerator) 
     )
 
 
-def drawing(cfg: Mapping, vae, betas: DDPMScheduler) -> dict:
+def describe_drawing(cfg: Mapping, vae, betas: DDPMScheduler) -> dict:
     """How batches are drawn, as `pairs.draw` takes it."""
     keys = ("batch_size", "pairing", "text", "dropout", "seed")
     return {
