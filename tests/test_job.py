@@ -131,7 +131,7 @@ def test_what_another_process_adds_to_the_log_stays(job, tmp_path):
     assert (tmp_path / job.log[0]).read_text().startswith("from another process\nphotos/unet: 1 st")
 
 
-def test_a_failure_is_told_in_the_log_and_pointed_at_on_the_terminal(job, tmp_path, capsys):
+def test_a_failure_is_reported_in_the_log_and_pointed_at_on_the_terminal(job, tmp_path, capsys):
     with pytest.raises(ValueError, match="unet.steps"):
         with stage_log(job):
             raise ValueError("unet.steps = 0; must be >= 1")

@@ -51,7 +51,7 @@ def fail(jobs: Jobs, jobid: int, rule: str, *logs: str, said=None) -> None:
     tell(jobs, "job_error", jobid=jobid, rule_name=rule, log=list(logs), rule_msg=said)
 
 
-def test_where_a_log_has_no_error_the_cluster_s_own_is_told(jobs):
+def test_where_a_log_has_no_error_the_cluster_s_own_is_reported(jobs):
     """A job over its memory ends without a word of its own."""
     Path("logs/photos/unet.log").write_text("700 of 1,500 steps\n")
     Path("slurm").mkdir()
@@ -71,7 +71,7 @@ def test_where_a_log_has_no_error_the_cluster_s_own_is_told(jobs):
     ]
 
 
-def test_what_was_made_is_told_in_one_line_without_targets(jobs, monkeypatch):
+def test_what_was_made_is_reported_in_one_line_without_targets(jobs, monkeypatch):
     for jobid in range(1, 4):
         start(jobs, jobid, output=[f"{jobid}.csv"], log=[f"logs/{jobid}.log"])
         tell(jobs, "job_finished", job_id=jobid)
@@ -84,7 +84,7 @@ def test_what_was_made_is_told_in_one_line_without_targets(jobs, monkeypatch):
     assert jobs.summarise_success("abcdef") == "3 jobs in 9 min 11 s; b.md, a, c, d, 2 more"
 
 
-def test_a_failed_job_is_told_with_the_end_of_its_log_and_the_mend_last(jobs):
+def test_a_failed_job_is_reported_with_the_end_of_its_log_and_the_fix_last(jobs):
     Path("logs/photos/unet.log").write_text(LOG)
     fail(jobs, 7, "unet", "logs/photos/unet.log", "slurm/7.log")
     assert jobs.describe_failures().splitlines() == [
@@ -113,7 +113,7 @@ def test_what_a_person_stops_did_not_fail(jobs):
     assert jobs.describe_failures() == STOPPED
 
 
-def test_of_a_group_only_the_job_that_failed_is_told(jobs):
+def test_of_a_group_only_the_job_that_failed_is_reported(jobs):
     Path("logs/photos/captions.log").write_text("photos/captions: 12 captions in 3 s (4.0/s)\n")
     Path("logs/photos/embeddings.log").write_text(LOG)
     infos = [{"jobid": 1}, {"jobid": 2}]
@@ -125,7 +125,7 @@ def test_of_a_group_only_the_job_that_failed_is_told(jobs):
     assert said.endswith("The whole log: logs/photos/embeddings.log, slurm/9.log")
 
 
-def test_a_killed_job_has_a_mend_too(jobs):
+def test_a_killed_job_has_a_fix_too(jobs):
     Path("logs/photos/unet.log").write_text("1 of 9 steps\n")
     fail(jobs, 7, "unet", "logs/photos/unet.log")
     assert f"\n1 of 9 steps\n{KILLED}\n" in jobs.describe_failures()
@@ -136,7 +136,7 @@ def test_a_killed_job_has_a_mend_too(jobs):
     )
 
 
-def test_of_many_failed_jobs_five_are_told(jobs):
+def test_of_many_failed_jobs_five_are_reported(jobs):
     for jobid in range(8):
         fail(jobs, jobid, "classifiers", f"logs/photos/{jobid}.log")
     said = jobs.describe_failures()
@@ -189,7 +189,7 @@ def test_a_run_that_is_stopped_says_how_to_go_on(copied):
 
 
 @pytest.mark.slow
-def test_a_failure_is_told_once_with_the_mend_last(copied):
+def test_a_failure_is_reported_once_with_the_fix_last(copied):
     captions = copied / "results/photos/captions.parquet"
     os.truncate(captions, 100)
     embeddings = "results/photos/embeddings.safetensors"

@@ -98,7 +98,7 @@ def test_a_job_belongs_to_the_stage_of_its_files(path, rule, row):
         ("Forced execution", "Forced execution"),
     ],
 )
-def test_a_reason_is_told_in_a_few_words(reason, words):
+def test_a_reason_is_reported_in_a_few_words(reason, words):
     assert explain_reason(reason) == words
 
 
@@ -181,7 +181,7 @@ def test_check_configfiles_names_what_is_no_file(tmp_path, monkeypatch, argument
         check_configfiles(arguments)
 
 
-def told(folder: Path, *arguments: str) -> dict[str, str]:
+def run_status(folder: Path, *arguments: str) -> dict[str, str]:
     """What `status` prints of each stage, by the stage's name; its last line under `""`."""
     command = [sys.executable, "workflow/scripts/status.py", *arguments]
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -195,12 +195,12 @@ def told(folder: Path, *arguments: str) -> dict[str, str]:
 @pytest.mark.slow
 def test_status_of_a_built_project(built, tmp_path):
     """Done, stale with the cause, failed, stopped, running; nothing is changed by asking."""
-    said = told(built)
+    said = run_status(built)
     assert said["classifiers"].endswith("done") and said["tables"].endswith("done")
     assert said[""].endswith(" jobs done") and "to make" not in " ".join(said.values())
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text("banks: {coarse: 1}\n", encoding="utf-8")
-    said = told(built, "--configfile", "config/config.yaml", str(overlay), "--", "all")
+    said = run_status(built, "--configfile", "config/config.yaml", str(overlay), "--", "all")
     assert said["captions"] == said["policies"] == "1 of 1 done"
     assert said["banks"] == "0 of 1 1 stale: settings changed"
     assert said["unet"] == "0 of 1 1 stale: an input is made again"
@@ -213,7 +213,7 @@ def test_status_of_what_failed_or_is_under_way(copied):
     root, log = copied / ".snakemake", copied / "logs/photos/banks.log"
     (copied / BANK).unlink()
     log.write_text('Traceback (most recent call last):\n  File "a"\nValueError: no\n')
-    said = told(copied, "--", BANK)
+    said = run_status(copied, "--", BANK)
     assert said["banks"] == "0 of 1 1 failed: ValueError: no (logs/photos/banks.log)"
     marker = root / "incomplete" / urlsafe_b64encode(BANK.encode()).decode()
     lock = root / "locks/0.output.lock"
@@ -221,7 +221,7 @@ def test_status_of_what_failed_or_is_under_way(copied):
     log.write_text("5 of 12 recipes  1.0/s  7.0 s left\n")
     lock.parent.mkdir(exist_ok=True)
     lock.write_text(f"{BANK}\n")
-    said = told(copied, "--", BANK)
+    said = run_status(copied, "--", BANK)
     assert said["banks"].startswith("0 of 1 1 running: 5 of 12 recipes")
     assert said[""].endswith("snakemake --unlock")
     assert lock.exists() and marker.exists()
