@@ -22,7 +22,7 @@ from diffusers import DDPMScheduler
 from mvc.banks.recipes import leave_unmixed
 from mvc.models.clip import compute_text_states, find_text_width, load_clip, tokenize
 from mvc.models.stable_diffusion import encode, load_unet, load_vae, widen
-from mvc.unet.pairs import Batch, Pool, draw
+from mvc.unet.pairs import Batch, Pool, draw_batch
 from mvc.unet.trainer import Trainer
 from race import parse_options, race
 
@@ -83,12 +83,12 @@ def build_steps(options: argparse.Namespace) -> tuple[Callable, Callable]:
     steps = itertools.count()
 
     def step_cached() -> None:
-        batch = draw(pool, step=next(steps), scaling_factor=factor, **drawing)
-        trainer.update(batch.rows(slice(None), device))
+        batch = draw_batch(pool, step=next(steps), scaling_factor=factor, **drawing)
+        trainer.update(batch.select(slice(None), device))
 
     def step_encoding() -> None:
-        batch = draw(pool, step=next(steps), scaling_factor=factor, **drawing)
-        batch = batch.rows(slice(None), device)
+        batch = draw_batch(pool, step=next(steps), scaling_factor=factor, **drawing)
+        batch = batch.select(slice(None), device)
         rows = torch.randint(IMAGES, (2, options.batch))
         with accelerator.autocast():
             latents, _ = encode(vae, pixels[rows[0]], batch_size=options.batch)

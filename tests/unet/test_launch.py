@@ -94,12 +94,13 @@ def test_one_process_goes_on_bit_for_bit(runs):
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_stopped_run_says_where_and_how_to_go_on(runs, count):
     said = tuning.log(runs / f"stopped-{count}")
-    line = rf"^stopped by SIGTERM at step (\d+) of {STEPS}; the state is saved, run again to go on$"
+    saved = "the checkpoint is saved, run again to resume"
+    line = rf"^stopped by SIGTERM at step (\d+) of {STEPS}; {saved}$"
     (step,) = re.findall(line, said, re.M)
     assert 0 < int(step) < STEPS
-    assert f"training goes on at step {step}\n" in tuning.log(runs / f"resumed-{count}-1")
-    assert [*(runs / f"stopped-{count}").glob(".state-*")]
-    assert not [*(runs / f"resumed-{count}-1").glob(".state-*")]
+    assert f"training resumes at step {step}\n" in tuning.log(runs / f"resumed-{count}-1")
+    assert [*(runs / f"stopped-{count}").glob(".checkpoint-*")]
+    assert not [*(runs / f"resumed-{count}-1").glob(".checkpoint-*")]
 
 
 @pytest.mark.slow

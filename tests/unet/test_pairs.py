@@ -4,7 +4,7 @@ import pytest
 import torch
 from mvc.banks import mixing
 from mvc.banks.recipes import stack_recipes
-from mvc.unet.pairs import Pool, draw
+from mvc.unet.pairs import Pool, draw_batch
 
 LABELS = [0, 1, 0, 2, 1, 0, 1, 0]  # class 2 has a single image
 
@@ -47,7 +47,7 @@ NO_DROPOUT = {"text": 0.0, "image": 0.0, "both": 0.0}
 def batch(pool, step=0, **changes):
     options = dict(batch_size=400, pairing="class", text="bank", dropout=NO_DROPOUT)
     options |= dict(scaling_factor=0.5, timesteps=1000, seed=0) | changes
-    return draw(pool, step=step, **options)
+    return draw_batch(pool, step=step, **options)
 
 
 def image_of(latents, factor=1.0):
@@ -112,7 +112,7 @@ def test_a_step_is_its_own_stream(pool):
 
 def test_processes_share_one_global_batch(pool):
     b = batch(pool, batch_size=8)
-    halves = [b.rows(slice(0, 4), "cpu"), b.rows(slice(4, 8), "cpu")]
+    halves = [b.select(slice(0, 4), "cpu"), b.select(slice(4, 8), "cpu")]
     assert torch.equal(torch.cat([h.noise for h in halves]), b.noise)
 
 

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from mvc.banks.recipes import leave_unmixed
 from mvc.models.stable_diffusion import widen
 from mvc.unet import checkpoint, finetune
-from mvc.unet.pairs import Pool, draw
+from mvc.unet.pairs import Pool, draw_batch
 from mvc.unet.trainer import Trainer
 
 CFG = dict(
@@ -57,7 +57,7 @@ def weights(t):
 
 def test_loss_is_equation_4_on_equation_1(pool):
     t = trainer()
-    batch = draw(pool, step=0, **DRAWING)
+    batch = draw_batch(pool, step=0, **DRAWING)
     alpha = t.betas.alphas_cumprod[batch.timestep].reshape(-1, 1, 1, 1)
     z_t = alpha.sqrt() * batch.latents + (1 - alpha).sqrt() * batch.noise
     net = copy.deepcopy(t.unet)
@@ -71,7 +71,7 @@ def test_loss_is_equation_4_on_equation_1(pool):
 def test_every_weight_is_trained(pool, tmp_path):
     t = trainer(steps=3)
     before = [p.detach().clone() for p in t.parameters]
-    t.run(pool, tmp_path / "state", lambda step, loss: None, **DRAWING)
+    t.train(pool, tmp_path / "state", lambda step, loss: None, **DRAWING)
     assert all(not torch.equal(a, b) for a, b in zip(before, t.parameters, strict=True))
 
 
@@ -84,7 +84,7 @@ def signalled(pool, state, number, *, at=5):
             os.kill(os.getpid(), number)
 
     with pytest.raises(SystemExit) as end:
-        t.run(pool, state, show, **DRAWING)
+        t.train(pool, state, show, **DRAWING)
     return t, str(end.value)
 
 
@@ -94,11 +94,11 @@ def test_a_signal_saves_and_resume_ends_with_the_same_weights_bit_for_bit(
 ):
     """Peers repeat the same noise and dropout after a restart."""
     whole = trainer()
-    losses = whole.run(pool, tmp_path / "none", lambda step, loss: None, **DRAWING)
+    losses = whole.train(pool, tmp_path / "none", lambda step, loss: None, **DRAWING)
 
     handler = signal.getsignal(number)
     _, said = signalled(pool, tmp_path / "state", number)
-    line = f"stopped by {number.name} at step 6 of 8; the state is saved, run again to go on"
+    line = f"stopped by {number.name} at step 6 of 8; the checkpoint is saved, run again to resume"
     assert said == line and line in capsys.readouterr().out
     assert signal.getsignal(number) is handler
 
@@ -106,8 +106,8 @@ def test_a_signal_saves_and_resume_ends_with_the_same_weights_bit_for_bit(
     torch.nn.init.zeros_(second.parameters[0])  # whatever it starts from is overwritten
     seen = []
     second.load_checkpoint(tmp_path / "state")
-    again = second.run(pool, tmp_path / "state", lambda step, loss: seen.append(step), **DRAWING)
-    assert seen == [7, 8] and "training goes on at step 6" in capsys.readouterr().out
+    again = second.train(pool, tmp_path / "state", lambda step, loss: seen.append(step), **DRAWING)
+    assert seen == [7, 8] and "training resumes at step 6" in capsys.readouterr().out
     assert torch.equal(again, losses) and not losses.isnan().any()
     assert torch.equal(weights(second), weights(whole))
     for a, b in zip(second.ema.shadow_params, whole.ema.shadow_params, strict=True):
@@ -133,22 +133,22 @@ def test_a_full_disk_ends_no_training(pool, tmp_path, capsys, monkeypatch, full_
     monkeypatch.setattr("mvc.unet.trainer.SAVE_SECONDS", 0)
     monkeypatch.setattr("mvc.unet.trainer.SAVE_SHARE", 1e9)
     t, state = trainer(), tmp_path / "state"
-    losses = full_disk(t.run, pool, state, lambda step, loss: None, **DRAWING)
+    losses = full_disk(t.train, pool, state, lambda step, loss: None, **DRAWING)
     assert t.step == 8 and not losses.isnan().any()
     said = capsys.readouterr().out
-    assert said.count("the state could not be saved: ") == 8 and "step 8: " in said
+    assert said.count("the checkpoint could not be saved: ") == 8 and "step 8: " in said
     assert not list(tmp_path.iterdir()), "nothing half-written is left"
 
 
 def test_a_stop_on_a_full_disk_says_that_nothing_was_saved(pool, tmp_path, capsys, full_disk):
     _, said = full_disk(signalled, pool, tmp_path / "state", signal.SIGTERM, at=3)
-    assert said.endswith("at step 4 of 8; run again to go on from the last state that was saved")
+    assert said.endswith("at step 4 of 8; run again to resume from the last checkpoint")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("left", [0, 5, 1000, -1])
 def test_a_damaged_state_is_put_aside(pool, tmp_path, capsys, left):
-    state = tmp_path / ".state-abc.safetensors"
+    state = tmp_path / ".checkpoint-abc.safetensors"
     signalled(pool, state, signal.SIGTERM)
     whole = state.read_bytes()
     state.write_bytes(whole[:left])
@@ -156,15 +156,15 @@ def test_a_damaged_state_is_put_aside(pool, tmp_path, capsys, left):
     t.load_checkpoint(state)
     assert t.step == 0 and not state.exists()
     said = capsys.readouterr().out
-    assert "the saved state is damaged" in said and "training starts anew" in said
-    assert [p.name for p in tmp_path.iterdir()] == [".state-abc.damaged"]
+    assert "the checkpoint is damaged" in said and "training starts anew" in said
+    assert [p.name for p in tmp_path.iterdir()] == [".checkpoint-abc.damaged"]
     checkpoint.remove_checkpoints(tmp_path / "weights")
     assert not list(tmp_path.iterdir())
 
 
 def test_finish_gives_the_moving_average(pool, tmp_path):
     t = trainer(steps=4)
-    t.run(pool, tmp_path / "state", lambda step, loss: None, **DRAWING)
+    t.train(pool, tmp_path / "state", lambda step, loss: None, **DRAWING)
     raw, average = weights(t), torch.cat([p.flatten() for p in t.ema.shadow_params])
     net = t.finish()
     assert torch.equal(torch.cat([p.flatten() for p in net.parameters()]), average)
@@ -176,7 +176,7 @@ def test_a_loss_that_is_not_a_number_stops_training(pool, tmp_path):
     with torch.no_grad():
         t.parameters[0].fill_(torch.nan)
     with pytest.raises(ValueError, match="not a number at step 1; lower unet.learning_rate"):
-        t.run(pool, tmp_path / "state", lambda step, loss: None, **DRAWING)
+        t.train(pool, tmp_path / "state", lambda step, loss: None, **DRAWING)
 
 
 def test_written_unet_opens_in_diffusers(pool, tmp_path):

@@ -58,7 +58,9 @@ def reached(folder: Path, stage: str, since: float) -> bool:
     """Whether a run that began at `since` has come to a stage of `STOPS`."""
     root = folder / "results/photos"
     if stage == "unet state":
-        return reached(folder, "unet", since) and any((root / "unet").glob(".state-*.safetensors"))
+        return reached(folder, "unet", since) and any(
+            (root / "unet").glob(".checkpoint-*.safetensors")
+        )
     if stage == "second shard":
         there = [(root / f"{SHARDS.replace('?', i)}.parquet").is_file() for i in "01"]
         other = SHARDS.replace("?", "0" if there[1] else "1")
@@ -149,7 +151,7 @@ def test_a_run_stopped_again_and_again_ends_with_the_same_files(built, folder):
             snakemake(folder, "--unlock")
         shutil.rmtree(lock, ignore_errors=True)  # what --unlock does, without its four seconds
     snakemake(folder, TABLE)
-    assert "goes on" in (folder / "logs/photos/unet.log").read_text()
+    assert "resumes at" in (folder / "logs/photos/unet.log").read_text()
     made = outputs(folder)
     assert set(made) <= set(outputs(built)), "something was left behind"
     assert {f: digest(folder / f) for f in made} == {f: digest(built / f) for f in made}

@@ -14,13 +14,15 @@ def main(snakemake) -> None:
     out = snakemake.output
     cfg = snakemake.params.cfg
     with stage_log(snakemake) as report:
-        state = name_checkpoint(out.weights, {"cfg": cfg, "code": snakemake.params.code}, files)
+        checkpoint = name_checkpoint(
+            out.weights, {"cfg": cfg, "code": snakemake.params.code}, files
+        )
         summary = launch(
             tune,
             cfg,
             {name: str(getattr(files, name)) for name in INPUTS},
             {name: getattr(out, name) for name in OUTPUTS},
-            str(state),
+            str(checkpoint),
             processes=max(snakemake.resources.gpu, 1),
             threads=snakemake.threads,
             log=snakemake.log[0],

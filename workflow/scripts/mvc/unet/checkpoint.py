@@ -1,4 +1,4 @@
-"""The resume state of fine-tuning: a file that a restart takes up, and nothing else reads."""
+"""Checkpoints of fine-tuning: a file that a restart loads, and nothing else reads."""
 
 import shutil
 from collections.abc import Iterable, Mapping
@@ -13,9 +13,9 @@ from mvc.core.hashing import digest_files, digest_settings
 
 
 def name_checkpoint(weights: str | Path, depends: Mapping, inputs: Iterable[str]) -> Path:
-    """Where the resume state lies: named by all that the weights depend on.
+    """Name the checkpoint by all that the weights depend on.
 
-    An edit of settings, code or inputs gives another name, so that no stale state is taken up.
+    An edit of settings, code or inputs gives another name, so that no stale checkpoint is loaded.
 
     Args:
         weights: the file that training will write.
@@ -24,35 +24,35 @@ def name_checkpoint(weights: str | Path, depends: Mapping, inputs: Iterable[str]
     """
     files = digest_files(*sorted(set(map(str, inputs))))
     key = digest_settings({**depends, "inputs": files})
-    return Path(weights).with_name(f".state-{key}.safetensors")
+    return Path(weights).with_name(f".checkpoint-{key}.safetensors")
 
 
 def remove_checkpoints(weights: str | Path) -> None:
-    """Remove all resume states, damaged ones and those begun too: training is done."""
+    """Remove all checkpoints, damaged ones and those begun too: training is done."""
     folder = Path(weights).parent
-    for state in folder.glob(".state-*"):
-        state.unlink()
-    for begun in folder.glob("..state-*.part"):
+    for checkpoint in folder.glob(".checkpoint-*"):
+        checkpoint.unlink()
+    for begun in folder.glob("..checkpoint-*.part"):
         shutil.rmtree(begun, ignore_errors=True)
 
 
-def write(tensors: Mapping[str, Tensor], path: Path, *, step: int) -> bool:
-    """Write a state over the last one; whether that went well.
+def save_checkpoint(tensors: Mapping[str, Tensor], path: Path, *, step: int) -> bool:
+    """Write a checkpoint over the last one; whether that went well.
 
-    A full disk ends no training that goes well: the log says so, and the last state stays.
+    A full disk ends no training that goes well: the log says so, and the last checkpoint stays.
     """
     contiguous = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     try:
         with atomic(path) as temporary:
             save_file(contiguous, temporary, {"step": str(step)})
     except (OSError, SafetensorError) as error:
-        print(f"step {step:,}: the state could not be saved: {error}")
+        print(f"step {step:,}: the checkpoint could not be saved: {error}")
         return False
     return True
 
 
 def set_aside_damaged(path: Path) -> None:
-    """Rename a state that cannot be read, such as one cut off by a crash, and say so in the log."""
+    """Rename a checkpoint that cannot be read, such as one cut off by a crash; the log says so."""
     try:
         with safe_open(path, "pt") as file:
             file.keys()
@@ -61,4 +61,4 @@ def set_aside_damaged(path: Path) -> None:
     except (OSError, SafetensorError) as error:
         damaged = path.with_suffix(".damaged")
         path.replace(damaged)
-        print(f"the saved state is damaged ({error}): training starts anew; it is now {damaged}")
+        print(f"the checkpoint is damaged ({error}): training starts anew; it is now {damaged}")

@@ -24,7 +24,7 @@ from mvc.unet.trainer import Trainer
 
 
 def tune(
-    cfg: Mapping, inputs: Mapping[str, str], outputs: Mapping[str, str], state: str
+    cfg: Mapping, inputs: Mapping[str, str], outputs: Mapping[str, str], checkpoint: str
 ) -> tuple[int, str, str]:
     """Fine-tune in this process, or in each of those that share the updates; the main one writes.
 
@@ -33,7 +33,7 @@ def tune(
         inputs: files `images`, `held_out`, `embeddings`, `bank`; the last is read where the text
             is the bank's.
         outputs: files `config`, `weights`, `losses`.
-        state: the file of the resume state.
+        checkpoint: file that a stopped run resumes from.
 
     Returns:
         What was made, for a line that sums it up: how many, of what, how good.
@@ -47,20 +47,20 @@ def tune(
     base = load_unet(cfg["diffusion"], text_width=embeddings["tokens"].shape[2])
     pool = make_pool(train, embeddings, bank, vae, cfg)
     trainer = make_trainer(widen(base, vae.config.latent_channels), cfg, accelerator)
-    batches = describe_drawing(cfg, vae, trainer.betas)
-    trainer.load_checkpoint(Path(state))
-    made = trainer.steps - trainer.step
-    losses = trainer.run(pool, Path(state), show(cfg["steps"]), **batches)
+    batches = describe_batches(cfg, vae, trainer.betas)
+    trainer.load_checkpoint(Path(checkpoint))
+    steps = trainer.steps - trainer.step
+    losses = trainer.train(pool, Path(checkpoint), report_progress(cfg["steps"]), **batches)
     accelerator.end_training()  # of the processes as a group
     if accelerator.is_main_process:
         write_losses(losses, outputs["losses"])
         write_unet(trainer.finish(), weights=outputs["weights"], config=outputs["config"])
         remove_checkpoints(outputs["weights"])
-    return made, "updates", f"loss {losses[-100:].mean():.4f} at the end"
+    return steps, "steps", f"loss {losses[-100:].mean():.4f} at the end"
 
 
 def choose_precision() -> str:
-    """Mixed precision of training: bfloat16 on a GPU that has it, none on a CPU."""
+    """Choose the mixed precision of training: bfloat16 on a GPU that has it, none on a CPU."""
     gpu = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     return "bf16" if gpu else "no"
 
@@ -109,8 +109,8 @@ def make_trainer(unet: torch.nn.Module, cfg: Mapping, accelerator: Accelerator) 
     )
 
 
-def describe_drawing(cfg: Mapping, vae, betas: DDPMScheduler) -> dict:
-    """How batches are drawn, as `pairs.draw` takes it."""
+def describe_batches(cfg: Mapping, vae, betas: DDPMScheduler) -> dict:
+    """Describe how batches are drawn, as `pairs.draw_batch` takes it."""
     keys = ("batch_size", "pairing", "text", "dropout", "seed")
     return {
         **{key: cfg[key] for key in keys},
@@ -119,8 +119,8 @@ def describe_drawing(cfg: Mapping, vae, betas: DDPMScheduler) -> dict:
     }
 
 
-def show(steps: int) -> Callable[[int, float], None]:
-    """Progress, rate, time left and the mean loss of the last 100 updates, in the log."""
+def report_progress(steps: int) -> Callable[[int, float], None]:
+    """Report progress, rate, time left and the mean loss of the last 100 steps in the log."""
     recent: list[float] = []
     meters: list[Meter] = []
 

@@ -29,7 +29,7 @@ HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)  # by t
 
 
 def launch(function: Callable, *arguments, processes: int, threads: int, log: str | Path) -> Any:
-    """Call a function of a module in so many processes; in this one, if it is to be one alone.
+    """Call a function of a module in that many processes; in this one, where it is one.
 
     Args:
         arguments: what can be pickled.
@@ -51,15 +51,15 @@ def launch(function: Callable, *arguments, processes: int, threads: int, log: st
         )
     if processes == 1:
         return function(*arguments)
-    with TemporaryDirectory() as folder, _agent():
+    with TemporaryDirectory() as folder, _quiet_agent():
         child = (function, arguments, max(threads // processes, 1), str(log), folder)
         try:
-            return elastic_launch(_settings(processes, folder), _enter)(*child)[0]
+            return elastic_launch(_configure(processes, folder), _run_process)(*child)[0]
         except (ChildFailedError, SignalException) as error:
-            raise _cause(error, Path(folder)) from None
+            raise _find_cause(error, Path(folder)) from None
 
 
-def _settings(processes: int, folder: str) -> LaunchConfig:
+def _configure(processes: int, folder: str) -> LaunchConfig:
     return LaunchConfig(
         min_nodes=1,
         max_nodes=1,
@@ -75,8 +75,8 @@ def _settings(processes: int, folder: str) -> LaunchConfig:
     )
 
 
-def _enter(function: Callable, arguments: tuple, threads: int, log: str, folder: str) -> Any:
-    """What each process does: the function, with its output in the log if it is the main one."""
+def _run_process(function: Callable, arguments: tuple, threads: int, log: str, folder: str) -> Any:
+    """Run the function in one of the processes; the output of the main one goes to the log."""
     limit_threads(threads)
     rank = int(os.environ["RANK"])
     place = log if rank == 0 else os.devnull
@@ -84,8 +84,8 @@ def _enter(function: Callable, arguments: tuple, threads: int, log: str, folder:
         with redirect_stdout(file), redirect_stderr(file):
             try:
                 return function(*arguments)
-            except SystemExit as asked:
-                Path(folder, f"{rank}.stopped").write_text(str(asked), encoding="utf-8")
+            except SystemExit as stop:
+                Path(folder, f"{rank}.stopped").write_text(str(stop), encoding="utf-8")
                 sys.exit(1)
             except Exception:
                 error = Path(folder, f"{time.time_ns()}.error")  # sorted by time
@@ -94,23 +94,24 @@ def _enter(function: Callable, arguments: tuple, threads: int, log: str, folder:
                 raise
 
 
-def _cause(error: ChildFailedError | SignalException, folder: Path) -> BaseException:
-    """What ended the processes: a signal, or the failure of one, for which the others fail, too."""
-    told, stopped = sorted(folder.glob("*.error")), sorted(folder.glob("*.stopped"))
+def _find_cause(error: ChildFailedError | SignalException, folder: Path) -> BaseException:
+    """Find what ended the processes: a signal, or the failure of one, which ends the others."""
+    errors = sorted(folder.glob("*.error"))
+    stopped = sorted(folder.glob("*.stopped"))
     if stopped:
         return SystemExit(stopped[0].read_text(encoding="utf-8"))
     if isinstance(error, SignalException):
         return SystemExit(f"stopped by {error.sigval.name}")
     _, failure = error.get_first_failure()
-    if failure.exitcode < 0 or not told:  # ended from outside: for want of memory, for instance
+    if failure.exitcode < 0 or not errors:  # ended from outside: for want of memory, for instance
         return RuntimeError(f"one of the processes failed: {failure.message}")
-    said = told[0].read_text(encoding="utf-8").rstrip()
-    return RuntimeError(f"one of the processes failed:\n\n{said}")
+    text = errors[0].read_text(encoding="utf-8").rstrip()
+    return RuntimeError(f"one of the processes failed:\n\n{text}")
 
 
 @contextmanager
-def _agent() -> Iterator[None]:
-    """Keep PyTorch's agent from saying what `_cause` does, and undo its signal handlers."""
+def _quiet_agent() -> Iterator[None]:
+    """Keep PyTorch's agent from saying what `_find_cause` does, and undo its signal handlers."""
     before = {number: signal.getsignal(number) for number in HANDLED}
     logging.disable(logging.CRITICAL)
     try:
@@ -124,22 +125,22 @@ def _agent() -> Iterator[None]:
 SIGNALS = (signal.SIGTERM, signal.SIGINT)  # preemption, a time limit, Ctrl-C
 
 
-class Stop:
-    """Within its `with` block a signal does not end the process: `asked` holds the last one's name.
+class StopSignal:
+    """Within its `with` block a signal does not end the process: `name` is the last one's.
 
     What the signals did before is restored at the end of the block.
     """
 
     def __init__(self):
-        self.asked: str | None = None
+        self.name: str | None = None
 
-    def __enter__(self) -> "Stop":
-        self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+    def __enter__(self) -> "StopSignal":
+        self._before = {number: signal.signal(number, self._record) for number in SIGNALS}
         return self
 
     def __exit__(self, *raised) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.asked = signal.Signals(number).name
+    def _record(self, number: int, frame: FrameType | None) -> None:
+        self.name = signal.Signals(number).name

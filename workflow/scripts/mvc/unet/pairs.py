@@ -41,12 +41,12 @@ class Batch:
     noise: Float[Tensor, "b c y x"]
     timestep: Int[Tensor, " b"]
 
-    def rows(self, rows: slice, device) -> "Batch":
+    def select(self, rows: slice, device) -> "Batch":
         """The part of one process, on its device."""
         return Batch(*(getattr(self, f)[rows].to(device) for f in self.__dataclass_fields__))
 
 
-def draw(
+def draw_batch(
     pool: Pool,
     *,
     step: int,
@@ -74,7 +74,7 @@ def draw(
 
     x = uniform(torch.tensor(len(pool.labels)))
     labels = pool.labels[x]
-    other = _another_of_class(pool.labels, x, uniform) if pairing == "class" else x
+    other = _choose_partners(pool.labels, x, uniform) if pairing == "class" else x
     flip = torch.randint(pool.mean.shape[1], (batch_size,), generator=rng)  # tied in a pair
     mean, std = pool.mean[x, flip], pool.std[x, flip]
     posterior = mean + std * torch.randn(mean.shape, generator=rng)
@@ -82,7 +82,7 @@ def draw(
         uniform(torch.tensor(1))  # what choosing an entry draws: one stream for both texts
         states = pool.tokens[x]
     else:
-        entry = _one_of_class(pool.recipe_labels, labels, uniform)
+        entry = _choose_entries(pool.recipe_labels, labels, uniform)
         states = materialise(pool.tokens, pool.recipes[entry])
     chance = torch.rand(batch_size, generator=rng)
     edges = torch.tensor([dropout["text"], dropout["image"], dropout["both"]]).cumsum(0)
@@ -97,16 +97,16 @@ def draw(
     )
 
 
-def _members(labels: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _group_by_label(labels: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Rows sorted by label, and where each wanted label's rows start and how many they are."""
     order = labels.argsort(stable=True)
     start = torch.searchsorted(labels[order], wanted)
     return order, start, torch.searchsorted(labels[order], wanted, right=True) - start
 
 
-def _another_of_class(labels: Tensor, x: Tensor, uniform) -> Tensor:
+def _choose_partners(labels: Tensor, x: Tensor, uniform) -> Tensor:
     """For each image a different one of its class, uniformly; itself if it is alone."""
-    order, start, count = _members(labels, labels[x])
+    order, start, count = _group_by_label(labels, labels[x])
     place = torch.empty_like(order)
     place[order] = torch.arange(len(order))
     shift = 1 + uniform((count - 1).clamp(min=1))
@@ -114,9 +114,9 @@ def _another_of_class(labels: Tensor, x: Tensor, uniform) -> Tensor:
     return order[start + within]
 
 
-def _one_of_class(labels: Tensor, wanted: Tensor, uniform) -> Tensor:
+def _choose_entries(labels: Tensor, wanted: Tensor, uniform) -> Tensor:
     """For each wanted label a row of that label, uniformly."""
-    order, start, count = _members(labels, wanted)
+    order, start, count = _group_by_label(labels, wanted)
     if (count == 0).any():
         missing = int(wanted[count == 0][0])
         raise ValueError(f"the bank has no mixed embedding of class {missing}; banks.per_real > 0")

@@ -16,15 +16,15 @@ from safetensors import safe_open
 from torch import Tensor
 
 from mvc.unet import checkpoint
-from mvc.unet.launch import Stop
-from mvc.unet.pairs import Batch, Pool, draw
+from mvc.unet.launch import StopSignal
+from mvc.unet.pairs import Batch, Pool, draw_batch
 
-SAVE_SECONDS = 120  # between resume states, at least
+SAVE_SECONDS = 120  # between checkpoints, at least
 SAVE_SHARE = 0.05  # of the time, at most, goes into saving them
 
 
 class Trainer:
-    """The state of fine-tuning that lives across steps, and that a restart takes up again."""
+    """The state of fine-tuning that lives across steps, and that a restart loads again."""
 
     def __init__(
         self,
@@ -40,13 +40,13 @@ class Trainer:
         betas: DDPMScheduler,
         accelerator: Accelerator,
     ):
-        """Args: `betas`, the noise schedule; `ema`, decay; the rest as in the config's section."""
-        self.accelerator, self.betas, self.steps = accelerator, betas, steps
-        self.max_grad_norm, self.step, self.losses = (
-            max_grad_norm,
-            0,
-            torch.full((steps,), torch.nan),
-        )
+        """Args: `betas`, the noise schedule; the rest as in the config's section."""
+        self.accelerator = accelerator
+        self.betas = betas
+        self.max_grad_norm = max_grad_norm
+        self.steps = steps
+        self.step = 0
+        self.losses = torch.full((steps,), torch.nan)
         unet.to(accelerator.device).train().requires_grad_(True)  # before the average's copy
         self.parameters = list(unet.parameters())
         optimizer = torch.optim.AdamW(
@@ -54,17 +54,18 @@ class Trainer:
         )
         self.ema = EMAModel(self.parameters, decay=ema_decay, foreach=True)
         self.unet, self.optimizer = accelerator.prepare(unet, optimizer)
-        self.rate = get_scheduler(
+        self.schedule = get_scheduler(
             schedule, optimizer, num_warmup_steps=warmup_steps, num_training_steps=steps
         )
 
     def update(self, batch: Batch) -> Float[Tensor, ""]:
-        """One update on this process's part of the global batch; the mean loss of that part.
+        """Update on this process's part of the global batch; return the mean loss of that part.
 
         Loss (Eq. 4): E || eps - eps_theta(z_t, t, e_T, e_I) ||^2, with z_t by Eq. 1.
         """
         noisy = self.betas.add_noise(batch.latents, batch.noise, batch.timestep)
-        inputs, text = torch.cat([noisy, batch.image], dim=1), batch.text.float()
+        inputs = torch.cat([noisy, batch.image], dim=1)
+        text = batch.text.float()
         with self.accelerator.autocast():
             estimate = self.unet(inputs, batch.timestep, encoder_hidden_states=text).sample
         loss = torch.nn.functional.mse_loss(estimate.float(), batch.noise)
@@ -72,18 +73,20 @@ class Trainer:
         self.accelerator.clip_grad_norm_(self.parameters, self.max_grad_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        self.rate.step()
+        self.schedule.step()
         self.ema.step(self.parameters)
         return loss.detach()
 
-    def run(self, pool: Pool, state: Path, show: Callable[[int, float], None], **drawing) -> Tensor:
+    def train(
+        self, pool: Pool, path: Path, show: Callable[[int, float], None], **drawing
+    ) -> Tensor:
         """Train to the last step.
 
         Args:
-            state: file of the resume state; written every two minutes or more and when a signal
-                asks to stop, removed by the caller.
+            path: of the checkpoint; written every two minutes or more and when a signal asks to
+                stop, removed by the caller.
             show: called with step and loss after each update.
-            drawing: what `pairs.draw` takes besides the pool and the step.
+            drawing: what `pairs.draw_batch` takes besides the pool and the step.
 
         Returns:
             The loss of every step.
@@ -91,15 +94,16 @@ class Trainer:
         Raises:
             SystemExit: SIGTERM or SIGINT came to one of the processes.
         """
-        part = _part(drawing["batch_size"], self.accelerator)
-        saved, pause = time.monotonic(), SAVE_SECONDS
-        with Stop() as stop:
+        part = _choose_rows(drawing["batch_size"], self.accelerator)
+        saved = time.monotonic()
+        pause = SAVE_SECONDS
+        with StopSignal() as stop:
             self.accelerator.wait_for_everyone()  # a signal from now on finds every process ready
-            print(f"training {'goes on' if self.step else 'starts'} at step {self.step:,}")
+            print(f"training {'resumes' if self.step else 'starts'} at step {self.step:,}")
             while self.step < self.steps:
-                batch = draw(pool, step=self.step, **drawing)
-                own = self.update(batch.rows(part, self.accelerator.device))
-                loss, asked = self.agree(own, stop)
+                batch = draw_batch(pool, step=self.step, **drawing)
+                part_loss = self.update(batch.select(part, self.accelerator.device))
+                loss, signal_name = self.exchange(part_loss, stop)
                 self.losses[self.step] = loss
                 self.step += 1
                 if loss != loss:
@@ -108,54 +112,54 @@ class Trainer:
                         f"lower unet.learning_rate"
                     )
                 show(self.step, loss)
-                if asked:
-                    self.leave(state, asked)
+                if signal_name:
+                    self.leave(path, signal_name)
                 if time.monotonic() - saved > pause and self.accelerator.is_main_process:
                     begun = time.monotonic()
-                    self.save(state)
+                    self.save_checkpoint(path)
                     saved = time.monotonic()
                     pause = max(SAVE_SECONDS, (saved - begun) / SAVE_SHARE)
         return self.losses
 
-    def agree(self, loss: Float[Tensor, ""], stop: Stop) -> tuple[float, str | None]:
-        """The mean loss over all processes, and the signal that came to any: one exchange."""
-        number = signal.Signals[stop.asked] if stop.asked else 0
+    def exchange(self, loss: Float[Tensor, ""], stop: StopSignal) -> tuple[float, str | None]:
+        """Exchange between processes the mean loss, and the signal that came to any of them."""
+        number = signal.Signals[stop.name] if stop.name else 0
         every = self.accelerator.gather(torch.stack([loss, loss.new_tensor(number)])[None])
-        asked = int(every[:, 1].max())
-        return every[:, 0].mean().item(), signal.Signals(asked).name if asked else None
+        number = int(every[:, 1].max())
+        return every[:, 0].mean().item(), signal.Signals(number).name if number else None
 
-    def leave(self, path: Path, asked: str) -> NoReturn:
-        """Save the state and end, which every process does at the same step; the main one saves."""
-        kept = self.accelerator.is_main_process and self.save(path)
+    def leave(self, path: Path, signal_name: str) -> NoReturn:
+        """Save a checkpoint and end; every process does so at the same step, the main one saves."""
+        saved = self.accelerator.is_main_process and self.save_checkpoint(path)
         self.accelerator.wait_for_everyone()  # what ends first has the others ended
-        state = "the state is saved, run again to go on"
+        which = "the checkpoint is saved, run again to resume"
         line = (
-            f"stopped by {asked} at step {self.step:,} of {self.steps:,}; "
-            f"{state if kept else 'run again to go on from the last state that was saved'}"
+            f"stopped by {signal_name} at step {self.step:,} of {self.steps:,}; "
+            f"{which if saved else 'run again to resume from the last checkpoint'}"
         )
         print(line)
         raise SystemExit(line)
 
-    def save(self, path: Path) -> bool:
+    def save_checkpoint(self, path: Path) -> bool:
         """Write weights, EMA, optimizer and losses: all that the next step depends on."""
         tensors = {"losses": self.losses}
         for i, p in enumerate(self.parameters):
             tensors |= {f"weight.{i}": p.data, f"ema.{i}": self.ema.shadow_params[i]}
             slots = self.optimizer.state[p]
             tensors |= {f"{slot}.{i}": slots[slot] for slot in ("exp_avg", "exp_avg_sq", "step")}
-        return checkpoint.write(tensors, path, step=self.step)
+        return checkpoint.save_checkpoint(tensors, path, step=self.step)
 
     def load_checkpoint(self, path: Path) -> None:
-        """Go on from the state of an earlier run, where there is a whole one."""
+        """Resume from the checkpoint of an earlier run, where there is a whole one."""
         if self.accelerator.is_main_process:
             checkpoint.set_aside_damaged(path)
         self.accelerator.wait_for_everyone()
         if path.is_file():
-            self.resume(path)
+            self._restore(path)
 
     @torch.no_grad()
-    def resume(self, path: Path) -> None:
-        """Take up what `save` wrote."""
+    def _restore(self, path: Path) -> None:
+        """Restore what `save_checkpoint` wrote."""
         with safe_open(path, "pt") as file:
             self.step = int(file.metadata()["step"])
             self.losses = file.get_tensor("losses")
@@ -163,27 +167,30 @@ class Trainer:
             for i, p in enumerate(self.parameters):
                 p.copy_(file.get_tensor(f"weight.{i}"))
                 self.ema.shadow_params[i].copy_(file.get_tensor(f"ema.{i}"))
-                kept = {slot: file.get_tensor(f"{slot}.{i}") for slot in slots}
+                saved = {slot: file.get_tensor(f"{slot}.{i}") for slot in slots}
                 self.optimizer.state[p] = {
                     slot: t if slot == "step" and p.device.type == "cpu" else t.to(p.device)
-                    for slot, t in kept.items()
+                    for slot, t in saved.items()
                 }
         self.ema.optimization_step = self.step
-        self.rate.last_epoch = self.step
+        self.schedule.last_epoch = self.step
         for group, peak, course in zip(
-            self.optimizer.param_groups, self.rate.base_lrs, self.rate.lr_lambdas, strict=True
+            self.optimizer.param_groups,
+            self.schedule.base_lrs,
+            self.schedule.lr_lambdas,
+            strict=True,
         ):
             group["lr"] = peak * course(self.step)
 
     def finish(self) -> torch.nn.Module:
-        """The U-Net with the EMA's weights, as it was before training wrapped it."""
+        """Finish with the EMA's weights in the U-Net, as it was before training wrapped it."""
         self.ema.copy_to(self.parameters)
         unet = self.accelerator.unwrap_model(self.unet, keep_fp32_wrapper=False)
         return unet.eval().requires_grad_(False)
 
 
-def _part(batch_size: int, accelerator: Accelerator) -> slice:
-    """The rows of the global batch that this process trains on."""
+def _choose_rows(batch_size: int, accelerator: Accelerator) -> slice:
+    """Choose the rows of the global batch that this process trains on."""
     share, rest = divmod(batch_size, accelerator.num_processes)
     if rest:
         raise ValueError(
