@@ -1,6 +1,6 @@
-"""Sheets of images: rows and columns with titles, enlarged without blur. No torch, no plotting.
+"""Image grids: rows and columns with titles, enlarged without blur. No torch, no plotting.
 
-Equal images give equal bytes: nothing in a sheet depends on the machine but the PNG library.
+Equal images give equal bytes: nothing in a grid depends on the machine but the PNG library.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ def draw_grid(
         row_titles: one a row. An empty title puts the row into the group of the row above it.
         column_titles: none at all, or as many as divide the columns evenly: each stands above as
             many columns as it has, and a wider gap parts it from the next.
-        scale: an image pixel's side in the sheet; the largest image sets the size of every cell.
+        scale: an image pixel's side in the grid; the largest image sets the size of every cell.
         spans: columns of each column title, where they are not divided evenly.
 
     Returns:
@@ -55,17 +55,17 @@ def draw_grid(
     ]
     top = MARGIN + max((_height(heading, font) for heading in headings), default=-6) + 6
     ys = _offsets([i > 0 and title != "" for i, title in enumerate(row_titles)], cell, top)
-    sheet = Image.new("RGB", (xs[-1] + cell + MARGIN, ys[-1] + cell + MARGIN), PAPER)
-    draw = ImageDraw.Draw(sheet)
+    canvas = Image.new("RGB", (xs[-1] + cell + MARGIN, ys[-1] + cell + MARGIN), PAPER)
+    draw = ImageDraw.Draw(canvas)
     for row, y in zip(rows, ys, strict=True):
         for image, x in zip(row, xs, strict=True):
-            sheet.paste(EMPTY if image is None else _cell(image, cell), (x, y, x + cell, y + cell))
+            canvas.paste(EMPTY if image is None else _cell(image, cell), (x, y, x + cell, y + cell))
     for heading, middle in zip(headings, _middles(firsts, xs, cell), strict=False):
         draw.multiline_text((middle, top - 6), heading, INK, font, "md", align="center")
     starts = [i for i, title in enumerate(row_titles) if title or i == 0]
     for start, middle in zip(starts, _middles(starts, ys, cell), strict=True):
         draw.multiline_text((left - 10, middle), row_titles[start], INK, font, "rm", align="right")
-    return sheet
+    return canvas
 
 
 def choose_first(labels: Sequence[int], classes: Sequence[int], count: int) -> list[list[int]]:
@@ -172,7 +172,7 @@ def draw_gallery(
     Args:
         sets: title, image table and number of rows of each group.
         classes: columns, the first classes of the first set.
-        cell: side in pixels of an image on the sheet, about.
+        cell: side in pixels of an image on the grid, about.
     """
     names = dict(list(read_class_names(sets[0][1]).items())[:classes])
     rows, titles = [], []
