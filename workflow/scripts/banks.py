@@ -20,7 +20,9 @@ def main(snakemake) -> None:
         embeddings = load_file(snakemake.input.embeddings)
         tokens = embeddings["tokens"]
         if len(labels) != len(tokens):
-            raise ValueError(f"captions {len(labels):,} != embeddings {len(tokens):,}")
+            raise ValueError(
+                f"{len(labels):,} captions, but {len(tokens):,} embeddings; run both again"
+            )
         settings = {key: cfg[key] for key in KEYS}
         drawn = mixing.mix_classes(labels, tokens, embeddings["n_tokens"], **settings)
         total = count_bank(Counter(labels).values(), cfg["per_real"])
@@ -29,10 +31,10 @@ def main(snakemake) -> None:
         recipes = stack_recipes(rows)
         changes = change.measure_changes(tokens, recipes)
         print(f"relative change: mean {changes.mean():.3f}, sd {changes.std():.3f}")
-        print(f"edits that change nothing: {change.measure_no_ops(tokens, recipes):.1%}")
+        print(f"edits without effect: {change.measure_no_ops(tokens, recipes):.1%}")
         single = list(Counter(labels).values()).count(1)
         if single:
-            print(f"warning: {single} class(es) have one caption, which is kept unmixed")
+            print(f"warning: {single} class(es) have a single caption, which stays unmixed")
         image_tables.write(tabulate_recipes(rows, changes.tolist()), snakemake.output[0])
         report(len(rows), "recipes")
 

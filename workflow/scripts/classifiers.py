@@ -5,7 +5,7 @@ import json
 from mvc.classifiers.extra_images import read_extra
 from mvc.classifiers.run import run
 from mvc.core import image_tables
-from mvc.core.atomic import atomic
+from mvc.core.atomic import write_text
 from mvc.core.device import pick_device
 from mvc.core.hashing import digest_settings
 from mvc.core.image_set import COLUMNS, load_labelled
@@ -47,8 +47,7 @@ def main(snakemake) -> None:
             **measured,
             "settings": digest_settings(cfg),
         }
-        with atomic(snakemake.output[0]) as path:
-            path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", snakemake.output[0])
         accuracy = f"accuracy {measured['accuracy']:.1f} % ({cfg['split']})"
         report(measured["steps"], "steps", accuracy)
 

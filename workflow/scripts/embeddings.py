@@ -25,7 +25,9 @@ def main(snakemake) -> None:
         print(f"{len(texts):,} distinct of {len(prompts):,} prompts; {truncated:,} truncated")
         tensors = {"tokens": states[index], "null": states[-1].clone(), "n_tokens": n_tokens}
         with atomic(snakemake.output[0]) as temporary:
-            save_file(tensors, temporary, {"clip": cfg["clip"]})  # one: several are not in order
+            save_file(
+                tensors, temporary, {"clip": cfg["clip"]}
+            )  # one key: the order of several is not fixed
             temporary.chmod(0o644)
         report(len(prompts), "embeddings", f"{len(texts):,} distinct")
 

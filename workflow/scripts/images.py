@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from mvc.core import image_tables
-from mvc.core.atomic import atomic
+from mvc.core.atomic import write_text
 from mvc.core.leakage import check_disjoint
 from mvc.images import build
 from mvc.images.splits import SPLITS
@@ -30,8 +30,7 @@ def main(snakemake) -> None:
         image_tables.write(build.list_held_out(held_out), snakemake.output.held_out)
         text = json.dumps(built.report, indent=2, ensure_ascii=False)
         print(text)
-        with atomic(snakemake.output.report) as path:
-            path.write_text(text + "\n", encoding="utf-8")
+        write_text(text + "\n", snakemake.output.report)
         report(built.report["used"], "images")
 
 

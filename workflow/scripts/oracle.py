@@ -14,9 +14,9 @@ def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     with stage_log(snakemake) as report:
         train = image_tables.read(snakemake.input.train)
-        table, split = image_tables.read(snakemake.input.oracle), "oracle"
-        if not table.num_rows:
-            table, split = train, "train"
+        table = image_tables.read(snakemake.input.oracle)
+        split = "oracle" if table.num_rows else "train"
+        table = table if table.num_rows else train
         data = load_labelled(table, size=cfg["resolution"])
         oracle.check_classes(data.class_names, read_class_names(train))
         images = data.images.to(pick_device())

@@ -2,7 +2,7 @@
 
 import torch
 from mvc.core import image_tables
-from mvc.core.atomic import atomic
+from mvc.core.atomic import write_text
 from mvc.core.device import pick_device
 from mvc.core.image_set import COLUMNS, load_labelled
 from mvc.core.seeds import derive_seed
@@ -38,14 +38,9 @@ def main(snakemake) -> None:
         generator = torch.Generator().manual_seed(stream)
         random = draw_policies([len(sub_policy) for sub_policy in best], generator=generator)
         control = {"from": "drawn at random, as many as in faa.json"}
-        write(snakemake.output.faa, format_policies(best, about | origin))
-        write(snakemake.output.random, format_policies(random, about | control))
+        write_text(format_policies(best, about | origin), snakemake.output.faa)
+        write_text(format_policies(random, about | control), snakemake.output.random)
         report(len(best), "sub-policies")
-
-
-def write(path: str, text: str) -> None:
-    with atomic(path) as temporary:
-        temporary.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

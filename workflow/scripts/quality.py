@@ -15,12 +15,12 @@ from mvc.quality import measures, oracle
 def main(snakemake) -> None:
     cfg, files = snakemake.params.cfg, snakemake.input
     with stage_log(snakemake) as report:
-        judge, about = oracle.load(files.oracle)
-        judge = judge.to(pick_device())
+        classifier, about = oracle.load(files.oracle)
+        classifier = classifier.to(pick_device())
         train = image_tables.read(files.train)
         validation = image_tables.read(files.validation)
         extra = image_tables.read(files.extra)
-        reference, yardstick, split = measures.assign_roles(train, validation, extra)
+        reference, real, split = measures.assign_roles(train, validation, extra)
         open_sample = partial(
             measures.open_sample,
             clip=load_clip(cfg["clip"], device=pick_device())[0],
@@ -29,15 +29,15 @@ def main(snakemake) -> None:
             seed=cfg["seed"],
         )
         sets = {"synthetic": open_sample(image_tables.read(files.synthetic), cfg["images"])}
-        if yardstick.num_rows:
-            sets["real"] = open_sample(yardstick, cfg["images"])
+        if real.num_rows:
+            sets["real"] = open_sample(real, cfg["images"])
         reference = open_sample(reference, cfg["images"])
         training = open_sample(train, None)
         n = min(len(images.labels) for images in (*sets.values(), reference))
         result = {**dict(snakemake.wildcards.items()), "oracle": about, "method": measures.METHOD}
         result |= {"real_split": split, "real": None}
         for name, images in sets.items():
-            predicted = oracle.predict(judge, images.pixels)
+            predicted = oracle.predict(classifier, images.pixels)
             result[name] = measures.measure(
                 images, reference=reference, training=training, n=n, k=cfg["k"]
             )

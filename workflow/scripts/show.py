@@ -1,6 +1,6 @@
-"""Print a table in short: `python workflow/scripts/show.py results/tables/table1_runs.csv`
+"""Print a table in brief: `python workflow/scripts/show.py results/tables/table1_runs.csv`
 
-A page of Markdown is printed as a whole, fitted to the terminal.
+A Markdown page is printed in full, fitted to the terminal.
 """
 
 import shutil
@@ -34,7 +34,7 @@ VERDICTS = (
 
 
 def show(path: Path, width: int) -> str:
-    """What the terminal shows of a table's runs (a CSV file), or of a page of Markdown."""
+    """Format a table's runs (a CSV file), or a Markdown page, for a terminal of `width` columns."""
     if path.suffix == ".md":
         return fit(path.read_text(encoding="utf-8"), width)
     name = path.stem.removesuffix("_runs")

@@ -1,4 +1,4 @@
-"""Print which stages are done, running, failed or stale, and why; a run in progress goes on.
+"""Print which stages are done, running, failed or stale, and why. A run in progress goes on.
 
 python workflow/scripts/status.py [--configfile config/paper.yaml] [-- tables]
 """
@@ -23,7 +23,7 @@ from rich.console import Console
 
 
 def plan_jobs(*arguments: str) -> list[Job]:
-    """The jobs that snakemake would run; ends with its message if the configuration has faults."""
+    """List the jobs that snakemake would run; exit with its message if it fails."""
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--nolock", "--cores", "1"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -38,9 +38,9 @@ def main(arguments: list[str]) -> None:
         sys.exit(str(error))
     with ThreadPoolExecutor() as pool:
         wanted, every = pool.map(lambda more: plan_jobs(*more, *arguments), ([], ["--forceall"]))
-    kept = Path(".snakemake")
-    locked = any(kept.glob("locks/*"))
-    started = read_markers(kept / "incomplete")
+    records = Path(".snakemake")
+    locked = any(records.glob("locks/*"))
+    started = read_markers(records / "incomplete")
     states = {job.log: judge_job(job, started=started, locked=locked) for job in wanted}
     stages = re.findall(r'"workflow/rules/(\w+)', Path("Snakefile").read_text(encoding="utf-8"))
     console = Console(width=None if sys.stdout.isatty() else 140)
@@ -48,7 +48,9 @@ def main(arguments: list[str]) -> None:
     console.print(make_table(rows))
     console.print(count_states([state for row in rows.values() for state in row]))
     if locked:
-        console.print("A run is in progress; if there is none, one was killed: snakemake --unlock")
+        console.print(
+            "A run is in progress. If there is none, one was killed: run snakemake --unlock"
+        )
 
 
 if __name__ == "__main__":

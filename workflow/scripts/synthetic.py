@@ -44,15 +44,15 @@ def main(snakemake) -> None:
             sampler = load_sampler(unet, embeddings, **models)
             images = sample_files(sampler, plan, train, resolution=cfg["resolution"], side=side)
             files = list(progress(images, total=len(plan.seeds), unit="images"))
-            judged = {"places": plan.places, "device": device, **clip}
-            chances = measure_clip_probability(files, plan.labels, names, **judged)
+            clip_inputs = {"places": plan.places, "device": device, **clip}
+            chances = measure_clip_probability(files, plan.labels, names, **clip_inputs)
             origin = planning.describe_generator(cfg, weights)
             origin |= {"train": train, "captions": captions, "clip_probability": chances.tolist()}
             tables.append(planning.tabulate_images(plan, files, **origin))
         shard = planning.merge_parts(tables)
         image_tables.write(shard, snakemake.output[0])
         mean = pc.mean(shard["clip_probability"]).as_py() or 0
-        note = f"clip_probability {mean:.2f} by CLIP, by chance {1 / len(names):.2f}"
+        note = f"mean clip_probability {mean:.2f}, chance {1 / len(names):.2f}"
         report(len(shard), "images", note)
 
 

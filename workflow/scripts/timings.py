@@ -10,7 +10,7 @@ import pandas as pd
 
 
 def summarise_stages(folder: Path) -> pd.DataFrame:
-    """One row a stage: its jobs, their seconds in all and at most, and the most memory of one.
+    """One row per stage: number of jobs, their total and longest seconds, peak memory in MiB.
 
     A file `{dataset}/{stage}.tsv` or `{dataset}/{stage}/….tsv` belongs to the stage it names.
     """

@@ -1,4 +1,4 @@
-"""unet: Stable Diffusion's U-Net fine-tuned on same-class pairs."""
+"""unet: Stable Diffusion's U-Net fine-tuned on pairs of images."""
 
 from mvc.job import stage_log
 from mvc.unet.checkpoint import name_checkpoint

@@ -1,4 +1,4 @@
-"""Captions of images with BLIP-2, each made a prompt that names its class (Section 3.2)."""
+"""BLIP-2 captions of images, and the prompts that add the class to them (Section 3.2)."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -58,7 +58,7 @@ def read_captions(path: str | Path, image_ids: Sequence[str]) -> list[str]:
         image_ids: the training images, in order.
 
     Raises:
-        FileNotFoundError, ValueError: what is missing, by name.
+        FileNotFoundError, ValueError: names what is missing.
     """
     import pandas as pd
 
@@ -71,7 +71,10 @@ def read_captions(path: str | Path, image_ids: Sequence[str]) -> list[str]:
         else pd.read_csv(path, dtype=str, keep_default_na=False)
     )
     if absent := {"image_id", "caption"} - set(frame.columns):
-        raise ValueError(f"captions.file = {path}: no column {', '.join(sorted(absent))}")
+        raise ValueError(
+            f"captions.file = {path}: no column {', '.join(sorted(absent))}; its columns are "
+            f"{', '.join(map(str, frame.columns))}"
+        )
     if repeated := sorted(frame["image_id"][frame["image_id"].duplicated()]):
         raise ValueError(f"captions.file = {path}: {repeated[0]} has more than one caption")
     names = [unicodedata.normalize("NFC", name) for name in frame["image_id"]]

@@ -1,4 +1,4 @@
-"""Token-level CLIP embeddings of prompts (Section 3.2): E = {e_1 .. e_K}, and CLIP of nothing.
+"""Token-level CLIP embeddings of prompts (Section 3.2): E = {e_1 .. e_K}.
 
 Axes: k prompts, m context tokens, d text width.
 """
@@ -30,5 +30,5 @@ def find_distinct(prompts: Sequence[str]) -> tuple[list[str], Int[Tensor, " k"]]
 
 
 def count_tokens(prompts: Sequence[str], *, tokenizer) -> Int[Tensor, " k"]:
-    """Count the tokens of each prompt, start and end included; one with more than m is cut."""
+    """Count the tokens of each prompt, start and end included; those beyond m are cut."""
     return torch.tensor(tokenize(tokenizer, prompts)[1], dtype=torch.int64)

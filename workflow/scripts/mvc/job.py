@@ -1,4 +1,4 @@
-"""What every stage's script wraps itself in: its log and its threads."""
+"""The frame of every stage's script: its log and its threads."""
 
 import os
 import sys
@@ -15,22 +15,22 @@ from mvc.console.progress import summarise
 
 @contextmanager
 def stage_log(snakemake) -> Iterator[Callable[..., None]]:
-    """Send all output of the stage to its log, errors too; the last line says what was made.
+    """Redirect all output of the stage to its log, errors too; the last line says what was made.
 
     Yields:
-        `report(count, unit, note)`: call it with what the stage has made, for that line.
+        `report(count, unit, note)`, which sets what the last line says.
     """
     file = Path(snakemake.log[0])
     start = time.perf_counter()
     reported = []
-    file.write_text("", encoding="utf-8")  # opened to append: further processes write to it, too
+    file.write_text("", encoding="utf-8")  # then appended to: further processes write to it too
     with open(file, "a", buffering=1, encoding="utf-8") as log:
         with redirect_stdout(log), redirect_stderr(log):
             limit_threads(snakemake.threads)
             try:
                 if digest := getattr(snakemake.params, "code", None):
                     refuse_edited(sys.modules["__main__"].__file__, digest)
-                yield lambda *made: reported.extend(made)
+                yield lambda *summary: reported.extend(summary)
             except Exception:
                 traceback.print_exc()
                 sys.excepthook = lambda *_: print(f"failed: see {file}", file=sys.stderr)

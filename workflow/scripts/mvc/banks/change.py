@@ -1,6 +1,6 @@
-"""How much mixing changes: the distance of mixed embeddings from their bases, edits of nothing.
+"""How much mixing changes: distances of mixed embeddings from their bases, edits without effect.
 
-And the control of mixing: noise of the same size in the place of the edits.
+Also the control of mixing: noise of the same size in place of the edits.
 
 Axes: k captions, n recipes, m context tokens, d text width.
 """
@@ -42,7 +42,7 @@ def choose_edits(
 
 
 def replace_by_noise(tokens: Float[Tensor, "k m d"], rows: Sequence[Mapping]) -> Iterator[dict]:
-    """Put Gaussian noise in the place of the edits, each recipe as far from its base as before."""
+    """Put Gaussian noise in place of the edits, each recipe as far from its base as before."""
     recipes = stack_recipes(rows)
     norms = torch.stack([caption.float().norm() for caption in tokens])[recipes.base]
     sds = measure_changes(tokens, recipes) * norms / tokens[0].numel() ** 0.5
@@ -51,7 +51,7 @@ def replace_by_noise(tokens: Float[Tensor, "k m d"], rows: Sequence[Mapping]) ->
 
 
 def measure_no_ops(tokens: Float[Tensor, "k m d"], recipes: Recipes) -> float:
-    """Share of edits whose donor has, in the rows or elements copied, what the base has.
+    """Share of edits without effect: the donor equals the base in the rows or elements copied.
 
     Captions of one class share the start token and the prefix, and a causal text tower gives
     these rows the same state in all of them: edits there change nothing.

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from mvc.banks.mixing import materialise
 from mvc.banks.recipes import Recipes
-from mvc.core.atomic import atomic
+from mvc.core.atomic import atomic, write_text
 
 INDEX = ".safetensors.index.json"
 SHARD = 2**30  # bytes of embeddings
@@ -37,7 +37,7 @@ def write_shards(
 ) -> None:
     """Write the mixed embeddings and `null` in float16 and further columns in int64.
 
-    Shards of an earlier run go first, the index comes last: where it is, all shards are.
+    Shards of an earlier run are removed first; the index is written last, after all shards.
 
     Args:
         index: path, `<name>.safetensors.index.json`; the shards lie beside it.
@@ -63,8 +63,7 @@ def write_shards(
         total_size += sum(tensor.nbytes for tensor in tensors.values())
         show(min(part.stop, len(recipes)))
     contents = {"metadata": {"total_size": total_size}, "weight_map": shards}
-    with atomic(index) as temporary:
-        temporary.write_text(json.dumps(contents, indent=1) + "\n", "utf-8")
+    write_text(json.dumps(contents, indent=1) + "\n", index)
 
 
 def materialise_half(

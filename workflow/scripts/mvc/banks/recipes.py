@@ -1,6 +1,6 @@
 """Recipes of mixed embeddings: index tensors for the arithmetic, a Parquet table for the disk.
 
-A recipe holds edits or, as a control of them, the size of a Gaussian noise.
+A recipe holds edits or, as their control, the size of Gaussian noise.
 
 Axes: n recipes, p coarse edits, q fine edits. Rows and elements count from 0, `first` and `last`
 both included.
@@ -64,17 +64,17 @@ def read_recipes(table: pa.Table) -> Recipes:
 
 
 def stack_recipes(rows: Sequence[Mapping]) -> Recipes:
-    """Recipes as index tensors; shorter lists of edits are filled with edits of nothing."""
+    """Recipes as index tensors; shorter lists of edits are padded with empty edits."""
     return Recipes(
         torch.tensor([row["base"] for row in rows], dtype=torch.int64),
-        _edits([row["coarse"] for row in rows], ("donor", "first", "last")),
-        _edits([row["fine"] for row in rows], ("donor", "row", "first", "last")),
+        _pad_edits([row["coarse"] for row in rows], ("donor", "first", "last")),
+        _pad_edits([row["fine"] for row in rows], ("donor", "row", "first", "last")),
         torch.tensor([row.get("noise", 0.0) for row in rows], dtype=torch.float32),
         torch.tensor([row.get("seed", 0) for row in rows], dtype=torch.int64),
     )
 
 
-def _edits(lists: Sequence[Sequence[Mapping]], fields: tuple[str, ...]) -> Tensor:
+def _pad_edits(lists: Sequence[Sequence[Mapping]], fields: tuple[str, ...]) -> Tensor:
     longest = max((len(edits) for edits in lists), default=0)
     out = torch.zeros(len(lists), longest, len(fields), dtype=torch.int64)
     out[..., -1] = -1  # last below first: nothing to copy

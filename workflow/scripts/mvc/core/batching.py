@@ -1,9 +1,9 @@
-"""Batches in which an item's result depends on nothing but the item and its place in its set.
+"""Batches in which an item's result depends only on the item and its place in the set.
 
-A matrix product of another shape may sum in another order, and so may another row of it: the last
-bit of a result depends on the shape of the batch and on the item's row, never on the values in the
-other rows. Both are fixed here by the place alone, whatever library multiplies. A set cut into
-other shards, or sampled in part, therefore has the same items to the last bit.
+A matrix library may sum in another order for another shape, and for another row of the same shape.
+The last bit of a result therefore depends on the shape of the batch and on the item's row, but not
+on the values in the other rows. Here the place in the set fixes both, whatever the library. Items
+are equal to the last bit when their set is cut into other shards or sampled in part.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,13 +12,13 @@ from itertools import groupby
 
 import torch
 
-# On a CPU every batch has this size, whatever was asked for: as fast, and the size asked for then
-# cannot change a last bit either.
+# Every batch on a CPU has this size, whatever the setting. Larger batches are no faster there, and
+# the setting then cannot change the last bit of a result.
 CPU_BATCH = 8
 
 
 def pick_batch_size(device: torch.device | str, wanted: int) -> int:
-    """Items to compute at once on a device; where a CPU ignores the setting, the log says so."""
+    """Pick the number of items to compute at once; report it where a CPU ignores the setting."""
     if torch.device(device).type != "cpu":
         return wanted
     if wanted != CPU_BATCH:
@@ -28,20 +28,20 @@ def pick_batch_size(device: torch.device | str, wanted: int) -> int:
 
 @cache  # once a job
 def _report_cpu_batch(wanted: int) -> None:
-    print(f"batch_size = {wanted} is for a GPU: on this CPU {CPU_BATCH} at a time")
+    print(f"batch_size = {wanted} applies to GPUs only; this CPU computes {CPU_BATCH} at a time")
 
 
 def align_batches(places: Sequence[int], batch_size: int) -> Iterator[tuple[list[int], list[int]]]:
-    """Batches of one shape in which the item at place p of its set is row p mod `batch_size`.
+    """Yield batches of one shape, with the item at place p of its set in row p mod `batch_size`.
 
-    Batches of one shape also keep a compiled model compiled.
+    One shape also keeps a compiled model compiled.
 
     Args:
-        places: of the items, ascending.
+        places: of the items in their set, ascending.
 
     Yields:
-        The item in each of the `batch_size` rows, where those without one of their own repeat
-        another, and the rows to keep, in the order of the items.
+        The item in each of the `batch_size` rows, where rows without an item of their own repeat
+        another one; and the rows to keep, in the order of the items.
     """
     for _, items in groupby(range(len(places)), lambda item: places[item] // batch_size):
         item_of = {places[item] % batch_size: item for item in items}

@@ -6,12 +6,12 @@ from math import ceil
 
 
 def count_mixed(captions: int, per_real: float | int) -> int:
-    """N_y = ceil(per_real * K_y), free of binary rounding: 1.1 of 10 is 11."""
+    """Mixed embeddings of a class, N_y = ceil(per_real * K_y), exactly: 1.1 of 10 is 11."""
     return ceil(Fraction(str(per_real)) * captions)
 
 
 def count_bank(captions: Iterable[int], per_real: float | int) -> int:
-    """Entries of a bank, and so images of a synthetic set: the sum of N_y over classes.
+    """Entries of a bank, and images of a synthetic set: the sum of N_y over classes.
 
     Args:
         captions: K_y of each class.
@@ -28,8 +28,10 @@ def slice_shard(total: int, shard: int, shards: int) -> range:
     """The global indices of one shard: contiguous, in order, sizes differing by at most one.
 
     Raises:
-        ValueError: the shard is not one of `shards`.
+        ValueError: `shard` is not in 0..shards-1.
     """
     if not 0 <= shard < shards:
-        raise ValueError(f"shard {shard} of {shards}; synthetic.shards must be > {shard}")
+        raise ValueError(
+            f"shard = {shard}; must be in 0..{shards - 1} (synthetic.shards = {shards})"
+        )
     return range(shard * total // shards, (shard + 1) * total // shards)

@@ -1,6 +1,6 @@
-"""An image file's bytes to one 8-bit RGB picture, whatever they hold. Without torch: loads fast.
+"""Decoding of image files to 8-bit RGB. Imports no torch, so that it loads fast.
 
-Only `FORMATS` are read: Pillow knows more, some of which call other programs (EPS).
+Only `FORMATS` are read: some of Pillow's other formats call other programs (EPS).
 What is not plain RGB or grey is converted by a fixed rule and named in the notes of `examine`:
 
 animated  first frame (GIF, APNG, WebP; first page of a TIFF)
@@ -8,7 +8,7 @@ cmyk      Pillow's plain conversion; colour profiles are not applied
 16-bit    the whole range 0..65535 to 0..255, rounded: never clipped, and never stretched by an
           image's own range, so that the images of one set stay comparable
 palette   looked up
-alpha     laid on white, the paper on which cut-out pictures are made to be seen
+alpha     laid on white, for which most cut-out pictures are made
 exif      turned or mirrored as its orientation tag says
 """
 
@@ -44,12 +44,16 @@ _TURNS = {
 
 
 def decode(data: bytes) -> Image.Image:
-    """The picture in `data` as RGB, upright. Raises ValueError with the reason if there is none."""
+    """Decode the picture in `data` to RGB, upright.
+
+    Raises:
+        ValueError: there is none; gives the reason.
+    """
     return examine(data)[0]
 
 
 def examine(data: bytes) -> tuple[Image.Image, tuple[str, ...], set[str]]:
-    """As `decode`; also the conversions that were needed and the suffixes proper to the format.
+    """Decode as `decode` does; also list the conversions needed and the suffixes of the format.
 
     The conversions are a subset of `NOTES`, in that order.
     """
@@ -95,7 +99,7 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _list_notes(image: Image.Image) -> tuple[str, ...]:
-    """What is special about an opened file; read before `load`, which forgets some of it."""
+    """List what is special about an opened file; call it before `load`, which drops some of it."""
     layout = str(image.tile[0][3]) if image.tile else ""  # raw mode, as "RGB;16B"
     special = {
         "animated": image.format != "MPO" and getattr(image, "is_animated", False),
@@ -119,7 +123,9 @@ def _convert_to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         return _convert_16_bit(image).convert("RGB")
     if image.mode == "F":
-        raise ValueError("floating-point pixels have no fixed white; save it with 8 or 16 bits")
+        raise ValueError(
+            "floating-point pixels have no fixed white; save the image with 8 or 16 bits"
+        )
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -130,5 +136,5 @@ def _convert_16_bit(image: Image.Image) -> Image.Image:
     values = np.asarray(image).astype(np.int64)
     # Pillow widens 16-bit PGM to its 32-bit mode; a true 32-bit picture has no fixed white
     if values.min() < 0 or values.max() > 65535 or (image.mode == "I" and image.format == "TIFF"):
-        raise ValueError("32-bit pixels have no fixed white; save it with 8 or 16 bits")
+        raise ValueError("32-bit pixels have no fixed white; save the image with 8 or 16 bits")
     return Image.fromarray(((values + 128) // 257).astype(np.uint8))

@@ -23,4 +23,5 @@ def digest_files(*paths: str | Path) -> str:
 
 
 def digest_bytes(blob: bytes) -> str:
+    """Hash bytes."""
     return hashlib.sha256(blob).hexdigest()[:LENGTH]

@@ -1,4 +1,4 @@
-"""Image tables as labelled tensors in memory, and the checks that keep splits apart."""
+"""Image tables as labelled tensors in memory, and the check that they fit together."""
 
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +12,7 @@ from mvc.core import image_tables, pixels
 
 COLUMNS = ["image", "label", "class_name", "image_id"]
 EXTRA_COLUMNS = [*COLUMNS, "source_image_id"]
-PART = 1024  # images turned to grey at once
+PART = 1024  # images converted to greyscale at once
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ def load_labelled(table: pa.Table, *, size: int | None) -> Labelled:
 
 
 def match_grayscale(train: Labelled, extra: Labelled) -> Labelled:
-    """Make extra images as the training images are: greyscale (ITU-R 601) where all of those are.
+    """Convert extra images to greyscale (ITU-R 601) where all training images are greyscale.
 
-    A generator may give a grey garment a tint, or a pre-trained one draw in colour; the user of a
-    greyscale data set would read any image as greyscale.
+    A generator may tint a grey garment, and a pre-trained one may draw in colour. A user of a
+    greyscale data set would read every image as greyscale.
     """
     if not bool((train.images == train.images[:, :1]).all()):
         return extra
@@ -67,10 +67,10 @@ def match_grayscale(train: Labelled, extra: Labelled) -> Labelled:
 
 
 def check_classes(train: Labelled, other: Labelled, name: str) -> None:
-    """Refuse classes, or images of a size, that the training images do not have.
+    """Refuse images whose class or size the training images do not have.
 
     Raises:
-        ValueError: naming them.
+        ValueError: names the classes or the sizes.
     """
     if sorted(train.class_names) != list(range(len(train.class_names))):
         raise ValueError(f"training labels {sorted(train.class_names)}; must be 0, 1, 2, ...")
@@ -80,7 +80,7 @@ def check_classes(train: Labelled, other: Labelled, name: str) -> None:
     if unknown:
         raise ValueError(
             f"{name} images have classes without training images: {', '.join(unknown)}; "
-            "give the class training images or take it out of the data set"
+            "add training images of the class, or remove it from the data set"
         )
     (h, w), (i, j) = train.images.shape[2:], other.images.shape[2:]
     if (h, w) != (i, j):

@@ -1,4 +1,4 @@
-"""Parquet files of images: written whole or not at all, read with an error that names the remedy.
+"""Parquet tables of images: written atomically, read with errors that name the remedy.
 
 Every table of images has the columns `image` (struct of the file's bytes and its name), `label`,
 `class_name`, `image_id` and `sha256`, so that it opens as an Image column in Hugging Face
@@ -30,7 +30,7 @@ def write(table: pa.Table, path: str | Path) -> None:
 
 
 def mark_images(schema: pa.Schema) -> pa.Schema:
-    """A schema that tells Hugging Face `datasets` to open the column `image` as pictures."""
+    """Mark the column `image` of a schema, so that Hugging Face `datasets` opens it as pictures."""
     features = {field.name: _describe_feature(field) for field in schema}
     return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
 
@@ -84,6 +84,12 @@ def get_bytes(table: pa.Table) -> list[bytes]:
     return pc.struct_field(table["image"], "bytes").to_pylist()
 
 
+def read_class_names(table: pa.Table) -> dict[int, str]:
+    """The name of each class in an image table by its label, in the order of labels."""
+    pairs = zip(table["label"].to_pylist(), table["class_name"].to_pylist(), strict=True)
+    return dict(sorted(set(pairs)))
+
+
 def _read_one(path: str | Path, columns: list[str] | None) -> pa.Table:
     try:
         return pq.read_table(path, columns=columns)
@@ -92,7 +98,7 @@ def _read_one(path: str | Path, columns: list[str] | None) -> pa.Table:
             raise
         raise ValueError(
             f"{path} is cut off or not a Parquet file ({error}); delete it and run again: "
-            "only this file is made anew"
+            "only this file is made again"
         ) from error
 
 
@@ -102,9 +108,3 @@ def _describe_feature(field: pa.Field) -> dict:
     if pa.types.is_string(field.type):
         return {"dtype": "string", "_type": "Value"}
     return {"dtype": str(field.type).replace("double", "float64"), "_type": "Value"}
-
-
-def read_class_names(table: pa.Table) -> dict[int, str]:
-    """Label to name of the classes in an image table, in order of label."""
-    pairs = zip(table["label"].to_pylist(), table["class_name"].to_pylist(), strict=True)
-    return dict(sorted(set(pairs)))

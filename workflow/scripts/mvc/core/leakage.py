@@ -1,7 +1,7 @@
-"""No held-out image reaches the generator: the check that every stage before the classifiers makes.
+"""Leakage checks: refuse held-out images in any input of the generator.
 
-The images stage writes the validation and test images' names and hashes to `held_out.parquet`;
-captions, U-Net and synthesis pass it, with the table that they were given, to `check_held_out`.
+The stage `images` writes names and hashes of the validation and test images to `held_out.parquet`.
+Every stage between it and the classifiers checks its own input against that table.
 """
 
 from collections.abc import Iterable
@@ -15,17 +15,17 @@ FROM_TRAINING = {"finetuned", "pretrained", "mixed", "train_vae"}
 
 
 def check_held_out(table: pa.Table, held_out: pa.Table) -> None:
-    """Raise if a row of `table` is a held-out image, by name or by content.
+    """Refuse a table that contains a held-out image, by name or by content.
 
     Args:
-        table: what a stage is about to use; has `image_id`, `sha256` or both.
+        table: input of a stage; has `image_id`, `sha256` or both.
         held_out: columns `image_id`, `sha256`, `split`.
 
     Raises:
-        ValueError: names the images and the split they are held out for.
+        ValueError: names the images and the splits that they belong to.
     """
     found: dict[str, str] = {}
-    for key in _shared_keys(table, held_out):
+    for key in _list_shared_keys(table, held_out):
         hits = table.filter(pc.is_in(table[key], value_set=held_out[key].combine_chunks()))
         if len(hits):
             split = dict(zip(held_out[key].to_pylist(), held_out["split"].to_pylist(), strict=True))
@@ -35,29 +35,33 @@ def check_held_out(table: pa.Table, held_out: pa.Table) -> None:
     if found:
         names = ", ".join(f"{name} ({split})" for name, split in list(found.items())[:5])
         raise ValueError(
-            f"{len(found)} held-out image(s) among those given to the generator: {names}"
-            f"{', …' if len(found) > 5 else ''}; an image that is evaluated on must not be "
-            "captioned, mixed, paired, conditioned on or fine-tuned on: delete the results folder "
-            "of this data set and run again"
+            f"{len(found)} held-out image(s) in an input of the generator: {names}"
+            f"{', …' if len(found) > 5 else ''}; images for evaluation must not be captioned, "
+            "mixed, paired, conditioned on or used for fine-tuning: delete the results folder of "
+            "this data set and run again"
         )
 
 
-def check_disjoint(train: pa.Table, test: pa.Table) -> None:
-    """Raise if two image tables share an image, by `image_id` or by `sha256`; names it."""
-    for key in _shared_keys(train, test):
-        common = train[key].filter(pc.is_in(train[key], value_set=test[key].combine_chunks()))
+def check_disjoint(first: pa.Table, second: pa.Table) -> None:
+    """Refuse two image tables that share an image, by `image_id` or by `sha256`.
+
+    Raises:
+        ValueError: names the first such image.
+    """
+    for key in _list_shared_keys(first, second):
+        common = first[key].filter(pc.is_in(first[key], value_set=second[key].combine_chunks()))
         if len(common):
             raise ValueError(
                 f"{len(common)} image(s) in both tables, the first with {key} = {common[0]}; "
-                "training and test images must not meet"
+                "splits must be disjoint"
             )
 
 
 def check_sources(train: frozenset[str], sources: frozenset[str], generator: str) -> None:
-    """Images of a generator must come from training images alone (generators of FROM_TRAINING).
+    """Refuse images of a generator in FROM_TRAINING whose source is no training image.
 
     Raises:
-        ValueError: naming a source that is no training image.
+        ValueError: names such a source.
     """
     strangers = sorted(sources - train)
     if generator in FROM_TRAINING and strangers:
@@ -68,18 +72,21 @@ def check_sources(train: frozenset[str], sources: frozenset[str], generator: str
 
 
 def check_apart(evaluation: frozenset[str], used: Iterable[frozenset[str]]) -> None:
-    """No image of the evaluation may be a training image or the source of one.
+    """Refuse evaluation images that are training images, or sources of training images.
 
     Raises:
-        ValueError: naming one that is.
+        ValueError: names such an image.
     """
     shared = sorted(evaluation & frozenset().union(*used))
     if shared:
-        raise ValueError(f"{len(shared)} evaluation images are trained on, the first {shared[0]!r}")
+        raise ValueError(
+            f"{len(shared)} evaluation images are trained on, the first {shared[0]!r}; delete the "
+            "results folder of this data set and run again"
+        )
 
 
-def _shared_keys(first: pa.Table, second: pa.Table) -> list[str]:
+def _list_shared_keys(first: pa.Table, second: pa.Table) -> list[str]:
     keys = [k for k in KEYS if k in first.column_names and k in second.column_names]
     if not keys:
-        raise ValueError(f"neither of {KEYS} is in both tables: {first.column_names}")
+        raise ValueError(f"{' and '.join(KEYS)} are not in both tables: {first.column_names}")
     return keys

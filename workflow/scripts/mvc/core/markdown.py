@@ -1,4 +1,4 @@
-"""Markdown tables that a terminal shows well too: columns padded to one width."""
+"""Markdown tables that are readable in a terminal too: columns are padded to one width."""
 
 import math
 import re
@@ -33,7 +33,7 @@ def format_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left
 
 
 def fit(text: str, width: int) -> str:
-    """A page for a terminal of `width` columns: prose is wrapped, a wide table turned or cut."""
+    """Fit a page to a terminal of `width` columns: wrap prose, transpose or cut wide tables."""
     blocks = []
     for block in text.strip().split("\n\n"):
         lines = block.split("\n")
@@ -82,12 +82,12 @@ def format_p_value(p: float) -> str:
 
 
 def escape(text: str) -> str:
-    """Text that a pipe table shows as it is: class names are data."""
+    """Escape text for a pipe table: class names may hold any character."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
 
 
 def count_columns(text: str) -> int:
-    """How many terminal columns a text takes: wide East Asian letters take two, accents none."""
+    """Count the terminal columns of a text: wide East Asian letters take two, accents none."""
     marks = sum(unicodedata.combining(c) != 0 for c in text)
     return len(text) - marks + sum(unicodedata.east_asian_width(c) in "WF" for c in text)
 
@@ -108,7 +108,7 @@ def _transpose(lines: Sequence[str]) -> str:
 
 
 def _cut_columns(lines: Sequence[str], width: int) -> list[str]:
-    """Tables one below the other, each of the columns flush left and as many more as fit."""
+    """Cut a table into several, each with the columns flush left and as many others as fit."""
     headings, *rows = _split_cells(lines)
     keys = sum(not rule.strip().endswith(":") for rule in lines[1].split("|")[1:-1])
 

@@ -1,4 +1,4 @@
-"""Image files to uint8 tensors and back. Axes: n images, 3 channels (RGB), h rows, w columns."""
+"""Image files as uint8 tensors, and back. Axes: n images, 3 channels (RGB), h rows, w columns."""
 
 import io
 from collections.abc import Callable, Iterable, Sequence
@@ -53,7 +53,7 @@ def load(
 
 
 def encode(pixels: UInt8[Tensor, "n 3 h w"], *, grayscale: bool) -> list[bytes]:
-    """One lossless PNG an image; `grayscale` stores the luma (ITU-R 601) in one channel.
+    """Encode each image as a lossless PNG; `grayscale` stores the luma (ITU-R 601) in one channel.
 
     Equal channels survive `grayscale` exactly; equal pixels give equal bytes.
     """
@@ -74,9 +74,9 @@ def resize(pixels: UInt8[Tensor, "n 3 h w"], size: int) -> UInt8[Tensor, "n 3 s 
 
 
 def choose_side(files: Iterable[bytes], *, resolution: int) -> int:
-    """Side in pixels at which generated images are stored: the data set's, at most the generator's.
+    """Choose the side in pixels of stored images: the data set's, at most the generator's.
 
-    The data set's is the shorter side of its images, where all of them share it.
+    The data set's side is the shorter side of its images, where all of them share it.
     """
     sides = {min(decode(data).size) for data in files}
     return min(*sides, resolution) if len(sides) == 1 else resolution
