@@ -212,7 +212,7 @@ def test_choosing_settings_reads_no_test_image(project, tmp_path):
     naming = [job for job in jobs if "images/test.parquet" in job]
     assert [re.search(r"rule (\w+)", job)[1] for job in naming] == ["images"]
     said = snakemake(project, "--dry-run", *configs, "evidence", ok=False)
-    assert "split = validation (photos): the target evidence is of test images" in said
+    assert "classifiers.split = validation (photos)" in said
 
 
 @pytest.mark.slow

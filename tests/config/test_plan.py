@@ -65,7 +65,7 @@ def test_list_comparison_runs_refuses_another_split(config, study, whose):
         config["classifiers"]["split"] = other
     else:
         config["datasets"]["photos"]["classifiers"] = {"split": other}
-    with pytest.raises(ValueError, match=rf"split = {other} \(photos\): the target {study} is of"):
+    with pytest.raises(ValueError, match=rf"classifiers.split = {other} \(photos\)"):
         list_comparison_runs(config, study)
 
 
@@ -90,7 +90,7 @@ def test_list_table_runs_says_where_a_row_is_added(config):
 def test_list_comparison_runs_names_what_is_not_there(config, side, key):
     sides = {"treated": f"photos/{side}", "control": f"{ARM}ra"}
     config["evidence"]["comparisons"] = {"a": {"says": ""} | sides}
-    with pytest.raises(ValueError, match=f"'nobody' is none of classifiers.{key}"):
+    with pytest.raises(ValueError, match=f"'nobody'.* classifiers.{key}"):
         list_comparison_runs(config, "evidence")
 
 

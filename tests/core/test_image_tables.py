@@ -78,13 +78,13 @@ def test_a_writer_that_was_taken_for_dead_puts_nothing_in_place(tmp_path):
     "error, kind, words",
     [
         (OSError(errno.ENOSPC, "No"), OSError, r"no space left on the disk \(\d.* GB free\); free"),
-        (OSError(errno.EDQUOT, "No"), OSError, "the disk quota is used up; free some"),
+        (OSError(errno.EDQUOT, "No"), OSError, "the disk quota is used up"),
         (OSError(errno.EROFS, "No"), OSError, "the file system is read-only; make it writable"),
-        (OSError(errno.EACCES, "No"), PermissionError, "no permission to write there; allow it"),
+        (OSError(errno.EACCES, "No"), PermissionError, "no permission to write there"),
         (RuntimeError("I/O error: full (os error 28)"), OSError, "no space left on the disk"),
     ],
 )
-def test_a_disk_that_takes_no_more_is_told_with_the_mend(tmp_path, error, kind, words):
+def test_a_full_or_protected_disk_is_reported_with_the_fix(tmp_path, error, kind, words):
     words = rf"{tmp_path}/x could not be written: {words}.* run again: what is finished is kept"
     with pytest.raises(kind, match=words) as told, atomic.atomic(tmp_path / "x") as temporary:
         temporary.write_text("half")
@@ -103,7 +103,7 @@ def test_a_folder_is_made_and_tried_and_nothing_stays_there(tmp_path):
     assert list((tmp_path / "a/b").iterdir()) == []
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     (tmp_path / "file").touch()
-    with pytest.raises(FileExistsError, match="link to what is not there, is in its place"):
+    with pytest.raises(FileExistsError, match="broken link is in its place"):
         atomic.check_folder(tmp_path / "link")
     with pytest.raises(NotADirectoryError, match="a file is in the place of a folder"):
         atomic.check_folder(tmp_path / "file/b")

@@ -178,5 +178,5 @@ def test_planted_test_image_is_refused(tmp_path):
 
 def test_table_that_cannot_be_checked_is_refused(tmp_path):
     table = image_tables.pa.table({"label": [0]})
-    with pytest.raises(ValueError, match="neither of"):
+    with pytest.raises(ValueError, match="not in both tables"):
         check_held_out(table, table)

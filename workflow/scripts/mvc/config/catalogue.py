@@ -1,7 +1,8 @@
-"""The facts of each loader, once: the keys it reads, what its path names, how large its data is.
+"""Facts of each loader: the keys it reads, what its path names, how large its data is.
 
 Standard library only, since the workflow reads it while it is parsed. `images.loaders.registry`
-maps the same names to functions; a test holds that, the schema and docs/data-sets.md to this table.
+maps the same names to functions; a test checks it, the schema and docs/data-sets.md against this
+table.
 """
 
 from typing import NamedTuple
@@ -30,13 +31,13 @@ class Archive(NamedTuple):
 class Loader(NamedTuple):
     """One kind of raw data."""
 
-    keys: tuple[str, ...]  # that it reads of the section `images`
-    path: str  # what `path` is to name; "" where it must be null
+    keys: tuple[str, ...]  # keys of the section `images` that it reads
+    path: str  # what `path` must name; "" where it must be null
     null: bool  # whether `path` may be null: the data is then found, downloaded or built in
     size: Size | None = None  # None for the user's own data
-    archive: Archive | None = None  # what is downloaded where `path` is null
+    archive: Archive | None = None  # downloaded where `path` is null
     page: str = ""  # where to download it by hand
-    pool: int = 0  # training images, from the last, of which the labelled set is drawn; 0 for all
+    pool: int = 0  # the labelled set is drawn from the last this many training images; 0: from all
 
     @property
     def per_class(self) -> bool:
@@ -53,7 +54,7 @@ PER_CLASS = (
 )
 WITH_TEST = ("labels_per_class", "validation_fraction")  # arrays with a test set of their own
 FILES = ("labels_per_class", "validation_fraction", "test_fraction", "unreadable")
-CIFAR_PATH = "its archive (Python or binary form), or the folder of that"
+CIFAR_PATH = "its archive (Python or binary form), or the folder that it unpacks to"
 
 LOADERS = {
     "fashion_mnist": Loader(
@@ -85,7 +86,7 @@ LOADERS = {
     ),
     "tiny_imagenet": Loader(
         (*WITH_TEST, "unreadable"),
-        path="tiny-imagenet-200.zip, or the folder of that",
+        path="tiny-imagenet-200.zip, or the folder that it unpacks to",
         null=True,
         size=Size(train=100_000, test=10_000, classes=200, side=64),
         archive=Archive(
@@ -95,7 +96,7 @@ LOADERS = {
     ),
     "caltech101": Loader(
         FILES,
-        path="caltech-101.zip, 101_ObjectCategories.tar.gz, or the folder of either",
+        path="caltech-101.zip, 101_ObjectCategories.tar.gz, or the folder that one unpacks to",
         null=True,
         size=Size(train=8_677, test=0, classes=101, side=300),
         archive=Archive(
@@ -118,7 +119,7 @@ LOADERS = {
     ),
     "imagefolder": Loader(
         FILES,
-        path="a folder that holds a folder of images for each class, or an archive of it",
+        path="a folder with a folder of images per class, or an archive of it",
         null=False,
     ),
     "csv": Loader(FILES, path="a CSV file with the columns path and label", null=False),

@@ -8,23 +8,23 @@ from pathlib import Path
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from mvc.config.expand import find_unlike
+from mvc.config.expand import list_like_faults
 from mvc.config.plan import STUDIES
 
-# Folders in results/ that are no data set's.
-TAKEN = (*STUDIES, "benchmarks", "figures", "miniature", "tables")
+# Folders of results/ that belong to no data set.
+RESERVED = (*STUDIES, "benchmarks", "figures", "miniature", "tables")
 WIDE_RESNET = re.compile(r"wrn-(\d+)-[1-9]\d*")
 
 
 def read_schema(path: str | Path) -> dict:
-    """A JSON schema in YAML."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the fast one, where it is there
+    """Read a JSON schema in YAML."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the fast one, where it is built
     return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=loader)
 
 
 def list_faults(config: Mapping, schema: Mapping) -> list[str]:
-    """All that is wrong with a configuration, one line each, in the order of its keys."""
-    if lines := find_unlike(config.get("datasets")):
+    """List the faults of a configuration, one line each, in the order of its keys."""
+    if lines := list_like_faults(config.get("datasets")):
         return lines
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: str(e.path))
     lines = [line for error in errors for line in _explain_error(error, schema)]
@@ -69,9 +69,9 @@ def _explain_rule(error: ValidationError) -> str:
         "exclusiveMinimum": "must be >",
         "exclusiveMaximum": "must be <",
         "multipleOf": "must be a multiple of",
-        "minLength": "must not be empty; characters at least",
-        "minItems": "must not be empty; entries at least",
-        "minProperties": "must not be empty; entries at least",
+        "minLength": "must not be empty; characters, at least:",
+        "minItems": "must not be empty; entries, at least:",
+        "minProperties": "must not be empty; entries, at least:",
     }
     if isinstance(value, list):
         value = ", ".join("null" if v is None else str(v) for v in value)
@@ -87,7 +87,7 @@ def _is_number(error: ValidationError) -> bool:
 
 
 def list_properties(part: Mapping, schema: Mapping) -> dict[str, Mapping]:
-    """The keys that a part of the schema names, those of what it refers to included."""
+    """List the keys that a part of the schema describes, those of its `$ref` included."""
     keys = dict(part.get("properties", {}))
     if "$ref" in part:
         keys |= list_properties(schema["$defs"][part["$ref"].rsplit("/", 1)[1]], schema)
@@ -95,7 +95,7 @@ def list_properties(part: Mapping, schema: Mapping) -> dict[str, Mapping]:
 
 
 def _find_missing(value: Mapping, part: Mapping, schema: Mapping, key: str = "") -> Iterator[str]:
-    """Keys that no file gives: the schema describes what a file may hold, and files overlay."""
+    """Keys that no file sets. The schema requires none, since a file may overlay another one."""
     for name, below in list_properties(part, schema).items():
         if name not in value:
             yield _join_key(key, name)
@@ -104,77 +104,84 @@ def _find_missing(value: Mapping, part: Mapping, schema: Mapping, key: str = "")
 
 
 def _find_sourceless(datasets: object) -> Iterator[str]:
-    for name, own in datasets.items() if isinstance(datasets, Mapping) else ():
-        if isinstance(own, Mapping):
-            yield from (f"datasets.{name}.{key}" for key in ("loader", "path") if key not in own)
+    for name, values in datasets.items() if isinstance(datasets, Mapping) else ():
+        if isinstance(values, Mapping):
+            yield from (f"datasets.{name}.{key}" for key in ("loader", "path") if key not in values)
 
 
 def _check_across(config: Mapping) -> list[str]:
-    """Rules that join several keys."""
+    """Check the rules that span several keys."""
     lines = []
     names = ", ".join(config["datasets"])
     for figure, shown in config["figures"]["datasets"].items():
         if shown is not None and shown not in config["datasets"]:
             lines.append(f"figures.datasets.{figure} = {shown!r}; must be one of {names}")
-    for name, own in config["datasets"].items():
-        training = {**config["classifiers"], **own.get("classifiers", {})}
-        for table, models in {**config["tables"], **own.get("tables", {})}["rows"].items():
+    for name, values in config["datasets"].items():
+        training = {**config["classifiers"], **values.get("classifiers", {})}
+        for table, models in {**config["tables"], **values.get("tables", {})}["rows"].items():
             for model in models:
                 if model not in training["models"]:
                     lines.append(
-                        f"tables.rows.{table} ({name}): {model!r} is none of classifiers.models: "
-                        f"{', '.join(training['models'])}"
+                        f"tables.rows.{table} ({name}): {model!r}; must be one of "
+                        f"classifiers.models: {', '.join(training['models'])}"
                     )
         lines += _check_runs(name, training)
-        if name in TAKEN:
-            lines.append(f"datasets.{name}: must not be one of {', '.join(TAKEN)}: folders of ours")
-        prefix = {**config["captions"], **own.get("captions", {})}["prefix"]
+        if name in RESERVED:
+            lines.append(f"datasets.{name}: a reserved name; must not be {' or '.join(RESERVED)}")
+        prefix = {**config["captions"], **values.get("captions", {})}["prefix"]
         try:
             prefix.format(**{"class": name})
         except (KeyError, IndexError, ValueError):
             lines.append(
-                f"captions.prefix = {prefix!r} ({name}); {{class}} is all that it may hold"
+                f"captions.prefix = {prefix!r} ({name}); {{class}} is the only placeholder allowed"
             )
-        search = {**config["policies"], **own.get("policies", {})}
+        search = {**config["policies"], **values.get("policies", {})}
         if (search["steps"] is None) == (search["epochs"] is None):
-            lines.append(f"policies.steps, policies.epochs ({name}): give one, null the other")
+            lines.append(f"policies.steps, policies.epochs ({name}): set one, the other to null")
         if search["kept"] > search["trials"]:
             lines.append(
-                f"policies.kept = {search['kept']} ({name}); must be <= policies.trials, "
+                f"policies.kept = {search['kept']} ({name}); must be <= policies.trials = "
                 f"{search['trials']}"
             )
-        tuning = {**config["unet"], **own.get("unet", {})}
-        dropout, pairs, shares = (tuning[key] for key in ("dropout", "batch_size", "processes"))
-        if sum(dropout.values()) > 1:
-            lines.append(f"unet.dropout = {dropout} ({name}); its shares must sum to <= 1")
-        if pairs % shares:
-            lines.append(f"unet.processes = {shares} ({name}); must divide batch_size, {pairs}")
+        lines += _check_tuning(name, {**config["unet"], **values.get("unet", {})})
     return lines
 
 
+def _check_tuning(name: str, tuning: Mapping) -> Iterator[str]:
+    """Check the settings of fine-tuning."""
+    dropout, pairs, processes = (tuning[key] for key in ("dropout", "batch_size", "processes"))
+    if sum(dropout.values()) > 1:
+        yield f"unet.dropout = {dropout} ({name}); its shares must sum to <= 1"
+    if pairs % processes:
+        yield f"unet.processes = {processes} ({name}); must divide unet.batch_size = {pairs}"
+
+
 def _check_runs(name: str, training: Mapping) -> Iterator[str]:
-    """What a run would refuse: each model with each arm, as they are laid over the section."""
-    alone = (training["steps"] is None) == (training["epochs"] is None)
-    if alone:
-        yield f"classifiers.steps, classifiers.epochs ({name}): give one, null the other"
-    for model, own in training["models"].items():
-        network = own.get("network", model)
+    """Check the settings of each run: those of its model and its arm, laid over the section."""
+    section_faulty = (training["steps"] is None) == (training["epochs"] is None)
+    if section_faulty:
+        yield f"classifiers.steps, classifiers.epochs ({name}): set one, the other to null"
+    for model, model_values in training["models"].items():
+        network = model_values.get("network", model)
         wide = WIDE_RESNET.fullmatch(network)
         if network.startswith("wrn-") and not (wide and int(wide[1]) in range(10, 1000, 6)):
             yield f"classifiers.models: {network!r}; must be wrn-<depth>-<width>, depth 6n + 4"
-        for arm, special in training["arms"].items():
-            run = {**training, **own, **special}
-            if not alone and (run["steps"] is None) == (run["epochs"] is None):
+        for arm, arm_values in training["arms"].items():
+            run = {**training, **model_values, **arm_values}
+            if not section_faulty and (run["steps"] is None) == (run["epochs"] is None):
                 yield (
                     f"classifiers.steps, classifiers.epochs ({name}, {model}, {arm}): "
-                    "give one, null the other"
+                    "set one, the other to null"
                 )
             if run["weights"] and network.startswith("wrn-"):
-                yield f"classifiers.weights = {run['weights']} ({model}); must be null: none exist"
-    for arm, special in training["arms"].items():
-        if special.get("steps_as_with") is not None and special["extra"]:
+                yield (
+                    f"classifiers.weights = {run['weights']} ({model}); must be null: "
+                    "none are published"
+                )
+    for arm, values in training["arms"].items():
+        if values.get("steps_as_with") is not None and values["extra"]:
             yield f"classifiers.arms.{arm}.steps_as_with: only for an arm without extra images"
-        if special.get("per_real") is not None and not special["extra"]:
+        if values.get("per_real") is not None and not values["extra"]:
             yield f"classifiers.arms.{arm}.per_real: only for an arm with extra images"
 
 

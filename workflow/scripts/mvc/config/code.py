@@ -1,4 +1,4 @@
-"""Digests of code, settings and files: what a result depends on, in a few characters."""
+"""Digests of code and configuration; refusal of jobs that find them edited during their run."""
 
 import ast
 import json
@@ -13,7 +13,7 @@ UNDIGESTED = ("console", "job.py")
 
 
 def digest_code(script: str | Path) -> str:
-    """Hash a script and every `mvc` module it imports, directly or not, but those of `UNDIGESTED`.
+    """Hash a script and every `mvc` module it imports, directly or not, except `UNDIGESTED`.
 
     Comments, docstrings and layout do not count, so only an edit that can change a result does.
     """
@@ -35,10 +35,10 @@ def list_code_files(script: str | Path) -> dict[Path, str]:
 
 
 def refuse_edited(script: str | Path, digest: str) -> None:
-    """Fail if a stage's code is not what its run had read and records of the result.
+    """Refuse a stage whose code was edited after the run had started.
 
     Raises:
-        RuntimeError: names the stage, and says how to go on.
+        RuntimeError: names the stage and the remedy.
     """
     if digest_code(script) != digest:
         raise RuntimeError(
@@ -48,22 +48,23 @@ def refuse_edited(script: str | Path, digest: str) -> None:
 
 
 def recall_start(config: Mapping, record: str | None) -> dict[str, dict[str, str]]:
-    """Digests of what a run had read when it started: `config` by its parts, `code` by script.
+    """Recall digests of what a run had read when it started: `config` by part, `code` by script.
 
-    What is recorded of a result is what the run had read, and a job reads all anew: one that finds
-    another configuration is refused here, one that finds other code by `refuse_edited`.
+    Snakemake records with a result what the run had read, but each job reads its files again. A job
+    that finds another configuration is refused here, one that finds other code by `refuse_edited`.
 
     Args:
-        record: these digests as JSON, which the run hands on to its jobs; without it, the run
-            starts now, or its executor passes no environment on and nothing is checked.
+        record: these digests as JSON, which the run hands on to its jobs. None where the run starts
+            now, or where its executor passes no environment on: then nothing is checked.
 
     Raises:
-        ValueError: names the parts of the configuration that differ, and says how to go on.
+        ValueError: names the parts of the configuration that differ, and the remedy.
     """
-    now = digest_config(config)
-    started = (record and json.loads(record)) or {"config": now, "code": {}}
-    was = started["config"]
-    if edited := sorted(part for part in {*was, *now} if was.get(part) != now.get(part)):
+    current = digest_config(config)
+    started = (record and json.loads(record)) or {"config": current, "code": {}}
+    before = started["config"]
+    parts = {*before, *current}
+    if edited := sorted(part for part in parts if before.get(part) != current.get(part)):
         raise ValueError(
             f"The section {', '.join(edited)} of the configuration was edited after this run had "
             "started: stop it, and start snakemake again; what is finished is kept."
@@ -74,13 +75,13 @@ def recall_start(config: Mapping, record: str | None) -> dict[str, dict[str, str
 def digest_config(config: Mapping) -> dict[str, str]:
     """Digests of a configuration by section and by data set; the order of data sets counts."""
     parts = {**config, "datasets": list(config["datasets"])}
-    parts |= {f"datasets.{name}": own for name, own in config["datasets"].items()}
+    parts |= {f"datasets.{name}": values for name, values in config["datasets"].items()}
     return {part: digest_settings({part: value}) for part, value in parts.items()}
 
 
 @cache
 def _parse_source(text: str) -> tuple[frozenset[str], str]:
-    """The modules of `mvc` that a source imports, and its code; most are asked for many times."""
+    """The modules of `mvc` that a source imports, and its code. Cached: most recur many times."""
     tree = ast.parse(text)
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -88,8 +89,8 @@ def _parse_source(text: str) -> tuple[frozenset[str], str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    own = frozenset(name for name in names if name.split(".")[0] == "mvc")
-    return own, ast.unparse(_strip_docstrings(tree))
+    imported = frozenset(name for name in names if name.split(".")[0] == "mvc")
+    return imported, ast.unparse(_strip_docstrings(tree))
 
 
 def _list_files(names: frozenset[str], root: Path) -> list[Path]:

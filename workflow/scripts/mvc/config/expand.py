@@ -1,4 +1,4 @@
-"""Short ways of writing a configuration: a data set like another one, null for "not this", `~`."""
+"""Shorthands of a configuration: `like`, `subsets`, null to remove an entry, `~` in paths."""
 
 import copy
 import os
@@ -8,12 +8,12 @@ PATHS = ("path", "file", "weights")  # keys that may name a file or folder, in a
 
 
 def expand_config(config: Mapping) -> dict:
-    """The configuration with data sets filled in by `like`, and without what null takes out.
+    """Expand the shorthands of a configuration.
 
-    A data set with `subsets: n` becomes n of them, which differ in their seed.
-    Null takes out a data set, and an arm or a model of the section `classifiers`: an overlay can so
-    remove what it does not want. A data set's own arms are laid over those of all data sets.
-    A leading ~ of a file or folder is the user's home folder.
+    A data set with `like` is laid over the one that it names. One with `subsets: n` becomes n data
+    sets that differ in their seed. Null removes a data set, or an arm or model of the section
+    `classifiers`, so that an overlay can drop it. A data set's own arms are laid over those of all
+    data sets. A leading ~ of a file or folder is the user's home folder.
     """
     config = _expand_homes(config)
     result = dict(config)
@@ -37,7 +37,7 @@ def _list_subsets(datasets: Mapping) -> Iterator[tuple[str, object]]:
     for name, values in datasets.items():
         n = values.get("subsets") if isinstance(values, Mapping) else None
         if not isinstance(n, int) or n < 1:
-            yield name, values  # where it is wrong, the schema says so
+            yield name, values  # a wrong value is for the schema to report
             continue
         for i in range(n):
             rest = {key: copy.deepcopy(value) for key, value in values.items() if key != "subsets"}
@@ -45,7 +45,7 @@ def _list_subsets(datasets: Mapping) -> Iterator[tuple[str, object]]:
 
 
 def _lay_over(section: Mapping, below: object) -> dict:
-    """A data set's own: its arms over those of all data sets, its models instead of them."""
+    """A data set's section `classifiers`: its arms over the general ones, its models alone."""
     both = dict(section)
     if isinstance(section.get("arms"), Mapping) and isinstance(below, Mapping):
         both["arms"] = {**below.get("arms", {}), **section["arms"]}
@@ -63,7 +63,7 @@ def _prune(section: Mapping) -> dict:
 
 
 def _resolve_like(name: str, datasets: Mapping, seen: tuple[str, ...] = ()) -> object:
-    """A data set, laid over the one that it is like; `like` stays where it is wrong."""
+    """A data set laid over the one that it is like; a wrong `like` stays, to be reported."""
     values = datasets[name]
     if not isinstance(values, Mapping) or "like" not in values:
         return copy.deepcopy(values)
@@ -75,12 +75,12 @@ def _resolve_like(name: str, datasets: Mapping, seen: tuple[str, ...] = ()) -> o
     return _merge(below, rest) if "like" not in below else dict(values)
 
 
-def find_unlike(datasets: object) -> list[str]:
-    """Data sets whose `like` names none, or one that is like them in turn."""
+def list_like_faults(datasets: object) -> list[str]:
+    """List data sets whose `like` names no data set, or one that is like them in turn."""
     if not isinstance(datasets, Mapping):
         return []
     return [
-        f"datasets.{name}.like = {values['like']!r}; must be another data set, one not like it: "
+        f"datasets.{name}.like = {values['like']!r}; must be another data set, not like this one: "
         f"{', '.join(str(k) for k, v in datasets.items() if v is not None and k != name)}"
         for name, values in datasets.items()
         if isinstance(values, Mapping) and "like" in values

@@ -1,4 +1,4 @@
-"""Files that the configuration names: which of them a stage reads, and which are not there."""
+"""Files that the configuration names: which of them a stage reads, and which are missing."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -11,10 +11,10 @@ MODEL_SUFFIXES = (".json", ".safetensors", ".txt", ".gz")
 
 
 def list_model_files(models: Mapping[str, str], *names: str) -> list[str]:
-    """The files of foundation models that are on this disk, so that a changed one is noticed.
+    """List the files of foundation models on this disk, so that a changed one is noticed.
 
     Args:
-        models: a folder, a hub's name, or architecture/file of open_clip, by the model's name.
+        models: by key, a folder, a hub name, or architecture/file of open_clip.
     """
     files = []
     for name in names:
@@ -39,20 +39,20 @@ def list_overwritten(
     datasets: Collection[str],
     find_sources: Callable[[str], Iterable[str] | None],
 ) -> Iterator[str]:
-    """Tables and figures that would be made anew of other data sets, one line each.
+    """List tables and figures of other data sets that would be overwritten, one line each.
 
     Args:
-        paths: what is to be made.
-        datasets: names of the configuration's own.
-        find_sources: what a file was made of, by Snakemake's record of it.
+        paths: files to be made.
+        datasets: names of the configuration's data sets.
+        find_sources: returns what a file was made from, by Snakemake's records.
     """
-    for path in paths:  # as Snakemake has them: its records are asked for by its own objects
+    for path in paths:  # Snakemake's own objects, by which it keeps its records
         if Path(path).parent.name not in ("tables", "figures") or not Path(path).exists():
             continue
         sources = [file for file in find_sources(path) or [] if file.startswith("results/")]
         if unknown := {Path(file).parts[1] for file in sources}.difference(datasets):
             yield (
-                f"{path} was made of other data sets ({', '.join(sorted(unknown))}) and would be "
+                f"{path} was made from other data sets ({', '.join(sorted(unknown))}) and would be "
                 "overwritten. Give this configuration a name, and its tables and figures get a "
                 f"folder of their own: --config name={next(iter(datasets))}, or a line name: … in "
                 "its file."
@@ -60,7 +60,7 @@ def list_overwritten(
 
 
 def list_missing_files(config: Mapping) -> list[str]:
-    """Folders and files that the configuration names and that are not there, one line each.
+    """List missing folders and files that the configuration names, one line each.
 
     Found before anything runs, since a stage that fails takes its finished results with it.
     """
@@ -69,10 +69,10 @@ def list_missing_files(config: Mapping) -> list[str]:
         hub = value.count("/") == 1 and not value.startswith((".", "/", "~"))
         file = name == "clip" and Path(value.partition("/")[2]).is_file()  # architecture/file
         if not hub and not file and not Path(value).is_dir():
-            lines.append(f"models.{name} = {value!r}: no such folder, and no owner/name of a hub")
-    for name, own in config["datasets"].items():
-        loader, path = LOADERS[own["loader"]], own["path"]
-        # A plan needs no data: null passes where the size is known without them.
+            lines.append(f"models.{name} = {value!r}: no such folder, and not owner/name on a hub")
+    for name, values in config["datasets"].items():
+        loader, path = LOADERS[values["loader"]], values["path"]
+        # A dry run needs no data: null passes where the size is known without it.
         missing = not Path(path).exists() if path else not (loader.null or loader.size)
         if path and not loader.path:
             lines.append(f"datasets.{name}.path = {path!r}; must be null")
@@ -81,7 +81,7 @@ def list_missing_files(config: Mapping) -> list[str]:
                 f"datasets.{name}.path = {path!r}: no such file or folder; name {loader.path}"
                 f"{', or null' if loader.null else ''}"
             )
-        training = {**config["classifiers"], **own.get("classifiers", {})}
+        training = {**config["classifiers"], **values.get("classifiers", {})}
         for part in (training, *training["models"].values(), *training["arms"].values()):
             weights = part.get("weights")
             if weights not in (None, "pretrained") and not Path(weights).exists():

@@ -1,4 +1,4 @@
-"""What stands in each table of the paper: its columns, which are arms, and its gains (Section 7).
+"""Layouts of the paper's tables: their columns, which are arms, and their gains (Section 7).
 
 Standard library only: the workflow reads it too, to know which runs a table is made of.
 """
@@ -28,9 +28,8 @@ HEADINGS = {
 class Layout(NamedTuple):
     """A table of the paper.
 
-    `about` is a sentence on it; `columns` are arms and what the table calls them; `gains` are pairs
-    of them, (arm, over); a column whose arm a data set does not have shows the one that `instead`
-    names for it, if any.
+    `about` describes it in a sentence. `columns` maps arms to headings. `gains` are pairs of arms,
+    (arm, control). `instead` maps an arm to the one shown where a data set does not have it.
     """
 
     about: str
@@ -87,11 +86,11 @@ TABLES = {
 
 
 def choose_arms(layout: Layout, available: Collection[str]) -> dict[str, str]:
-    """The arm that each column shows where a data set has the arms `available`; others are out."""
+    """Choose the arm of each column among those `available`; leave out columns that have none."""
     shown = {c: c if c in available else layout.instead.get(c, c) for c in layout.columns}
     return {column: arm for column, arm in shown.items() if arm in available}
 
 
 def name_arm(arm: str) -> str:
-    """An arm as the diagnostics name it; an arm that it does not know keeps its name."""
+    """Name an arm as the diagnostics do; an unknown arm keeps its name."""
     return HEADINGS.get(arm, arm)

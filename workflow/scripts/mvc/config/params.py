@@ -15,7 +15,7 @@ from mvc.config.sections import find_seed, merge_section, sort_keys
 class Reads(NamedTuple):
     """What a stage reads for a data set."""
 
-    sections: Mapping[str, str]  # keys with spaces between them, by section
+    sections: Mapping[str, str]  # space-separated keys, by section
     models: tuple[str, ...] = ()  # foundation models that it opens
     seed: bool = False  # whether it draws random numbers
 
@@ -64,13 +64,14 @@ READS = {
     "figure5": Reads({"figures": _SHEET}),
     "figure6": Reads({"figures": _SHEET, "unet": "resolution"}, ("diffusion",), seed=True),
 }
-# Of a classifier's training whatever its arm, and of the search's; of a run alone; and what a run
-# reads only if its other settings make use of it.
+# Read by every training of a classifier, that of the policy search included.
 TRAINING = (
     "resolution steps epochs batch_size optimizer learning_rate weight_decay max_grad_norm weights "
     "network pad flip cutout"
 ).split()
+# Read by every run.
 RUN = ("split", "seed", "augmentation", "extra")
+# Read by a run only if its other settings use it.
 RUN_WHEN: Mapping[str, Callable[[Mapping], bool]] = {
     "aa": lambda run: run["augmentation"] == "aa",
     "ra": lambda run: run["augmentation"] == "ra",
@@ -93,12 +94,12 @@ def read(
     *,
     digest_source: Callable[[str, str | None], str],
 ) -> dict:
-    """What a rule's job has as `params.cfg`.
+    """Read what a rule's job gets as `params.cfg`.
 
     Args:
-        wildcards: the job's; what a rule without `dataset` reads is of all data sets, or of one
+        wildcards: of the job. A rule without `dataset` reads settings of all data sets, or of one
             that the configuration names.
-        digest_source: of a loader and its path, a digest that changes with the files there.
+        digest_source: returns a digest of the files of a loader and its path.
     """
     dataset = wildcards.get("dataset")
     match rule:
@@ -142,7 +143,7 @@ def read_images(
     """Settings of a data set's images: what its loader reads, and a digest of the files there.
 
     Args:
-        digest_source: of a loader and its path, a digest that changes with the files.
+        digest_source: see `read`.
     """
     section = merge_section(config, "images", dataset)
     loader, path = (config["datasets"][dataset][key] for key in ("loader", "path"))
@@ -187,13 +188,13 @@ def read_run(config: Mapping, dataset: str, model: str, arm: str) -> dict:
 
 
 def read_table(config: Mapping, table: str) -> dict:
-    """Settings of a table of the paper, and the rows that it is to have."""
+    """Settings of a table of the paper, and its rows."""
     shown = _pick(config["tables"], ("digits", "confidence"))
     return {**shown, "number": table, "rows": plan.list_rows(config, table)}
 
 
 def read_figure(config: Mapping, figure: str) -> dict:
-    """Settings of a figure; where images are sampled for it, how those of its data set are."""
+    """Settings of a figure, and of sampling where it samples images."""
     dataset = plan.choose_figure_datasets(config)[figure]
     settings = read_stage(config, figure, dataset)
     if READS[figure].models:

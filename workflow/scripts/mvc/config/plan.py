@@ -83,7 +83,7 @@ def find_policies(config: Mapping, dataset: str, arm: str) -> str | None:
 
 
 def has_further_images(config: Mapping, dataset: str) -> bool:
-    """Whether a data set can have further real images: one of which all are used has none."""
+    """Whether a data set can have further real images: not where training uses all of them."""
     per_class = LOADERS[config["datasets"][dataset]["loader"]].per_class
     return per_class or merge_section(config, "images", dataset)["labels_per_class"] is not None
 
@@ -100,7 +100,8 @@ def list_rows(config: Mapping, table: str) -> list[list[str]]:
 def list_columns(config: Mapping, table: str, dataset: str) -> list[str]:
     """The arms of a data set that a table shows.
 
-    The arm of synthetic images is Table 4's of fine-tuned ones, where they all are: no run twice.
+    Where all synthetic images are fine-tuned ones, their arm stands for `aa+finetuned` in Table 4,
+    so that no run is made twice.
     """
     available = set(merge_section(config, "classifiers", dataset)["arms"])
     if table == "table4":
@@ -110,7 +111,7 @@ def list_columns(config: Mapping, table: str, dataset: str) -> list[str]:
 
 
 def list_diagnostic_arms(config: Mapping, dataset: str) -> list[str]:
-    """The arms that stand in no table, and those that they are compared with."""
+    """The arms of no table, and those that they are compared with."""
     every = merge_section(config, "classifiers", dataset)["arms"]
     in_tables = {arm for table in TABLES.values() for arm in table.columns}
     outside = [arm for arm in every if arm not in in_tables]
@@ -120,15 +121,15 @@ def list_diagnostic_arms(config: Mapping, dataset: str) -> list[str]:
 
 
 def list_table_runs(config: Mapping, table: str) -> list[Run]:
-    """What a table is made of.
+    """The runs that a table is made from.
 
     Raises:
-        ValueError: no data set stands in it; says where to add one.
+        ValueError: no data set has rows in it; says where to add some.
     """
     rows = list_rows(config, table)
     if not rows:
         raise ValueError(
-            f"no data set stands in {table}; add it to a data set's tables.rows, for instance "
+            f"no data set has rows in {table}; add some to a data set's tables.rows, for instance "
             f"{table}: [{next(iter(config['classifiers']['models']))}]"
         )
     return _list_runs(config, rows, lambda dataset: list_columns(config, table, dataset))
@@ -141,11 +142,11 @@ def list_diagnostic_runs(config: Mapping) -> list[Run]:
 
 
 def list_comparison_runs(config: Mapping, study: str) -> list[Run]:
-    """The runs that a study compares; to choose settings (sweep) on validation images alone.
+    """The runs that a study compares; `sweep` is measured on validation images alone.
 
     Raises:
-        ValueError: there is nothing to compare, its runs are measured on another split, or it names
-            a classifier or an arm that there is not.
+        ValueError: there is nothing to compare, the runs are measured on another split, or a
+            comparison names an unknown classifier or arm.
     """
     runs = []
     for side in _list_sides(config):
@@ -233,12 +234,12 @@ def _check_side(section: Mapping, side: Side, study: str) -> None:
     split = STUDIES[study]
     if section["split"] != split:
         raise ValueError(
-            f"classifiers.split = {section['split']} ({side.dataset}): the target {study} is of "
-            f"{split} images"
+            f"classifiers.split = {section['split']} ({side.dataset}); must be {split} for the "
+            f"target {study}"
         )
     for key, name in (("models", side.model), ("arms", side.arm)):
         if name not in section[key]:
             raise ValueError(
-                f"evidence.comparisons: {name!r} is none of classifiers.{key} ({side.dataset}): "
-                f"{', '.join(section[key])}"
+                f"evidence.comparisons: {name!r}; must be one of classifiers.{key} "
+                f"({side.dataset}): {', '.join(section[key])}"
             )

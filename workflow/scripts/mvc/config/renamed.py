@@ -1,4 +1,4 @@
-"""Old spellings of keys and values: they are refused, and the new ones named."""
+"""Old spellings of keys and values, each refused with its new one."""
 
 from collections.abc import Iterator, Mapping
 
@@ -18,7 +18,7 @@ _MINIATURE = {
     "warmup": "warmup_steps",
     "decay": "ema_decay",
 }
-# Where training has settings: of all runs, of a classifier's, of an arm's.
+# Where settings of training stand: for all runs, for a classifier, for an arm.
 _TRAINED = ("classifiers", "classifiers.models.*", "classifiers.arms.*")
 # Old keys and the new ones; `*` stands for a classifier's or an arm's name.
 KEYS = {
@@ -45,7 +45,7 @@ KEYS = {
         for old, new in _MINIATURE.items()
     },
 }
-# Old values and the new ones, by their key.
+# Old values and the new ones, by key.
 VALUES = {
     "unet.text": {"none": "caption"},
     **{f"{part}.select": {"consistent": "clip"} for part in _TRAINED},
@@ -54,7 +54,7 @@ VALUES = {
 
 
 def list_old_spellings(config: Mapping) -> list[str]:
-    """Old spellings in a configuration as it was written, one line each; data sets' own, too."""
+    """List old spellings in an unexpanded configuration, one line each, data sets included."""
     lines = [line for path, value in _walk(config) for line in _explain(path, value)]
     return list(dict.fromkeys(lines))
 
@@ -74,7 +74,7 @@ def _explain(path: tuple[str, ...], value: object) -> Iterator[str]:
     old = ".".join(path)
     if new := KEYS.get(".".join(general)):
         new = new.replace("*", keys[2]) if "*" in new else new
-        section = () if new.startswith("figures.") else dataset  # it is not a data set's own
+        section = () if new.startswith("figures.") else dataset  # no data set has its own
         yield f"{old} is now {'.'.join((*section, new))}"
     renamed = VALUES.get(".".join(general), {})
     if isinstance(value, str) and value in renamed:

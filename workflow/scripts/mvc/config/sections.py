@@ -10,7 +10,7 @@ def merge_section(config: Mapping, section: str, dataset: str) -> dict:
 
 
 def find_seed(config: Mapping, dataset: str) -> int:
-    """The root of a data set's random streams.
+    """The root seed of a data set's random streams.
 
     Raises:
         ValueError: there is no such data set; names those that there are.
@@ -18,7 +18,7 @@ def find_seed(config: Mapping, dataset: str) -> int:
     if dataset not in config["datasets"]:
         raise ValueError(
             f"no data set {dataset!r}; there are {', '.join(config['datasets'])} "
-            "(is its --configfile named?)"
+            "(is its --configfile missing?)"
         )
     return config["datasets"][dataset].get("seed", config["seed"])
 
@@ -29,8 +29,8 @@ def sort_config(config: Mapping) -> dict:
     Data sets and comparisons keep their order, which is that of the tables' rows.
     """
     kept = ("datasets", "evidence")
-    datasets = {name: sort_keys(own) for name, own in config["datasets"].items()}
-    sections = {key: own if key in kept else sort_keys(own) for key, own in config.items()}
+    datasets = {name: sort_keys(values) for name, values in config["datasets"].items()}
+    sections = {key: part if key in kept else sort_keys(part) for key, part in config.items()}
     return sections | {"datasets": datasets}
 
 

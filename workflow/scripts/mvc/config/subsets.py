@@ -1,7 +1,7 @@
-"""Which data sets a comparison is made on: two sides over labelled subsets.
+"""Pairs of a comparison: its two sides on each labelled subset.
 
-A labelled subset is a data set of its own: other labelled images, captions, mixtures, generator.
-Runs of one subset share all of that, so the subset is the unit of the interval, not the run.
+A labelled subset is a data set with its own labelled images, captions, mixtures and generator. Runs
+of one subset share all of these, so the subset is the unit of the interval, not the run.
 """
 
 import re
@@ -28,16 +28,15 @@ class Pair(NamedTuple):
 
 
 def pair_subsets(name: str, comparison: Mapping, datasets: Iterable[str]) -> list[Pair]:
-    """The pairs of a comparison: one for each number that gives two data sets that there are.
+    """Pair the sides of a comparison: one pair for each number that names two existing data sets.
 
     Args:
         comparison: `treated` and `control` as `data set/model/arm`, with `{subset}` in the data
-            set's name where a number stands; `subsets`: the first so many alone.
+            set's name where a number stands; `subsets`: how many to use, from the first.
         datasets: names of all.
 
     Raises:
-        ValueError: a side has not three parts, or no number, or fewer than `subsets`, give two
-            data sets.
+        ValueError: a side does not have three parts, or too few numbers name two data sets.
     """
     found, names = [], set(datasets)
     sides = {key: comparison[key].split("/") for key in ("treated", "control")}

@@ -1,4 +1,4 @@
-"""Errors of the disk in words: what is wrong, and what the user can do."""
+"""Disk errors in words: what is wrong, and what the user can do."""
 
 import errno
 import re
@@ -9,23 +9,20 @@ from pathlib import Path
 
 # What the system's errors mean, and the remedy.
 REASONS = {
-    errno.ENOSPC: ("no space left on the disk", "free some"),
-    errno.EDQUOT: ("the disk quota is used up", "free some"),
+    errno.ENOSPC: ("no space left on the disk", "free some space"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space"),
     errno.EROFS: ("the file system is read-only", "make it writable"),
-    errno.EACCES: ("no permission to write there", "allow it"),
-    errno.EPERM: ("no permission to write there", "allow it"),
-    errno.EIO: ("the disk failed", "see to it"),
-    errno.EEXIST: ("a file, or a link to what is not there, is in its place", "remove it"),
+    errno.EACCES: ("no permission to write there", "grant it"),
+    errno.EPERM: ("no permission to write there", "grant it"),
+    errno.EIO: ("the disk failed", "check it"),
+    errno.EEXIST: ("a file or a broken link is in its place", "remove it"),
     errno.ENOTDIR: ("a file is in the place of a folder", "remove it"),
 }
 
 
 @contextmanager
 def explain_errors(path: str | Path) -> Iterator[None]:
-    """Raise an error of the disk again, with what is wrong with `path` and the remedy.
-
-    All other errors pass as they are.
-    """
+    """Raise a disk error again with what is wrong at `path` and the remedy; let others pass."""
     try:
         yield
     except Exception as error:
@@ -45,7 +42,7 @@ def explain_errors(path: str | Path) -> Iterator[None]:
 
 
 def _find_code(error: Exception) -> int | None:
-    """The system's number of an error; safetensors gives it in words only."""
+    """The system's number of an error, which safetensors gives in its text only."""
     if isinstance(error, OSError):
         return error.errno
     found = re.search(r"\(os error (\d+)\)", str(error))

@@ -37,8 +37,7 @@ class Jobs(logging.Handler):
             self.done += record.job_id in self.real
             self.failed.pop(record.job_id, None)  # it succeeded in a later attempt
         elif event == "group_error":
-            own = {info["jobid"]: record.aux_logs for info in record.job_error_info}
-            self.of_groups |= own
+            self.of_groups |= {info["jobid"]: record.aux_logs for info in record.job_error_info}
         elif INTERRUPTED in record.getMessage():  # the jobs that fail now do so for that
             self.stopped = True
         elif event == "job_error" and not self.stopped:

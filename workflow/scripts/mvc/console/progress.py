@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-# Between two lines of progress lies this share of the time so far (20 hours have 300 lines), in
-# these bounds of seconds.
+# Time between two lines of progress: a share of the time so far (about 300 lines in 20 hours), at
+# least and at most this many seconds.
 SHARE = 0.05
 SHORTEST = 5.0
 LONGEST = 300.0
@@ -57,10 +57,11 @@ class Meter:
         if not self.is_due(done):
             return
         self.shown = time.monotonic()
-        gone, new = self.shown - self.started, done - self.start
-        left = f"{format_duration((self.total - done) * gone / new)} left" if new else ""
-        when = f"in {format_duration(gone)}" if done >= self.total else left
-        line = f"{done:,} of {self.total:,} {self.unit}  {format_rate(new, gone)}  {when}  {note}"
+        seconds, new = self.shown - self.started, done - self.start
+        left = f"{format_duration((self.total - done) * seconds / new)} left" if new else ""
+        when = f"in {format_duration(seconds)}" if done >= self.total else left
+        rate = format_rate(new, seconds)
+        line = f"{done:,} of {self.total:,} {self.unit}  {rate}  {when}  {note}"
         print(line.rstrip(), flush=True)
 
 

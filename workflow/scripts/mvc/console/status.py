@@ -61,10 +61,10 @@ Rows = dict[tuple[str, str], list[State]]
 
 
 def check_configfiles(arguments: Sequence[str]) -> None:
-    """Refuse configuration files that are not there, such as a target taken for one.
+    """Refuse missing configuration files, such as a target taken for one.
 
     Snakemake takes all that follows `--configfile` for such files, up to the next option or `--`,
-    and answers one that is missing with a traceback.
+    and prints a traceback where one is missing.
 
     Raises:
         FileNotFoundError: names the file, and how to separate a target from it.
@@ -79,7 +79,7 @@ def check_configfiles(arguments: Sequence[str]) -> None:
             named, file = reading, argument
         if named and file and not Path(file).is_file():
             raise FileNotFoundError(
-                f"--configfile {file}: no such file; a target stands after `--`: "
+                f"--configfile {file}: no such file; targets go after `--`: "
                 "--configfile config/paper.yaml -- tables"
             )
 
@@ -97,15 +97,14 @@ def parse_dry_run(text: str) -> list[Job]:
 
 
 def read_markers(folder: Path) -> dict[str, float]:
-    """Outputs of jobs that started and did not end, with the time of their start: Snakemake's
-    own markers."""
+    """Outputs of jobs that started and did not end, with the times of Snakemake's markers."""
     started = {}
     for path in folder.rglob("*"):
         if path.is_file():
             letters = "".join(part.lstrip("@") for part in path.relative_to(folder).parts)
             try:
                 started[base64.urlsafe_b64decode(letters).decode()] = path.stat().st_mtime
-            except (ValueError, OSError):  # no marker, or it has just gone
+            except (ValueError, OSError):  # not a marker, or just removed
                 continue
     return started
 
@@ -130,7 +129,7 @@ def judge_job(
 
     Args:
         started: as returned by `read_markers`.
-        locked: whether a run holds the folder.
+        locked: whether a run has locked the folder.
         root: the project's folder.
     """
     log = root / job.log

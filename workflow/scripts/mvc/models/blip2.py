@@ -1,4 +1,4 @@
-"""Opening BLIP-2."""
+"""BLIP-2, the model that captions images."""
 
 import torch
 
@@ -18,7 +18,7 @@ def load_captioner(name: str, *, device: str | torch.device = "cpu"):
 
     dtype = torch.float32 if torch.device(device).type == "cpu" else torch.bfloat16
     with explain_missing("captioner", name):
-        require_files(name, ["config.json"])  # the library has a default of its own: another model
+        require_files(name, ["config.json"])  # else the library opens its default model
         processor = Blip2Processor.from_pretrained(name)
         model, report = Blip2ForConditionalGeneration.from_pretrained(
             name, dtype=dtype, use_safetensors=True, output_loading_info=True

@@ -1,5 +1,6 @@
-"""CLIP through open_clip: the text tower's token states, which Stable Diffusion reads, and the
-space in which images and prompts are compared.
+"""CLIP by open_clip: token states of prompts, and the space shared by images and prompts.
+
+Stable Diffusion reads the token states; CLIP compares images and prompts in the shared space.
 
 Axes: n captions or images, m context tokens (77), d text width (768 for Stable Diffusion 1.x),
 e width of the space that text and images share.
@@ -50,8 +51,8 @@ def load_clip(name: str, *, device: str | torch.device = "cpu"):
             spec, pretrained=pretrained, precision="fp32", return_transform=True
         )
         merges = folder / "bpe.txt.gz"
-        own = {"bpe_path": str(merges)} if merges.is_file() else {}
-        tokenizer = open_clip.get_tokenizer(spec, **own)
+        vocabulary = {"bpe_path": str(merges)} if merges.is_file() else {}
+        tokenizer = open_clip.get_tokenizer(spec, **vocabulary)
     return model.to(device).eval().requires_grad_(False), preprocess, tokenizer
 
 
@@ -62,7 +63,11 @@ def _is_weights(architecture: str, file: str) -> bool:
 
 
 def find_text_tower(model: nn.Module) -> nn.Module:
-    """The module that holds the text tower: `model.text` (CustomTextCLIP) or the model itself."""
+    """The module that holds the text tower: `model.text` (CustomTextCLIP) or the model itself.
+
+    Raises:
+        ValueError: the text tower is not CLIP's transformer.
+    """
     tower = getattr(model, "text", model)
     if not hasattr(tower, "token_embedding"):
         raise ValueError(
@@ -80,8 +85,8 @@ def find_text_width(model: nn.Module) -> int:
 def tokenize(tokenizer, prompts: Sequence[str]) -> tuple[Int[Tensor, "n m"], list[int]]:
     """Token ids as Stable Diffusion's own tokenizer gives them, and each prompt's full length.
 
-    open_clip pads with 0, Stable Diffusion with the end token, and the U-Net reads the padding
-    rows too: so the padding is the end token here.
+    The padding is the end token, as in Stable Diffusion, and not open_clip's 0: the U-Net reads the
+    padding rows too.
 
     Returns:
         Ids (n, m), cut at m tokens; the number of tokens that each prompt has before any cut,
@@ -116,7 +121,7 @@ def embed_images(
     batch_size: int,
     places: Sequence[int] | None = None,
 ) -> Float[Tensor, "n e"]:
-    """Image embeddings in the space that both towers share, each of length 1, on the CPU.
+    """Embed images in the space that both towers share, with length 1, on the CPU.
 
     Args:
         pixels: at the size that the model takes, see `find_image_size`.
@@ -128,18 +133,18 @@ def embed_images(
         torch.tensor(values, device=device).view(3, 1, 1)
         for values in (model.visual.image_mean, model.visual.image_std)
     )
-    show, found = Meter(len(pixels), "images seen by CLIP").show, []
+    show, embeddings = Meter(len(pixels), "images embedded by CLIP").show, []
     places = range(len(pixels)) if places is None else places
     for rows, kept in align_batches(places, pick_batch_size(device, batch_size)):
         inputs = (pixels[rows].to(device).float() / 255 - mean) / std
-        found.append(model.encode_image(inputs, normalize=True).cpu()[kept])
+        embeddings.append(model.encode_image(inputs, normalize=True).cpu()[kept])
         show(rows[kept[-1]] + 1)
-    return torch.cat(found)
+    return torch.cat(embeddings)
 
 
 @torch.inference_mode()
 def embed_texts(prompts: Sequence[str], model: nn.Module, tokenizer) -> Float[Tensor, "k e"]:
-    """Prompts in the space that both towers share, each of length 1, on the CPU."""
+    """Embed prompts in the space that both towers share, with length 1, on the CPU."""
     ids = tokenize(tokenizer, prompts)[0].to(next(model.parameters()).device)
     return model.encode_text(ids, normalize=True).cpu()
 

@@ -1,4 +1,4 @@
-"""Foundation models that are not there, or not whole: one error that says what to do.
+"""Errors of missing or incomplete foundation models, with what to do about them.
 
 Only safetensors are opened: the older `.bin`, `.pt` and `.ckpt` files are pickles, which can run
 any code.
@@ -30,13 +30,13 @@ PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 @contextmanager
 def explain_missing(key: str, name: str | Path, *, part: str = "", hub: str = "") -> Iterator[None]:
-    """Turn whatever a library raises while it opens a model into one error.
+    """Turn the errors that libraries raise while they open a model into one error with the remedy.
 
     Args:
         key: of the section `models`.
         name: the value of that key.
-        part: subfolder that is opened.
-        hub: the hub's name of the model, where it is not `name`.
+        part: subfolder to open.
+        hub: name of the model on the hub, where it is not `name`.
 
     Raises:
         FileNotFoundError: the key, its value, the files needed, how to get them.
@@ -54,17 +54,17 @@ def describe_missing(key: str, name: str | Path, *, part: str, hub: str, error: 
     local = Path(name).is_dir()
     there = "" if local or str(name).count("/") == 1 else ": no such folder"
     lines = [f"models.{key} = {name}: no {part or WHAT[key]} can be opened there{there}"]
-    if local and (found := _pickles(Path(name) / part)):
-        lines.append(f"{found} is a pickle, which is never loaded: get the safetensors file")
-    lines.append(f"Needed are {'; '.join(FILES[key])}")
+    if local and (found := _find_pickle(Path(name) / part)):
+        lines.append(f"{found} is a pickle, which is never loaded: download the safetensors file")
+    lines.append(f"The files needed are {'; '.join(FILES[key])}")
     source = hub or ("<owner>/<name>" if local or there else name)
     lines.append(
         f"On a machine with network: `hf download {source} --local-dir <folder>` (if it is gated, "
         f"accept its terms on the hub and `hf auth login` before), then set models.{key} to that "
         "folder"
     )
-    said = " ".join(str(error).split())
-    lines.append(f"The library said: {type(error).__name__}: {said[:300]}")
+    reason = " ".join(str(error).split())
+    lines.append(f"The library said: {type(error).__name__}: {reason[:300]}")
     return ".\n  ".join(lines)
 
 
@@ -82,18 +82,18 @@ def check_loaded(key: str, name: str | Path, report: Mapping[str, object]) -> No
         report: the loading report of `from_pretrained(…, output_loading_info=True)`.
 
     Raises:
-        FileNotFoundError: naming the first tensor.
+        FileNotFoundError: names the first tensor.
     """
     for problem in ("missing_keys", "mismatched_keys"):
         if found := sorted(map(str, report.get(problem) or ())):
             raise FileNotFoundError(
                 f"models.{key} = {name}: the weights are not those of its config: {len(found)} "
                 f"tensors with {problem.replace('_', ' ')}, {found[0]} the first. "
-                "Download the model again, whole"
+                "Download the whole model again"
             )
 
 
-def _pickles(folder: Path) -> str:
+def _find_pickle(folder: Path) -> str:
     """The first pickle of a folder that has no safetensors file."""
     if any(folder.glob("*.safetensors")):
         return ""

@@ -25,10 +25,10 @@ CONDITIONING = "posterior mode, unscaled"
 
 
 def load(part: type, name: str | Path, subfolder: str | None, *, device="cpu"):
-    """Open the VAE or the U-Net of a Stable Diffusion folder or hub name in float32.
+    """Open the VAE or the U-Net of a Stable Diffusion folder or hub name in float32, frozen.
 
     Raises:
-        FileNotFoundError: nothing of that kind is there, or not all of it.
+        FileNotFoundError: the model is missing or incomplete.
     """
     with explain_missing("diffusion", name, part=subfolder or ""):
         model, report = part.from_pretrained(
@@ -43,12 +43,12 @@ def load(part: type, name: str | Path, subfolder: str | None, *, device="cpu"):
 
 
 def load_vae(name: str | Path, *, device="cpu") -> AutoencoderKL:
-    """The VAE, E and D of the paper, frozen."""
+    """Open the VAE, E and D of the paper."""
     return load(AutoencoderKL, name, "vae", device=device)
 
 
 def load_unet(name: str | Path, *, text_width: int, device="cpu") -> UNet2DConditionModel:
-    """The U-Net of a Stable Diffusion folder, or of a fine-tuned one that holds it directly.
+    """Open the U-Net of a Stable Diffusion folder, or of a fine-tuned one that holds it directly.
 
     Raises:
         ValueError: it reads text of another width than `text_width`.
@@ -69,7 +69,7 @@ def load_unet(name: str | Path, *, text_width: int, device="cpu") -> UNet2DCondi
 
 
 def load_solver(name: str | Path) -> DPMSolverMultistepScheduler:
-    """DPM-Solver++ (2M) on the noise schedule of a Stable Diffusion folder."""
+    """Open DPM-Solver++ (2M) on the noise schedule of a Stable Diffusion folder."""
     with explain_missing("diffusion", name, part="scheduler"):
         return DPMSolverMultistepScheduler.from_pretrained(
             str(name), subfolder="scheduler", algorithm_type="dpmsolver++", solver_order=2
@@ -99,7 +99,7 @@ def widen(unet: UNet2DConditionModel, extra: int) -> UNet2DConditionModel:
 def encode(
     vae: AutoencoderKL, pixels: UInt8[Tensor, "n 3 h w"], *, batch_size: int
 ) -> tuple[Float[Tensor, "n c y x"], Float[Tensor, "n c y x"]]:
-    """Mean and standard deviation of the posterior of each image, unscaled, on the CPU."""
+    """Encode images: mean and standard deviation of each posterior, unscaled, on the CPU."""
     means, stds = [], []
     for batch in pixels.split(batch_size):
         posterior = vae.encode(batch.to(vae.device).float() / 127.5 - 1).latent_dist
@@ -111,7 +111,7 @@ def encode(
 def cache_latents(
     vae: AutoencoderKL, files: Sequence[bytes], *, size: int, flip: bool, batch_size: int = 16
 ) -> tuple[Float[Tensor, "n f c y x"], Float[Tensor, "n f c y x"]]:
-    """Posterior mean and standard deviation of every image, and of its mirror image if `flip`.
+    """Encode image files, and their mirror images if `flip`: posterior means and deviations.
 
     Args:
         files: contents of image files; decoded a batch at a time.
@@ -131,6 +131,6 @@ def cache_latents(
 
 @torch.inference_mode()
 def decode(vae: AutoencoderKL, latents: Float[Tensor, "n c y x"]) -> UInt8[Tensor, "n 3 h w"]:
-    """Images of scaled latents z_0, on the CPU."""
+    """Decode scaled latents z_0 to images, on the CPU."""
     images = vae.decode(latents / vae.config.scaling_factor).sample
     return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()
