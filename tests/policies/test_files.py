@@ -25,8 +25,8 @@ def test_a_file_reads_back_and_has_a_line_for_each_sub_policy(tmp_path):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("{", "policies.file: .* is no JSON"),
-        ("\xff", "policies.file: .* is no JSON"),
+        ("{", "policies.file: .* is not JSON"),
+        ("\xff", "policies.file: .* is not JSON"),
         ('[["Rotate", 1, 1]]', 'has no list "sub_policies"; must be like'),
         ('{"sub_policies": []}', 'has no list "sub_policies"'),
         ('{"sub_policies": [[["Rotate", 1, 1]], []]}', r"sub-policy 2 = \[\]; must be a list"),

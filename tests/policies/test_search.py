@@ -46,7 +46,7 @@ def test_bad_folds_are_refused(n):
 
 
 def test_more_kept_than_tried_is_refused():
-    with pytest.raises(ValueError, match="policies.kept = 5; must be <= trials = 4"):
+    with pytest.raises(ValueError, match="policies.kept = 5; must be <= policies.trials = 4"):
         size(kept=5)
 
 

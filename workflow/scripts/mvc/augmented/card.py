@@ -1,4 +1,4 @@
-"""README.md of an augmented data set: its data set card, which Hugging Face `datasets` reads."""
+"""Data set card of an augmented data set: the README.md that Hugging Face `datasets` reads."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -21,10 +21,10 @@ tags:
 """
 TEXT = """# {name}, augmented
 
-{real:,} real training images of `{name}` and {synthetic:,} synthetic ones, made by mixing visual
-concepts (MVC): Stable Diffusion's, conditioned on mixed text embeddings of their class's captions;
-where `bank_id` is empty, on a caption that was not mixed. Validation and test images are not in it,
-and no synthetic image was made from one.
+{real:,} real training images of `{name}` and {synthetic:,} synthetic ones, made by Mixing Visual
+Concepts (MVC): Stable Diffusion was conditioned on mixed text embeddings of the class's captions,
+or, where `bank_id` is empty, on a caption that was not mixed. No validation or test image is in the
+data set, and no synthetic image was made from one.
 
 {counts}
 
@@ -61,7 +61,7 @@ synthetic images, null for real ones:
 | `base_image_id`, `donor_image_ids` | the images whose captions were mixed, and into which one |
 | `caption` | the text of the base |
 | `generator`, `generator_digest` | `finetuned` or `pretrained`, and a digest of its weights |
-| `seed`, `guidance`, `steps` | of the noise; guidance mode and scale; DPM-Solver++ steps |
+| `seed`, `guidance`, `steps` | seed of the noise; guidance mode and scale; DPM-Solver++ steps |
 | `clip_probability` | probability of the class, as CLIP sees the image |
 
 ## Licence
@@ -72,7 +72,7 @@ this data set on.
 
 
 def format_card(rows: Rows, *, name: str, captioners: Collection[str], settings: Mapping) -> str:
-    """The card.
+    """Format the card.
 
     Args:
         name: of the data set.
@@ -115,7 +115,7 @@ def _format_generators(table: pa.Table) -> str:
 
 
 def _escape(text: str) -> str:
-    """Text inside a cell: nothing in it ends the cell or becomes markup."""
+    """Escape text for a table's cell: nothing in it ends the cell or becomes markup."""
     for character in "\\`*_[]<>|#":
         text = text.replace(character, f"\\{character}")
     return " ".join(text.split())

@@ -1,6 +1,6 @@
-"""What goes into the augmented data set: real and synthetic images, each with its provenance.
+"""Rows of the augmented data set: real and synthetic images, each with its provenance.
 
-No held-out image may be among them or behind one of them.
+Leakage check: no image is a held-out one or was made from one.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from mvc.core.leakage import check_held_out
 
 @dataclass(frozen=True)
 class Rows:
-    """All rows of the folder without their images: `table`, the real ones first."""
+    """All rows of the data set without their image files, the real images first."""
 
     table: pa.Table  # columns of image tables, `synthetic`, provenance (null for real images)
     classes: dict[int, str]
@@ -28,16 +28,16 @@ class Rows:
 def collect(
     train: str, synthetic: Sequence[str], *, held_out: pa.Table, captions: pa.Table, bank: pa.Table
 ) -> Rows:
-    """Read everything but the images, and check that no held-out image is among or behind them.
+    """Collect everything but the image files, and check for data leakage.
 
     Args:
         train, synthetic: Parquet files of the real images, and the shards of the synthetic ones.
-        held_out: the images that are evaluated on.
+        held_out: the images of validation and test.
         captions, bank: captions of the real images, and recipes, which give the donors' names.
 
     Raises:
-        ValueError: a held-out image, a source that is no training image, an id that occurs twice,
-            a class that the real images do not have.
+        ValueError: an image or its source is held out, a source is not a training image, an id
+            occurs twice, or the real images lack a class.
     """
     real = image_tables.read(train, [c for c in image_tables.IMAGE_COLUMNS if c != "image"])
     columns = [c for c in pq.read_schema(synthetic[0]).names if c != "image"]
@@ -60,7 +60,7 @@ def collect(
 
 
 def summarise_classes(rows: Rows) -> list[dict]:
-    """One row per class: its folder, ImageFolder's number of it, its real and synthetic images."""
+    """Summarise each class: its folder, ImageFolder's label, its real and synthetic images."""
     labels, synthetic = rows.table["label"].to_numpy(), rows.table["synthetic"].to_numpy()
     order = sorted(rows.folders.values())
     return [
@@ -89,7 +89,10 @@ def _check_sources(real: pa.Table, generated: pa.Table) -> None:
     classes, labelled = read_class_names(real), read_class_names(generated)
     foreign = {label: name for label, name in labelled.items() if classes.get(label) != name}
     if foreign:
-        raise ValueError(f"synthetic images of classes without real images: {foreign}")
+        raise ValueError(
+            f"synthetic images of classes without real images: {foreign}; delete the shards and "
+            "run again"
+        )
 
 
 def _add_donors(generated: pa.Table, image_ids: Sequence[str], bank: pa.Table) -> pa.Table:

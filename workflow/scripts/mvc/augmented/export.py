@@ -28,7 +28,7 @@ from mvc.console.progress import Meter
 from mvc.core import image_tables
 from mvc.core.decoding import FORMATS, decode, encode_png
 
-PART = 10 * image_tables.ROW_GROUP  # images a Parquet file
+PART = 10 * image_tables.ROW_GROUP  # images per Parquet file
 # Suffixes by format that ImageFolder lists; files of other formats are written as PNG.
 SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "BMP": ".bmp", "TIFF": ".tiff"}
 SUFFIXES |= {"WEBP": ".webp", "PPM": ".ppm"}
@@ -36,7 +36,7 @@ SUFFIXES |= {"WEBP": ".webp", "PPM": ".ppm"}
 
 @contextmanager
 def replace_folder(folder: str | Path) -> Iterator[Path]:
-    """A folder beside `folder` that takes its place if the block succeeds, and goes if not."""
+    """Yield a temporary folder that replaces `folder` if the block succeeds; else remove it."""
     folder = Path(folder)
     temporary = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -53,7 +53,7 @@ def write(rows: Rows, files: Sequence[str], folder: Path) -> None:
     """Write `train/`, `data/` and the two CSV files.
 
     Args:
-        files: the Parquet files that `rows` were collected from, in order.
+        files: Parquet files that `rows` were collected from, in order.
     """
     schema, written = _make_schema(rows), []
     parts, meter = -(-len(rows.table) // PART), Meter(len(rows.table), "images written")
@@ -74,7 +74,7 @@ def write(rows: Rows, files: Sequence[str], folder: Path) -> None:
 
 
 def _make_schema(rows: Rows) -> pa.Schema:
-    """The Parquet files' schema: `image` opens as pictures, `label` as the classes' names."""
+    """Make the Parquet files' schema: `image` opens as pictures, `label` as class names."""
     plain = rows.table.schema.insert(0, pa.field("image", image_tables.IMAGE))
     metadata = json.loads(image_tables.mark_images(plain).metadata[b"huggingface"])
     features = metadata["info"]["features"]
@@ -85,7 +85,7 @@ def _make_schema(rows: Rows) -> pa.Schema:
 
 
 def _regroup(files: Sequence[str]) -> Iterator[tuple[int, pa.ChunkedArray]]:
-    """The images of all files in even row groups, each with its first row; the last is shorter."""
+    """Regroup the images of all files into row groups of one size, each with its first row."""
     first, kept = 0, pa.chunked_array([], image_tables.IMAGE)
     for file in files:
         for batch in pq.ParquetFile(file).iter_batches(image_tables.ROW_GROUP, columns=["image"]):
@@ -98,7 +98,7 @@ def _regroup(files: Sequence[str]) -> Iterator[tuple[int, pa.ChunkedArray]]:
 
 
 def _write_files(images: pa.ChunkedArray, first: int, rows: Rows, folder: Path) -> Iterator[str]:
-    """Write a row group's images into their classes' folders; gives their names in `train/`."""
+    """Write a row group's images into their classes' folders; yield their paths."""
     described = rows.table.select(["class_name", "image_id", "synthetic"])
     described = described.slice(first, len(images)).to_pylist()
     for i, (image, row) in enumerate(zip(images, described, strict=True), start=first):
@@ -112,7 +112,7 @@ def _write_files(images: pa.ChunkedArray, first: int, rows: Rows, folder: Path) 
 
 
 def _convert_unlisted(data: bytes) -> tuple[bytes, str]:
-    """An image file's bytes and suffix; as PNG where ImageFolder lists no file of its format."""
+    """Convert an image file to PNG if ImageFolder does not list its format; add its suffix."""
     with Image.open(io.BytesIO(data), formats=(*FORMATS, "MPO")) as image:
         suffix = SUFFIXES.get(image.format)
     return (data, suffix) if suffix else (encode_png(np.asarray(decode(data))), ".png")

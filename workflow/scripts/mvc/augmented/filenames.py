@@ -1,7 +1,8 @@
-"""File names from any text: classes and images keep their names in every script and system.
+"""File names from any text, in any script, that are valid on every file system.
 
-What a file system or a shell may trip over is written as %XX, its UTF-8 bytes in hexadecimal;
-`urllib.parse.unquote` gives the text back, save where a name was too long or two were alike.
+Characters that a file system or a shell may trip over are written as %XX, their UTF-8 bytes in
+hexadecimal. `urllib.parse.unquote` restores the text, except where a name was too long or two names
+were alike.
 """
 
 import hashlib
@@ -9,7 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-FORBIDDEN = frozenset('%/\\:*?"<>|')  # Windows forbids more than others; % is our own sign
+FORBIDDEN = frozenset('%/\\:*?"<>|')  # by Windows, the strictest; and % itself
 RESERVED = frozenset(
     ["CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(1, 10))]
 )
@@ -17,7 +18,7 @@ CATEGORIES = ("C", "Zl", "Zp")  # control, format and unassigned characters, lin
 
 
 def escape_name(name: str, *, limit: int = 100) -> str:
-    """A file name for a text: at most `limit` bytes, cut and marked by a digest if need be."""
+    """Escape a text to a file name of at most `limit` bytes; a longer one ends in a digest."""
     written = "".join(_escape(c) if _is_forbidden(c) else c for c in name) or "%"
     if written[0] in ".-~ " or written.split(".")[0].strip().upper() in RESERVED:
         written = _escape(written[0]) + written[1:]
@@ -35,7 +36,7 @@ def escape_name(name: str, *, limit: int = 100) -> str:
 
 
 def assign_names(names: Sequence[str], *, limit: int = 100) -> dict[str, str]:
-    """A file name for each of several texts, different even where case does not count."""
+    """Assign each text a file name of its own, distinct even where case does not count."""
     files = {name: escape_name(name, limit=limit) for name in names}
     uses = Counter(map(_fold, files.values()))
     return {

@@ -1,4 +1,4 @@
-"""An arm's extra images: which of them are used, and that they may be."""
+"""Extra images of an arm: which are used, by the CLIP filter or in order, and leakage check."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,17 +24,17 @@ def read_extra(
     select: str = "first",
     size: int | None,
 ) -> Labelled | None:
-    """The extra images of an arm, in the colours of the training images; None without a generator.
+    """Read an arm's extra images, in the colours of the training images; None without a generator.
 
     Args:
         paths: shards of one generator, in the order of their images.
-        per_real, select: see `select_per_class`; None: all. Of real images always the first, since
-            CLIP scores only sampled ones.
-        size: side in pixels, None the native one.
+        per_real: see `select_per_class`; None reads all images.
+        select: see `select_per_class`; of real images always the first, since CLIP scores none.
+        size: side in pixels; None keeps the native size.
 
     Raises:
-        ValueError: a class has fewer, a source is no training image where it must be, or shards
-            to choose from lack CLIP's clip_probability.
+        ValueError: a class has too few images, a source is not a training image although it must
+            be, or the CLIP filter finds no clip_probability in the shards.
     """
     if generator is None:
         return None
@@ -52,14 +52,14 @@ def read_extra(
 def select_per_class(
     table: pa.Table, train: Labelled, per_real: int | float, *, select: str
 ) -> pa.Table:
-    """Keep ceil(per_real x K_y) extra images of each class y with K_y training images, in order.
+    """Select ceil(per_real x K_y) images of each class y with K_y training images, in order.
 
     Args:
-        select: `first`, the first ones; `clip`, those of the highest clip_probability.
+        select: `first` takes the first images, `clip` those of the highest clip_probability.
 
     Raises:
-        KeyError: `clip`, of a table without that column.
-        ValueError: a class has fewer.
+        KeyError: `clip` on a table without clip_probability.
+        ValueError: a class has too few images.
     """
     labels = np.asarray(table["label"])
     rank = np.arange(len(table))
@@ -72,7 +72,7 @@ def select_per_class(
         if len(rows) < n:
             raise ValueError(
                 f"classifiers.per_real = {per_real}: class {name!r} has {len(rows)} extra images "
-                f"of the {n} wanted; must be at most banks.per_real"
+                f"of the {n} wanted; must be <= banks.per_real"
             )
         kept[rows[:n]] = True
     return table.filter(pa.array(kept))

@@ -1,8 +1,8 @@
 """Train a classifier on real images, with or without extra ones, and measure its accuracy.
 
-Images are normalised by the mean and deviation of the real training images, in every arm; or, where
+In every arm images are normalised by the mean and deviation of the real training images; where
 training starts from weights, by those that the weights expect.
-Axes: n images, 3 channels, h and w pixels, b images of a batch.
+Axes: n images.
 """
 
 import time
@@ -30,10 +30,11 @@ def run(
     seed: int,
     device: torch.device,
 ) -> dict:
-    """Train one classifier, then measure it.
+    """Train one classifier, then measure its accuracy.
 
     Args:
-        real, extra: labelled training images, and further ones or None.
+        real: labelled training images.
+        extra: extra images, or None.
         evaluation: called after training, so that nothing before can see what it returns.
         root, seed: the workflow's seed and the run's: see `fit`.
 
@@ -59,7 +60,7 @@ def run(
 
 
 def evaluate(fitted: Fitted, part: Labelled) -> dict:
-    """Accuracy, and accuracy of each class with images in `part`, in percent; unaugmented."""
+    """Evaluate on unaugmented images: accuracy in %, and that of each class that `part` has."""
     predicted = predict(fitted.net, part.images, mean=fitted.mean, std=fitted.std)
     correct = predicted == part.labels
     per_class = {
@@ -70,5 +71,5 @@ def evaluate(fitted: Fitted, part: Labelled) -> dict:
 
 
 def compute_percent(correct: Bool[Tensor, " n"]) -> float:
-    """Share of true values, in percent."""
+    """Compute the share of true values, in percent."""
     return round(100 * correct.double().mean().item(), 4)

@@ -1,14 +1,15 @@
-"""Augmentation policies as readable JSON, and random ones as a control of a search.
+"""Augmentation policies as readable JSON, and random policies as the control of a search.
 
 A file holds `sub_policies`, one per line; each is a list of [operation, probability 0..1, level],
-on the scale of `training.autoaugment`, where level 10 is AutoAugment's strongest and 30 the most.
-An image draws one sub-policy and goes through its operations in order.
+on the scale of `training.autoaugment`, where 10 is AutoAugment's maximum and 30 the highest level.
+Each image draws one sub-policy, whose operations are applied in order.
 
-Policies published elsewhere need their levels converted. Fast AutoAugment's own run from l = 0 to 1
-over other ranges, signed ones for geometry, whose sign is drawn anew: 10 |2 l - 1| for ShearX,
-ShearY and Rotate; 14.4 |2 l - 1| for TranslateX and TranslateY (to 0.45 of the side); 10 l for
-Contrast, Color, Brightness and Sharpness; 3.2 l for Cutout (to 0.2 of the side); 10 (1 - l) for
-Solarize. Its Posterize keeps 4 + 4 l bits, more than any level here but 0, which keeps 4.
+Policies published elsewhere need their levels converted. Fast AutoAugment's run from l = 0 to 1
+over other ranges, and is signed for geometric operations, whose sign is drawn at random here:
+10 |2 l - 1| for ShearX, ShearY and Rotate; 14.4 |2 l - 1| for TranslateX and TranslateY (to 0.45 of
+the side); 10 l for Contrast, Color, Brightness and Sharpness; 3.2 l for Cutout (to 0.2 of the
+side); 10 (1 - l) for Solarize. Its Posterize keeps 4 + 4 l bits, more than any level here but 0,
+which keeps 4.
 """
 
 import hashlib
@@ -23,19 +24,20 @@ from mvc.training.operations import OPERATIONS
 
 FORMAT = "mvc policies 1"
 SPACE = (*OPERATIONS, "Cutout")  # the 15 operations that a search draws from
-STRONGEST = 10  # level of a search
+STRONGEST = 10  # highest level of a search
 
 
 def read_policies(path: str | Path) -> tuple[SubPolicy, ...]:
     """Read and check the sub-policies of a file.
 
     Raises:
-        ValueError: the file is no JSON of policies, or an entry is invalid; names it.
+        ValueError: the file is not JSON or holds no policies, or an entry, which is named, is
+            invalid.
     """
     try:
         contents = json.loads(Path(path).read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"policies.file: {path} is no JSON ({error})") from error
+        raise ValueError(f"policies.file: {path} is not JSON ({error})") from error
     sub_policies = contents.get("sub_policies") if isinstance(contents, dict) else None
     if not isinstance(sub_policies, list) or not sub_policies:
         raise ValueError(
@@ -49,24 +51,24 @@ def read_policies(path: str | Path) -> tuple[SubPolicy, ...]:
 
 
 def format_policies(sub_policies: Iterable[SubPolicy], about: Mapping) -> str:
-    """The contents of a file: `about`, then one sub-policy per line."""
+    """Format a policy file: `about`, then one sub-policy per line."""
     head = json.dumps({"format": FORMAT, **about}, indent=1, ensure_ascii=False)
     lines = (f"  {json.dumps([list(step) for step in sub])}" for sub in sub_policies)
     return head[:-2] + ',\n "sub_policies": [\n' + ",\n".join(lines) + "\n ]\n}\n"
 
 
 def digest_policies(path: str | Path) -> str:
-    """SHA-256 of a file, for the record of where policies come from."""
+    """Compute the SHA-256 of a file, which records where policies come from."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def drop_repeated(sub_policies: Iterable[SubPolicy]) -> tuple[SubPolicy, ...]:
-    """The sub-policies without repetitions, in their order."""
+    """Drop repeated sub-policies and keep the order."""
     return tuple(dict.fromkeys(tuple(map(tuple, sub)) for sub in sub_policies))
 
 
 def draw_policies(lengths: Sequence[int], *, generator: torch.Generator) -> tuple[SubPolicy, ...]:
-    """Draw different sub-policies uniformly from the space of a search.
+    """Draw distinct sub-policies uniformly from the space of a search.
 
     Args:
         lengths: operations of each sub-policy.
@@ -81,7 +83,7 @@ def draw_policies(lengths: Sequence[int], *, generator: torch.Generator) -> tupl
 
 
 def round_step(operation: str, probability: float, level: float) -> tuple[str, float, float]:
-    """One operation of a sub-policy, its numbers as a file shows them."""
+    """Round the numbers of an operation as files hold them."""
     return operation, round(probability, 3), round(level, 3)
 
 

@@ -1,12 +1,12 @@
 """Fast AutoAugment (Lim et al., 2019): policies whose images a classifier takes for real ones.
 
-The training images are split into stratified folds. For each fold a classifier learns from the
-others with the default augmentation; a search then looks for policies under which that classifier
-makes the smallest error on the fold, by a tree-structured Parzen estimator (TPE). The policies
-that do best in each search are put together.
+The training images are split into stratified folds. For each fold a classifier is trained on the
+others with the default augmentation. A search by a tree-structured Parzen estimator (TPE) then
+finds the policies under which that classifier has the smallest loss on the fold. The best policies
+of all searches are combined.
 
-Departures: each policy of a search is judged with the same random draws, so that trials differ by
-their policies alone; and by the policy without the crop and flip that training adds.
+Departures: all policies of a search are scored on the same random draws, so that trials differ by
+their policies alone, and without the crop and flip that training adds.
 Axes: n images, 3 channels, h and w pixels.
 """
 
@@ -34,19 +34,21 @@ from mvc.training.loop import PIXELS
 
 @dataclass(frozen=True)
 class Search:
-    """The size of a search: the config section `policies`."""
+    """Size of a search: keys of the config's section `policies`."""
 
     folds: int
-    rounds: int  # searches of each fold
+    rounds: int  # searches per fold
     trials: int  # policies tried in a search
     kept: int  # the best of them
-    sub_policies: int  # of a policy
-    operations: int  # of a sub-policy
-    draws: int  # augmented copies of each image that a trial is judged by
+    sub_policies: int  # per policy
+    operations: int  # per sub-policy
+    draws: int  # augmented copies of each image on which a trial is scored
 
     def __post_init__(self) -> None:
         if self.kept > self.trials:
-            raise ValueError(f"policies.kept = {self.kept}; must be <= trials = {self.trials}")
+            raise ValueError(
+                f"policies.kept = {self.kept}; must be <= policies.trials = {self.trials}"
+            )
 
 
 SIZES = frozenset(each.name for each in fields(Search))
@@ -61,21 +63,22 @@ def search(
     root: int,
     device: torch.device,
 ) -> tuple[tuple[SubPolicy, ...], list[dict]]:
-    """Search for policies on every fold of the training images, on one CPU thread.
+    """Search for policies on every fold of the training images; reproducible on one CPU thread.
 
     Args:
-        model, hyperparameters: the classifier of each fold. root: the workflow's seed.
+        model, hyperparameters: of the classifier of each fold.
+        root: the workflow's seed.
 
     Returns:
-        The best policies' sub-policies, without repetitions, and losses as of `search_fold`.
+        Sub-policies of the best policies, without repetitions, and the losses of `search_fold`.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     classifier = {"model": model, "hyperparameters": hyperparameters, "device": device}
     sub_policies: list[SubPolicy] = []
     losses: list[dict] = []
-    for fold, (learnt, held_out) in enumerate(split_folds(part, size.folds, root)):
+    for fold, (fitted_rows, held_out_rows) in enumerate(split_folds(part, size.folds, root)):
         fitted = fit(
-            select_rows(part, learnt),
+            select_rows(part, fitted_rows),
             None,
             **classifier,
             root=derive_seed(root, "policies/classifiers"),
@@ -83,7 +86,7 @@ def search(
         )
         measure_loss = HeldOutLoss(
             fitted,
-            select_rows(part, held_out),
+            select_rows(part, held_out_rows),
             hyperparameters=hyperparameters,
             draws=size.draws,
             seed=derive_seed(root, "policies/draws", fold),
@@ -97,11 +100,11 @@ def search(
 def search_fold(
     measure_loss: Callable[..., float], fold: int, *, size: Search, root: int
 ) -> tuple[list[SubPolicy], list[dict]]:
-    """All searches on one fold.
+    """Run all searches on one fold.
 
     Returns:
-        The sub-policies of the best policies; and of each search the mean cross-entropy on the fold
-        without a policy, under the best one, and the mean of the kept ones.
+        Sub-policies of the best policies; and for each search the mean cross-entropy on the fold:
+        without a policy, under the best one, and averaged over those kept.
     """
     sub_policies: list[SubPolicy] = []
     losses = []
@@ -114,19 +117,21 @@ def search_fold(
         measured = {"without": without, "best": kept[0], "kept": float(np.mean(kept))}
         rounded = {name: round(loss, 4) for name, loss in measured.items()}
         losses.append({"fold": fold, "round": number} | rounded)
-        print("held-out loss without a policy, under the best, under the kept:", losses[-1])
+        print("held-out loss without a policy, under the best, mean under the kept:", losses[-1])
     return sub_policies, losses
 
 
 def split_folds(part: Labelled, n: int, root: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows to learn from and rows held out, of `n` stratified folds.
+    """Split into `n` stratified folds: for each, the other rows and its own, which are held out.
 
     Raises:
         ValueError: n < 2, or no class has `n` images.
     """
     most = int(torch.bincount(part.labels).max())
     if not 2 <= n <= most:
-        raise ValueError(f"policies.folds = {n}; must be 2..{most}, the images of a class")
+        raise ValueError(
+            f"policies.folds = {n}; must be 2..{most}, the images of the largest class"
+        )
     seed = derive_seed(root, "policies/folds") % 2**32
     splits = StratifiedKFold(n, shuffle=True, random_state=seed)
     return splits.split(np.zeros(len(part.labels)), part.labels.numpy())
@@ -150,7 +155,7 @@ class HeldOutLoss:
         draws: int,
         seed: int,
     ):
-        """`draws` augmented copies of each image; the same random numbers at each call."""
+        """Args: `draws` is the augmented copies of each image; calls draw equal random numbers."""
         self.fitted = fitted
         self.part = part
         self.seed = seed
@@ -186,7 +191,7 @@ class HeldOutLoss:
 def try_policies(
     measure_loss: Callable[..., float], size: Search, *, seed: int
 ) -> list[tuple[float, tuple[SubPolicy, ...]]]:
-    """One search: the policies with the smallest losses, and these, the smallest first."""
+    """Run one search; return the best policies with their losses, the smallest first."""
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
     meter = Meter(size.trials, "trials")
     results = []

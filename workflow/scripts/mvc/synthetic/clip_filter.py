@@ -1,4 +1,6 @@
-"""How surely CLIP takes an image for its class: a draw that missed it teaches a wrong label.
+"""CLIP filter: the probability that CLIP gives each image's class.
+
+An image that does not show its class teaches a wrong label.
 
 Axes: n images, k classes, e width of CLIP's joint space.
 """
@@ -26,20 +28,22 @@ def measure_clip_probability(
     device: torch.device,
     places: Sequence[int],
 ) -> Float32[Tensor, " n"]:
-    """The probability of each image's own class among all, as CLIP classifies without examples.
+    """Measure the probability of each image's class among all, by CLIP's zero-shot classification.
 
-    Both products, within the image tower and with the texts, are of aligned batches: a probability
-    depends on the image and its place in the set, so that a choice by rank is that of any other
-    number of shards.
+    Both matrix products, in the image tower and with the texts, are of aligned batches. So a
+    probability depends on the image and its place in the set alone, and a choice by rank does not
+    depend on the number of shards.
 
     Args:
-        files: the image files. labels: their classes.
-        names: every class's label and name.
-        clip: CLIP's folder or name. prefix: `captions.prefix`, the prompt of a class.
-        batch_size: images that CLIP sees at once.
+        files: the image files.
+        labels: their classes.
+        names: name of every class by its label.
+        clip: CLIP's folder or name.
+        prefix: `captions.prefix`, from which the prompt of each class is made.
+        batch_size: images that CLIP embeds at once.
         places: of the images in their set, see `batching.align_batches`.
     """
-    if not files:  # a shard may have none of a generator
+    if not files:  # a shard may have no image of a generator
         return torch.empty(0)
     model, _, tokenizer = load_clip(clip, device=device)
     prompts = [make_prompt("", name, prefix=prefix) for name in names.values()]
@@ -63,11 +67,12 @@ def compute_probabilities(
     *,
     scale: float,
 ) -> Float32[Tensor, " n"]:
-    """The softmax over the classes of scaled cosines, at each image's own class.
+    """Compute the softmax of scaled cosines over the classes, at each image's class.
 
     Args:
-        images, texts: of length 1. classes: the row of `texts` that is each image's.
-        scale: CLIP's learnt one.
+        images, texts: features of unit length.
+        classes: row of `texts` of each image's class.
+        scale: factor of the cosines that CLIP has learned.
     """
-    chances = (scale * images @ texts.T).softmax(1)
-    return chances[torch.arange(len(images)), classes]
+    probabilities = (scale * images @ texts.T).softmax(1)
+    return probabilities[torch.arange(len(images)), classes]

@@ -1,4 +1,4 @@
-"""Real images in a synthetic set's place: further or repeated ones, also through the VAE."""
+"""Controls: real images in place of synthetic ones, further or repeated, also through the VAE."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ def reconstruct(
     side: int,
     batch_size: int,
 ) -> Iterator[UInt8[Tensor, "b 3 s s"]]:
-    """Images through the VAE and back, without diffusion: what resizing and the VAE cost.
+    """Pass images through the VAE and back, without diffusion: what resizing and the VAE lose.
 
     Args:
         places: of the images in their set, see `batching.align_batches`.
@@ -46,7 +46,7 @@ def reconstruct_files(
     batch_size: int,
     device: torch.device,
 ) -> list[bytes]:
-    """Image files through the VAE at `resolution`, stored as PNG files of `side` pixels."""
+    """Pass image files through the VAE at `resolution`; return PNG files of `side` pixels."""
     vae = load_vae(diffusion, device=device)
     batches = reconstruct(vae, contents, places, side=resolution, batch_size=batch_size)
     batches = progress(batches, total=len(contents), unit="images", count=len)
@@ -56,15 +56,14 @@ def reconstruct_files(
 def repeat_training_images(
     train: pa.Table, bank_labels: Sequence[int], *, shard: int, shards: int
 ) -> pa.Table:
-    """The training images of one shard: as many a class as the bank has entries, in turn."""
+    """Repeat the training images in turn, as many per class as the bank has entries: one shard."""
     members: dict[int, list[int]] = {}
     for row, label in enumerate(train["label"].to_pylist()):
         members.setdefault(label, []).append(row)
     counts: Counter = Counter()
     rows = []
     for label in bank_labels:
-        own = members[label]
-        rows.append(own[counts[label] % len(own)])
+        rows.append(members[label][counts[label] % len(members[label])])
         counts[label] += 1
     indices = slice_shard(len(rows), shard, shards)
     return train.take([rows[i] for i in indices])
@@ -73,7 +72,7 @@ def repeat_training_images(
 def take_further_images(
     extra: pa.Table, train: pa.Table, bank_labels: Sequence[int], *, shard: int, shards: int
 ) -> pa.Table:
-    """The further real images of one shard: as many a class as the bank has entries.
+    """Take further real images, as many per class as the bank has entries: one shard.
 
     Raises:
         ValueError: a class has fewer further real images than that.
@@ -86,10 +85,10 @@ def take_further_images(
         members = [row for row, other in enumerate(labels) if other == label]
         if len(members) < count:
             raise ValueError(
-                f"class {names[label]!r} has {len(members)} further real images, the arms with "
-                f"real ones need {count}; raise images.extra_per_class (imagefolder: lower "
-                "images.labels_per_class), lower banks.per_real, or take the arms ra+real and "
-                "ra+real_vae out of classifiers.arms"
+                f"class {names[label]!r} has {len(members)} further real images, the arms ra+real "
+                f"and ra+real_vae need {count}; raise images.extra_per_class (imagefolder: lower "
+                "images.labels_per_class), lower banks.per_real, or set these arms to null in "
+                "classifiers.arms"
             )
         rows += members[:count]
     indices = slice_shard(len(rows), shard, shards)

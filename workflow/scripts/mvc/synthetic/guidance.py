@@ -31,9 +31,12 @@ def predict_noise(
     which is `text` at s_I = 1 and `both` at s_I = s_T.
 
     Args:
-        image: e_I, or None for a U-Net without image condition; then only `text` has a meaning.
+        image: e_I, or None for a U-Net without image condition, where all modes are `text`.
         scale: w, or s_T.
         image_scale: s_I, read in mode `ip2p` only.
+
+    Raises:
+        ValueError: there is no such mode.
     """
     if mode not in MODES:
         raise ValueError(f"synthetic.guidance = {mode}; must be one of {', '.join(MODES)}")
@@ -48,8 +51,10 @@ def predict_noise(
         )
         from_image = image_scale * (with_image - without)
         return without + from_image + scale * (with_text - with_image)
-    kept = image if mode == "text" else zero
-    with_text, without = _evaluate_branches(unet, latents, timestep, [text, empty], [image, kept])
+    null_image = image if mode == "text" else zero
+    with_text, without = _evaluate_branches(
+        unet, latents, timestep, [text, empty], [image, null_image]
+    )
     return without + scale * (with_text - without)
 
 

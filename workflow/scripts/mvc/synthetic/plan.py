@@ -1,4 +1,4 @@
-"""What each synthetic image is made from, and its row in the shard: its full provenance."""
+"""Plan of a synthetic set: what each image is made from, and its provenance in the shard."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,8 +20,8 @@ class Plan:
     """The images of one shard.
 
     `sources` are rows of the training images: the conditioning image x' of the fine-tuned
-    generator, the image whose caption the pre-trained one draws. `indices` are those of the whole
-    set, `places` count the entries that this generator draws, over all shards.
+    generator, the image whose caption the pre-trained one takes. `indices` number the images of
+    the whole set, `places` those of this generator alone, both over all shards.
     """
 
     generator: str
@@ -35,10 +35,10 @@ class Plan:
 
 
 def assign_entries(generator: str, bank: pa.Table, share: float | int) -> dict[str, np.ndarray]:
-    """Assign the bank's entries to generators: all to one, or of `mixed` a part to each.
+    """Assign the bank's entries to generators: all to one, or for `mixed` a part to each.
 
-    Of a class's entries a share is pre-trained, spread evenly; image i of the mixed set is image i
-    of the one or the other pure set, but for rounding (it stands in another batch there).
+    The pre-trained generator has a share of each class's entries, spread evenly. Image i of the
+    mixed set is image i of its generator's pure set up to rounding: there it is in another batch.
 
     Args:
         generator: finetuned, pretrained or mixed.
@@ -46,7 +46,7 @@ def assign_entries(generator: str, bank: pa.Table, share: float | int) -> dict[s
         share: of pre-trained images in `mixed`.
 
     Returns:
-        For each generator one truth value an entry.
+        For each generator a mask over the entries.
     """
     every = np.ones(len(bank), bool)
     if generator != "mixed":
@@ -75,7 +75,7 @@ def make_plan(
             `pretrained`: the unmixed caption of a random image of that class.
         bank: recipes of all classes.
         train_labels: class of each training image.
-        wanted: one truth value an entry; None for all.
+        wanted: mask over the entries; None for all.
     """
     indices = places = slice_shard(len(bank), shard, shards)
     if wanted is not None:
@@ -104,11 +104,11 @@ def tabulate_images(
     steps: int,
     clip_probability: Sequence[float],
 ) -> pa.Table:
-    """Build a shard's table: the images and where each comes from.
+    """Tabulate a shard: its images, and where each comes from.
 
     Args:
         files: the images, PNG.
-        train, captions: the training images and their captions, row by row the same.
+        train, captions: the training images and their captions, in the same order.
         digest: of the generator's weights.
         guidance: mode and scale, for instance `text 7.5`.
         clip_probability: CLIP's probability of each image's class.
@@ -140,7 +140,7 @@ def describe_generator(cfg: Mapping, weights: Sequence[str]) -> dict:
 
     Args:
         cfg: the section `synthetic`, with `diffusion`.
-        weights: files of the weights; none where they are on a hub, whose name then stands.
+        weights: files of the weights; empty for a model on a hub, whose name replaces the digest.
     """
     scales = [cfg["scale"], cfg["image_scale"]] if cfg["guidance"] == "ip2p" else [cfg["scale"]]
     return {
@@ -151,7 +151,7 @@ def describe_generator(cfg: Mapping, weights: Sequence[str]) -> dict:
 
 
 def merge_parts(tables: Sequence[pa.Table]) -> pa.Table:
-    """Merge the parts of a shard into one table, by the numbers that end the images' ids."""
+    """Merge the generators' parts of a shard, in the order of the numbers in the images' ids."""
     table = pa.concat_tables(tables)
     numbers = [int(name.rsplit("/", 1)[1]) for name in table["image_id"].to_pylist()]
     return table.take(np.argsort(numbers, kind="stable"))
@@ -160,7 +160,7 @@ def merge_parts(tables: Sequence[pa.Table]) -> pa.Table:
 def choose_sources(
     indices: Sequence[int], labels: Sequence[int], pool: Sequence[int], *, seed: int, stream: str
 ) -> list[int]:
-    """Choose for each image a real image (or caption) of its class, uniformly.
+    """Choose a real image (or caption) of each image's class, uniformly.
 
     Args:
         indices: global indices of the images to make.
@@ -170,6 +170,9 @@ def choose_sources(
 
     Returns:
         Rows of the pool.
+
+    Raises:
+        ValueError: the pool has no image of a class.
     """
     members = {label: np.flatnonzero(np.asarray(pool) == label) for label in set(labels)}
     if empty := sorted(label for label, rows in members.items() if not len(rows)):

@@ -1,4 +1,4 @@
-"""From rows of a plan to finished images: conditions in, pixels out, a batch at a time.
+"""Sampling the images of a plan (Section 5): conditions in, pixels out, batch by batch.
 
 Axes: n images, c latent channels, y and x latent positions; s pixels a side.
 """
@@ -26,7 +26,7 @@ from mvc.synthetic.plan import Plan
 
 @dataclass(frozen=True)
 class Sampling:
-    """How images are sampled; the config's section `synthetic` explains each."""
+    """How images are sampled: keys of the config's section `synthetic`; `mode` is `guidance`."""
 
     steps: int
     mode: str
@@ -37,7 +37,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Sampler:
-    """The models and the embeddings that all batches share."""
+    """A generator: its models, and the embeddings that all batches share."""
 
     unet: torch.nn.Module
     vae: torch.nn.Module
@@ -72,7 +72,7 @@ class Sampler:
         """Sample one image for each recipe.
 
         Args:
-            recipes: what e_T is made from; without edits it is the caption's own embedding.
+            recipes: what e_T is mixed from; without edits it is the embedding of the caption.
             seeds: one per image, for z_T.
             sources: files of the conditioning images x', or None for text only.
             side: resolution in pixels.
@@ -113,7 +113,7 @@ def load_sampler(
     sampling: Sampling,
     device: torch.device,
 ) -> Sampler:
-    """Open the models: a U-Net, fine-tuned or not, and the rest of its Stable Diffusion.
+    """Load a sampler: a U-Net, fine-tuned or not, and the rest of its Stable Diffusion.
 
     Args:
         unet: folder or hub name of the U-Net.
@@ -131,7 +131,7 @@ def load_sampler(
 
 
 def read_sampling(cfg: Mapping) -> Sampling:
-    """Read how to sample from the config's section `synthetic`."""
+    """Read the sampling settings from the config's section `synthetic`."""
     return Sampling(
         steps=cfg["steps"],
         mode=cfg["guidance"],
@@ -147,8 +147,8 @@ def sample_files(
     """Sample the images of a plan, as PNG files.
 
     Args:
-        resolution: side of the generator's images.
-        side: side at which they are stored.
+        resolution: side of the generator's images, in pixels.
+        side: side at which they are stored, in pixels.
     """
     sources = None
     if sampler.conditioned:
@@ -160,7 +160,7 @@ def sample_files(
 
 
 def draw_noise(seeds: Sequence[int], shape: tuple[int, int, int]) -> Float[Tensor, "n c y x"]:
-    """Draw z_T ~ N(0, I) of each image from its own seed, on the CPU on every machine."""
+    """Draw z_T ~ N(0, I) of each image from its own seed, on the CPU whatever the machine."""
     return torch.stack(
         [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
     )

@@ -1,4 +1,4 @@
-"""Checkpoints of fine-tuning: a file that a restart loads, and nothing else reads."""
+"""Checkpoints of fine-tuning: saved while it runs, loaded by a restart, removed at its end."""
 
 import shutil
 from collections.abc import Iterable, Mapping
@@ -28,18 +28,18 @@ def name_checkpoint(weights: str | Path, depends: Mapping, inputs: Iterable[str]
 
 
 def remove_checkpoints(weights: str | Path) -> None:
-    """Remove all checkpoints, damaged ones and those begun too: training is done."""
+    """Remove all checkpoints once training is done, damaged and unfinished ones included."""
     folder = Path(weights).parent
     for checkpoint in folder.glob(".checkpoint-*"):
         checkpoint.unlink()
-    for begun in folder.glob("..checkpoint-*.part"):
-        shutil.rmtree(begun, ignore_errors=True)
+    for unfinished in folder.glob("..checkpoint-*.part"):
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def save_checkpoint(tensors: Mapping[str, Tensor], path: Path, *, step: int) -> bool:
-    """Write a checkpoint over the last one; whether that went well.
+    """Save a checkpoint in place of the last one, and return whether that succeeded.
 
-    A full disk ends no training that goes well: the log says so, and the last checkpoint stays.
+    A full disk does not end the training: the log reports it, and the last checkpoint stays.
     """
     contiguous = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     try:
@@ -52,7 +52,7 @@ def save_checkpoint(tensors: Mapping[str, Tensor], path: Path, *, step: int) -> 
 
 
 def set_aside_damaged(path: Path) -> None:
-    """Rename a checkpoint that cannot be read, such as one cut off by a crash; the log says so."""
+    """Rename a checkpoint that cannot be read, for instance one cut off by a crash, and log it."""
     try:
         with safe_open(path, "pt") as file:
             file.keys()
@@ -61,4 +61,4 @@ def set_aside_damaged(path: Path) -> None:
     except (OSError, SafetensorError) as error:
         damaged = path.with_suffix(".damaged")
         path.replace(damaged)
-        print(f"the checkpoint is damaged ({error}): training starts anew; it is now {damaged}")
+        print(f"the checkpoint is damaged ({error}) and now {damaged}: training starts again")

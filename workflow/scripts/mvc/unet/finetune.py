@@ -1,4 +1,4 @@
-"""From a config section and the stages before to a trainer, and from its end to files."""
+"""Fine-tuning from files to files: inputs to a trainer, its weights and losses to disk."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,17 +26,17 @@ from mvc.unet.trainer import Trainer
 def tune(
     cfg: Mapping, inputs: Mapping[str, str], outputs: Mapping[str, str], checkpoint: str
 ) -> tuple[int, str, str]:
-    """Fine-tune in this process, or in each of those that share the updates; the main one writes.
+    """Fine-tune in this process, or in one of several that share each batch; the main one writes.
 
     Args:
         cfg: the config's section `unet`, the model `diffusion` and the seed.
-        inputs: files `images`, `held_out`, `embeddings`, `bank`; the last is read where the text
-            is the bank's.
+        inputs: files `images`, `held_out`, `embeddings`, `bank`; the bank is read with
+            `unet.text: bank` only.
         outputs: files `config`, `weights`, `losses`.
         checkpoint: file that a stopped run resumes from.
 
     Returns:
-        What was made, for a line that sums it up: how many, of what, how good.
+        The number of steps, their unit, and the final loss, for the last line of the log.
     """
     accelerator = Accelerator(mixed_precision=choose_precision(), cpu=not torch.cuda.is_available())
     train = image_tables.read(inputs["images"])
@@ -50,8 +50,8 @@ def tune(
     batches = describe_batches(cfg, vae, trainer.betas)
     trainer.load_checkpoint(Path(checkpoint))
     steps = trainer.steps - trainer.step
-    losses = trainer.train(pool, Path(checkpoint), report_progress(cfg["steps"]), **batches)
-    accelerator.end_training()  # of the processes as a group
+    losses = trainer.train(pool, Path(checkpoint), make_progress_log(cfg["steps"]), **batches)
+    accelerator.end_training()  # closes the process group
     if accelerator.is_main_process:
         write_losses(losses, outputs["losses"])
         write_unet(trainer.finish(), weights=outputs["weights"], config=outputs["config"])
@@ -68,13 +68,16 @@ def choose_precision() -> str:
 def make_pool(
     train: pa.Table, embeddings: Mapping[str, Tensor], bank: pa.Table | None, vae, cfg: Mapping
 ) -> Pool:
-    """Encode the training images once and put together all that batches are drawn from.
+    """Encode the training images once and collect all that batches are drawn from.
 
     Raises:
-        ValueError: the stages before disagree about the number of images.
+        ValueError: the number of embeddings is not that of the images.
     """
     if len(train) != len(embeddings["tokens"]):
-        raise ValueError(f"embeddings {len(embeddings['tokens']):,} != images {len(train):,}")
+        raise ValueError(
+            f"{len(embeddings['tokens']):,} embeddings of {len(train):,} training images; must be "
+            "one each"
+        )
     size, flip = cfg["resolution"], cfg["flip"]
     mean, std = cache_latents(vae, image_tables.get_bytes(train), size=size, flip=flip)
     print(f"{len(train):,} training images encoded to latents of {tuple(mean.shape[2:])}")
@@ -90,7 +93,7 @@ def make_pool(
 
 
 def make_trainer(unet: torch.nn.Module, cfg: Mapping, accelerator: Accelerator) -> Trainer:
-    """A trainer by the config's section `unet`, on the noise schedule of `models.diffusion`."""
+    """Make a trainer by the section `unet`, on the noise schedule of `models.diffusion`."""
     keys = (
         "steps",
         "learning_rate",
@@ -110,7 +113,7 @@ def make_trainer(unet: torch.nn.Module, cfg: Mapping, accelerator: Accelerator) 
 
 
 def describe_batches(cfg: Mapping, vae, betas: DDPMScheduler) -> dict:
-    """Describe how batches are drawn, as `pairs.draw_batch` takes it."""
+    """Describe how batches are drawn: the arguments of `pairs.draw_batch` that all steps share."""
     keys = ("batch_size", "pairing", "text", "dropout", "seed")
     return {
         **{key: cfg[key] for key in keys},
@@ -119,30 +122,30 @@ def describe_batches(cfg: Mapping, vae, betas: DDPMScheduler) -> dict:
     }
 
 
-def report_progress(steps: int) -> Callable[[int, float], None]:
-    """Report progress, rate, time left and the mean loss of the last 100 steps in the log."""
+def make_progress_log(steps: int) -> Callable[[int, float], None]:
+    """Make a function that logs progress, rate, time left and the mean loss of 100 steps."""
     recent: list[float] = []
     meters: list[Meter] = []
 
-    def update(step: int, loss: float) -> None:
+    def show(step: int, loss: float) -> None:
         if not meters:
             meters.append(Meter(steps, "steps", start=step - 1))
         recent.append(loss)
         del recent[:-100]
         meters[0].show(step, f"loss {np.mean(recent):.4f}")
 
-    return update
+    return show
 
 
 def write_losses(losses: Tensor, path: str | Path) -> None:
-    """Write the loss of every update as CSV."""
+    """Write the loss of every step as CSV."""
     frame = pd.DataFrame({"step": range(1, len(losses) + 1), "loss": losses.tolist()})
     with atomic(path) as temporary:
         frame.to_csv(temporary, index=False, float_format="%.6g")
 
 
 def write_unet(unet: torch.nn.Module, *, weights: str | Path, config: str | Path) -> None:
-    """Save the U-Net in diffusers' layout; the weights last, so that they vouch for the rest."""
+    """Save the U-Net in diffusers' layout, the weights last: they show that the rest is there."""
     with atomic(weights) as part, atomic(config) as described:
         unet.save_pretrained(part.parent, safe_serialization=True)
         part.chmod(0o644)

@@ -1,7 +1,7 @@
-"""One function in several processes of this machine, one for each GPU, that share their work.
+"""One function in several processes of this machine, one per GPU, that share its work.
 
-The processes find each other by the variables that PyTorch's elastic agent sets, as `accelerate`
-reads them. The main one writes to the log; the others, which do and say the same, are silent.
+The processes find each other by the variables that PyTorch's elastic agent sets and `accelerate`
+reads. Only the main process writes to the log: the others would print the same.
 """
 
 import logging
@@ -24,25 +24,26 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from mvc.job import limit_threads
 
-GRACE = 600  # seconds that processes have to save their state once a signal asks them to stop
+GRACE = 600  # seconds that processes have to save a checkpoint once a signal asks them to stop
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)  # by the agent
+SIGNALS = (signal.SIGTERM, signal.SIGINT)  # preemption, a time limit, Ctrl-C
 
 
 def launch(function: Callable, *arguments, processes: int, threads: int, log: str | Path) -> Any:
-    """Call a function of a module in that many processes; in this one, where it is one.
+    """Call a module-level function in `processes` processes, or in this one if that is 1.
 
     Args:
-        arguments: what can be pickled.
+        arguments: of the function; several processes receive them pickled.
         threads: CPU threads of all processes together.
-        log: the file that the main process adds to.
+        log: file that the main process appends to.
 
     Returns:
         What the function returns in the main process.
 
     Raises:
-        ValueError: there are GPUs, but too few.
-        RuntimeError: the function failed; with the error of the process that failed first.
-        SystemExit: a signal stopped it.
+        ValueError: the job sees GPUs, but fewer than `processes`.
+        RuntimeError: the function failed; holds the error of the process that failed first.
+        SystemExit: a signal stopped the function.
     """
     gpus = torch.cuda.device_count()
     if 0 < gpus < processes:
@@ -51,7 +52,7 @@ def launch(function: Callable, *arguments, processes: int, threads: int, log: st
         )
     if processes == 1:
         return function(*arguments)
-    with TemporaryDirectory() as folder, _quiet_agent():
+    with TemporaryDirectory() as folder, _silence_agent():
         child = (function, arguments, max(threads // processes, 1), str(log), folder)
         try:
             return elastic_launch(_configure(processes, folder), _run_process)(*child)[0]
@@ -76,11 +77,11 @@ def _configure(processes: int, folder: str) -> LaunchConfig:
 
 
 def _run_process(function: Callable, arguments: tuple, threads: int, log: str, folder: str) -> Any:
-    """Run the function in one of the processes; the output of the main one goes to the log."""
+    """Run the function in one process; only the main one's output goes to the log."""
     limit_threads(threads)
     rank = int(os.environ["RANK"])
-    place = log if rank == 0 else os.devnull
-    with open(place, "a", buffering=1, encoding="utf-8") as file:
+    path = log if rank == 0 else os.devnull
+    with open(path, "a", buffering=1, encoding="utf-8") as file:
         with redirect_stdout(file), redirect_stderr(file):
             try:
                 return function(*arguments)
@@ -90,12 +91,14 @@ def _run_process(function: Callable, arguments: tuple, threads: int, log: str, f
             except Exception:
                 error = Path(folder, f"{time.time_ns()}.error")  # sorted by time
                 error.write_text(traceback.format_exc(), encoding="utf-8")
-                time.sleep(1)  # the agent is to see first a killed process that this one missed
+                time.sleep(
+                    1
+                )  # if a killed process is the cause, the agent has to see that one first
                 raise
 
 
 def _find_cause(error: ChildFailedError | SignalException, folder: Path) -> BaseException:
-    """Find what ended the processes: a signal, or the failure of one, which ends the others."""
+    """Find what ended the processes: a signal, or the failure of one that ended the others."""
     errors = sorted(folder.glob("*.error"))
     stopped = sorted(folder.glob("*.stopped"))
     if stopped:
@@ -103,15 +106,15 @@ def _find_cause(error: ChildFailedError | SignalException, folder: Path) -> Base
     if isinstance(error, SignalException):
         return SystemExit(f"stopped by {error.sigval.name}")
     _, failure = error.get_first_failure()
-    if failure.exitcode < 0 or not errors:  # ended from outside: for want of memory, for instance
+    if failure.exitcode < 0 or not errors:  # killed from outside, for instance for lack of memory
         return RuntimeError(f"one of the processes failed: {failure.message}")
     text = errors[0].read_text(encoding="utf-8").rstrip()
     return RuntimeError(f"one of the processes failed:\n\n{text}")
 
 
 @contextmanager
-def _quiet_agent() -> Iterator[None]:
-    """Keep PyTorch's agent from saying what `_find_cause` does, and undo its signal handlers."""
+def _silence_agent() -> Iterator[None]:
+    """Silence PyTorch's agent, whose messages `_find_cause` replaces; restore signal handlers."""
     before = {number: signal.getsignal(number) for number in HANDLED}
     logging.disable(logging.CRITICAL)
     try:
@@ -122,13 +125,10 @@ def _quiet_agent() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)  # preemption, a time limit, Ctrl-C
-
-
 class StopSignal:
-    """Within its `with` block a signal does not end the process: `name` is the last one's.
+    """Record signals within a `with` block, where they do not end the process.
 
-    What the signals did before is restored at the end of the block.
+    `name` is that of the last signal. The end of the block restores the former handlers.
     """
 
     def __init__(self):

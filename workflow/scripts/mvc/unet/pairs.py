@@ -1,7 +1,7 @@
 """Training batches of the U-Net: same-class image pairs and a mixed embedding (Section 4).
 
 Every random choice of a step comes from one stream seeded by the step's number, so training can
-stop and go on anywhere, and any number of processes sees the same global batch.
+stop and resume anywhere, and any number of processes sees the same global batch.
 
 Axes: n images, f flips (as is, mirrored), c latent channels, y and x latent positions; k captions,
 m context tokens, d text width; b pairs.
@@ -27,7 +27,7 @@ class Pool:
     labels: Int[Tensor, " n"]
     tokens: Float[Tensor, "k m d"]  # caption k is image k's
     null: Float[Tensor, "m d"]
-    recipes: Recipes | None = None  # where the text is of the bank
+    recipes: Recipes | None = None  # with `text: bank`
     recipe_labels: Int[Tensor, " r"] | None = None
 
 
@@ -42,7 +42,7 @@ class Batch:
     timestep: Int[Tensor, " b"]
 
     def select(self, rows: slice, device) -> "Batch":
-        """The part of one process, on its device."""
+        """Select the rows of one process, on its device."""
         return Batch(*(getattr(self, f)[rows].to(device) for f in self.__dataclass_fields__))
 
 
@@ -79,7 +79,7 @@ def draw_batch(
     mean, std = pool.mean[x, flip], pool.std[x, flip]
     posterior = mean + std * torch.randn(mean.shape, generator=rng)
     if text == "caption":
-        uniform(torch.tensor(1))  # what choosing an entry draws: one stream for both texts
+        uniform(torch.tensor(1))  # in place of an entry's draw: later draws are those of `bank`
         states = pool.tokens[x]
     else:
         entry = _choose_entries(pool.recipe_labels, labels, uniform)
@@ -98,14 +98,14 @@ def draw_batch(
 
 
 def _group_by_label(labels: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows sorted by label, and where each wanted label's rows start and how many they are."""
+    """Sort rows by label, and find where the rows of each wanted label start and their number."""
     order = labels.argsort(stable=True)
     start = torch.searchsorted(labels[order], wanted)
     return order, start, torch.searchsorted(labels[order], wanted, right=True) - start
 
 
 def _choose_partners(labels: Tensor, x: Tensor, uniform) -> Tensor:
-    """For each image a different one of its class, uniformly; itself if it is alone."""
+    """Choose for each image another of its class, uniformly; itself if it is the only one."""
     order, start, count = _group_by_label(labels, labels[x])
     place = torch.empty_like(order)
     place[order] = torch.arange(len(order))
@@ -115,9 +115,15 @@ def _choose_partners(labels: Tensor, x: Tensor, uniform) -> Tensor:
 
 
 def _choose_entries(labels: Tensor, wanted: Tensor, uniform) -> Tensor:
-    """For each wanted label a row of that label, uniformly."""
+    """Choose a row of each wanted label, uniformly.
+
+    Raises:
+        ValueError: no row has a wanted label.
+    """
     order, start, count = _group_by_label(labels, wanted)
     if (count == 0).any():
         missing = int(wanted[count == 0][0])
-        raise ValueError(f"the bank has no mixed embedding of class {missing}; banks.per_real > 0")
+        raise ValueError(
+            f"the bank has no mixed embedding of class {missing}; banks.per_real must be > 0"
+        )
     return order[start + uniform(count)]

@@ -19,12 +19,12 @@ from mvc.unet import checkpoint
 from mvc.unet.launch import StopSignal
 from mvc.unet.pairs import Batch, Pool, draw_batch
 
-SAVE_SECONDS = 120  # between checkpoints, at least
-SAVE_SHARE = 0.05  # of the time, at most, goes into saving them
+SAVE_SECONDS = 120  # shortest time between checkpoints
+SAVE_SHARE = 0.05  # largest share of the time that saving them takes
 
 
 class Trainer:
-    """The state of fine-tuning that lives across steps, and that a restart loads again."""
+    """The state of fine-tuning that lives across steps and that checkpoints hold."""
 
     def __init__(
         self,
@@ -40,14 +40,14 @@ class Trainer:
         betas: DDPMScheduler,
         accelerator: Accelerator,
     ):
-        """Args: `betas`, the noise schedule; the rest as in the config's section."""
+        """Args: `betas` is the noise schedule; the rest are keys of the config's section `unet`."""
         self.accelerator = accelerator
         self.betas = betas
         self.max_grad_norm = max_grad_norm
         self.steps = steps
         self.step = 0
         self.losses = torch.full((steps,), torch.nan)
-        unet.to(accelerator.device).train().requires_grad_(True)  # before the average's copy
+        unet.to(accelerator.device).train().requires_grad_(True)  # before EMAModel copies them
         self.parameters = list(unet.parameters())
         optimizer = torch.optim.AdamW(
             self.parameters, lr=learning_rate, weight_decay=weight_decay, fused=True
@@ -59,7 +59,7 @@ class Trainer:
         )
 
     def update(self, batch: Batch) -> Float[Tensor, ""]:
-        """Update on this process's part of the global batch; return the mean loss of that part.
+        """Take a step on this process's part of the global batch; return its mean loss.
 
         Loss (Eq. 4): E || eps - eps_theta(z_t, t, e_T, e_I) ||^2, with z_t by Eq. 1.
         """
@@ -83,16 +83,17 @@ class Trainer:
         """Train to the last step.
 
         Args:
-            path: of the checkpoint; written every two minutes or more and when a signal asks to
-                stop, removed by the caller.
-            show: called with step and loss after each update.
-            drawing: what `pairs.draw_batch` takes besides the pool and the step.
+            path: of the checkpoint, saved at most every two minutes and when a signal asks to
+                stop; the caller removes it.
+            show: called with step and loss after each step.
+            drawing: arguments of `pairs.draw_batch` besides the pool and the step.
 
         Returns:
             The loss of every step.
 
         Raises:
-            SystemExit: SIGTERM or SIGINT came to one of the processes.
+            SystemExit: one of the processes received SIGTERM or SIGINT.
+            ValueError: the loss is not a number.
         """
         part = _choose_rows(drawing["batch_size"], self.accelerator)
         saved = time.monotonic()
@@ -109,7 +110,7 @@ class Trainer:
                 if loss != loss:
                     raise ValueError(
                         f"unet: the loss is not a number at step {self.step:,}; "
-                        f"lower unet.learning_rate"
+                        "lower unet.learning_rate"
                     )
                 show(self.step, loss)
                 if signal_name:
@@ -122,26 +123,26 @@ class Trainer:
         return self.losses
 
     def exchange(self, loss: Float[Tensor, ""], stop: StopSignal) -> tuple[float, str | None]:
-        """Exchange between processes the mean loss, and the signal that came to any of them."""
+        """Exchange loss and signal between processes: the mean loss, a signal that any received."""
         number = signal.Signals[stop.name] if stop.name else 0
         every = self.accelerator.gather(torch.stack([loss, loss.new_tensor(number)])[None])
         number = int(every[:, 1].max())
         return every[:, 0].mean().item(), signal.Signals(number).name if number else None
 
     def leave(self, path: Path, signal_name: str) -> NoReturn:
-        """Save a checkpoint and end; every process does so at the same step, the main one saves."""
+        """End this process, as all end at the same step; the main one saves a checkpoint before."""
         saved = self.accelerator.is_main_process and self.save_checkpoint(path)
-        self.accelerator.wait_for_everyone()  # what ends first has the others ended
-        which = "the checkpoint is saved, run again to resume"
+        self.accelerator.wait_for_everyone()  # the agent ends the others with the first
+        resumable = "the checkpoint is saved, run again to resume"
         line = (
             f"stopped by {signal_name} at step {self.step:,} of {self.steps:,}; "
-            f"{which if saved else 'run again to resume from the last checkpoint'}"
+            f"{resumable if saved else 'run again to resume from the last checkpoint'}"
         )
         print(line)
         raise SystemExit(line)
 
     def save_checkpoint(self, path: Path) -> bool:
-        """Write weights, EMA, optimizer and losses: all that the next step depends on."""
+        """Save weights, EMA, optimizer and losses: all that the next step depends on."""
         tensors = {"losses": self.losses}
         for i, p in enumerate(self.parameters):
             tensors |= {f"weight.{i}": p.data, f"ema.{i}": self.ema.shadow_params[i]}
@@ -150,7 +151,7 @@ class Trainer:
         return checkpoint.save_checkpoint(tensors, path, step=self.step)
 
     def load_checkpoint(self, path: Path) -> None:
-        """Resume from the checkpoint of an earlier run, where there is a whole one."""
+        """Resume from the checkpoint of an earlier run, if there is an undamaged one."""
         if self.accelerator.is_main_process:
             checkpoint.set_aside_damaged(path)
         self.accelerator.wait_for_everyone()
@@ -183,7 +184,7 @@ class Trainer:
             group["lr"] = peak * course(self.step)
 
     def finish(self) -> torch.nn.Module:
-        """Finish with the EMA's weights in the U-Net, as it was before training wrapped it."""
+        """Put the EMA's weights into the U-Net, and return it without the wrapper of training."""
         self.ema.copy_to(self.parameters)
         unet = self.accelerator.unwrap_model(self.unet, keep_fp32_wrapper=False)
         return unet.eval().requires_grad_(False)
@@ -194,7 +195,7 @@ def _choose_rows(batch_size: int, accelerator: Accelerator) -> slice:
     share, rest = divmod(batch_size, accelerator.num_processes)
     if rest:
         raise ValueError(
-            f"unet.batch_size = {batch_size} does not divide by {accelerator.num_processes} "
-            "processes"
+            f"unet.batch_size = {batch_size}; must be a multiple of unet.processes = "
+            f"{accelerator.num_processes}"
         )
     return slice(share * accelerator.process_index, share * (accelerator.process_index + 1))
