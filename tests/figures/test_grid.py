@@ -22,8 +22,8 @@ def picture(seed=0, width=5, height=5):
 
 def test_images_are_enlarged_without_blur_in_rows_and_columns():
     rows = [[picture(3 * r + c) for c in range(3)] for r in range(2)]
-    sheet = grid.draw_grid(rows, ["real", "MVC"], ["Bag", "Coat", "Shirt"], 4)
-    places = [[place(sheet, image, 4) for image in row] for row in rows]
+    drawing = grid.draw_grid(rows, ["real", "MVC"], ["Bag", "Coat", "Shirt"], 4)
+    places = [[place(drawing, image, 4) for image in row] for row in rows]
     xs, ys = [p[0] for p in places[0]], [row[0][1] for row in places]
     assert places == [[(x, y) for x in xs] for y in ys]
     assert xs == sorted(xs) and ys == sorted(ys)
@@ -32,9 +32,9 @@ def test_images_are_enlarged_without_blur_in_rows_and_columns():
 
 def test_rows_without_a_title_and_columns_of_one_title_stand_closer():
     rows = [[picture(4 * r + c) for c in range(4)] for r in range(3)]
-    sheet = grid.draw_grid(rows, ["real", "", "MVC"], ["Bag", "Coat"], 3)
-    xs = [place(sheet, image, 3)[0] for image in rows[0]]
-    ys = [place(sheet, row[0], 3)[1] for row in rows]
+    drawing = grid.draw_grid(rows, ["real", "", "MVC"], ["Bag", "Coat"], 3)
+    xs = [place(drawing, image, 3)[0] for image in rows[0]]
+    ys = [place(drawing, row[0], 3)[1] for row in rows]
     assert np.diff(xs).tolist() == [15 + gap for gap in (grid.GAP, grid.GROUP_GAP, grid.GAP)]
     assert np.diff(ys).tolist() == [15 + grid.GAP, 15 + grid.GROUP_GAP]
 
@@ -53,30 +53,30 @@ def test_titles_are_drawn_beside_their_rows_and_above_their_columns():
 def test_a_long_title_is_broken_or_cut_to_its_column():
     row = [picture(c, 20, 20) for c in range(2)]
     for title in ("a very long class name of many words", "unbreakable" * 9):
-        sheet = grid.draw_grid([row], ["x"], [title, ""], 4)
-        x, y = place(sheet, row[1], 4)
-        ink = np.asarray(sheet)[:y].min(2) < 128
+        drawing = grid.draw_grid([row], ["x"], [title, ""], 4)
+        x, y = place(drawing, row[1], 4)
+        ink = np.asarray(drawing)[:y].min(2) < 128
         assert ink[:, : x - 5].any() and not ink[:, x:].any()
 
 
 def test_a_missing_image_leaves_an_empty_cell():
-    sheet = grid.draw_grid([[picture(), None]], ["x"], [], 4)
-    x, y = place(sheet, picture(), 4)
-    cell = np.asarray(sheet)[y : y + 20, x + 20 + grid.GAP :][:, :20]
+    drawing = grid.draw_grid([[picture(), None]], ["x"], [], 4)
+    x, y = place(drawing, picture(), 4)
+    cell = np.asarray(drawing)[y : y + 20, x + 20 + grid.GAP :][:, :20]
     assert (cell == grid.EMPTY).all()
 
 
 def test_images_of_other_sizes_fit_their_cell_whole():
     wide, tall = picture(1, 8, 4), picture(2, 2, 4)
-    sheet = grid.draw_grid([[wide, tall]], ["x"], [], 3)
-    x, y = place(sheet, wide, 3)
-    assert place(sheet, tall, 6) == (x + 24 + grid.GAP + 6, y - 6)  # 24 px cells, centred
+    drawing = grid.draw_grid([[wide, tall]], ["x"], [], 3)
+    x, y = place(drawing, wide, 3)
+    assert place(drawing, tall, 6) == (x + 24 + grid.GAP + 6, y - 6)  # 24 px cells, centred
 
 
 def test_equal_images_give_equal_bytes(tmp_path):
     for name in "ab":
-        sheet = grid.draw_grid([[picture(1), picture(2)]], ["real"], ["Bag", "Coat"], 4)
-        sheet.save(tmp_path / name, format="PNG")
+        drawing = grid.draw_grid([[picture(1), picture(2)]], ["real"], ["Bag", "Coat"], 4)
+        drawing.save(tmp_path / name, format="PNG")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -109,8 +109,8 @@ def test_small_images_are_enlarged_by_a_whole_number(side, scale):
 
 def test_column_titles_may_span_different_numbers_of_columns():
     rows = [[picture(i) for i in range(6)]]
-    sheet = grid.draw_grid(rows, ["x"], ["A", "B", "ours", "theirs"], 4, spans=[1, 1, 3, 1])
-    xs = [place(sheet, image, 4)[0] for image in rows[0]]
+    drawing = grid.draw_grid(rows, ["x"], ["A", "B", "ours", "theirs"], 4, spans=[1, 1, 3, 1])
+    xs = [place(drawing, image, 4)[0] for image in rows[0]]
     wide, near = 20 + grid.GROUP_GAP, 20 + grid.GAP
     assert np.diff(xs).tolist() == [wide, wide, near, near, wide]
 
@@ -142,9 +142,9 @@ def shades_of(name, folder):
     stage.main(
         SimpleNamespace(input=paths, output=[out], params=params, log=[folder / "log"], threads=1)
     )
-    sheet = Image.open(out)
+    drawing = Image.open(out)
     every = [shade + i for shade in (10, 60, 110) for i in range(4)]
-    return [s for s in every if place(sheet, Image.new("RGB", (8, 8), (s, s, s)), 3)]
+    return [s for s in every if place(drawing, Image.new("RGB", (8, 8), (s, s, s)), 3)]
 
 
 def test_figure1_shows_as_many_images_of_every_generator(tmp_path):
@@ -157,14 +157,14 @@ def test_figure5_shows_one_row_of_real_and_of_pretrained_images_and_several_of_o
 
 
 def test_a_gallery_stands_in_order_and_leaves_missing_images_empty():
-    sheet = grid.draw_gallery(
+    drawing = grid.draw_gallery(
         [("real", table("real", 10, each=1), 1), ("ours", table("ours", 60, each=1), 2)],
         classes=2,
         cell=24,
     )
     shades = [10, 11, 60, 61]
     images = [Image.new("RGB", (8, 8), (s, s, s)) for s in shades]
-    (a, b, c, d) = (place(sheet, image, 3) for image in images)
+    (a, b, c, d) = (place(drawing, image, 3) for image in images)
     assert a[1] == b[1] < c[1] == d[1] and a[0] == c[0] < b[0] == d[0]
-    below = np.asarray(sheet)[c[1] + 24 + grid.GAP, c[0]]
+    below = np.asarray(drawing)[c[1] + 24 + grid.GAP, c[0]]
     assert tuple(below) == grid.EMPTY

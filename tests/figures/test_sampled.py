@@ -99,7 +99,7 @@ SYNTHETIC = {"steps": 2, "guidance": "text", "scale": 3.0, "image_scale": 1.0, "
 
 @pytest.fixture(scope="module")
 def drawn(world):
-    """The sheet and the records that the script writes."""
+    """The image grid and the records that the script writes."""
     from safetensors.torch import save_file
 
     folder = world["folder"]
@@ -125,7 +125,7 @@ def drawn(world):
 
 
 def test_source_images_stand_first_in_their_rows(world, drawn):
-    sheet, records = drawn
+    drawing, records = drawn
     contents = dict(
         zip(
             world["train"]["image_id"].to_pylist(),
@@ -137,10 +137,10 @@ def test_source_images_stand_first_in_their_rows(world, drawn):
     assert firsts["class_name"].tolist() == list(NAMES)
     tops = []
     for row in firsts.itertuples():
-        a = place(sheet, decode(contents[row.base_image_id]), 1)
+        a = place(drawing, decode(contents[row.base_image_id]), 1)
         tops.append(a[1])
         if isinstance(row.donor_image_id, str):
-            b = place(sheet, decode(contents[row.donor_image_id]), 1)
+            b = place(drawing, decode(contents[row.donor_image_id]), 1)
             assert b[1] == a[1] and b[0] > a[0]
     assert tops == sorted(tops)
 
@@ -164,7 +164,7 @@ def test_images_are_conditioned_on_both_sources_in_turn(drawn):
 
 @pytest.mark.parametrize("generator", ["finetuned", "pretrained"])
 def test_every_picture_is_made_again_from_its_record(world, drawn, generator):
-    sheet, records = drawn
+    drawing, records = drawn
     loaded = sampler.load_sampler(
         world["folder"] / "unet" if generator == "finetuned" else world["diffusion"],
         world["embeddings"],
@@ -180,7 +180,7 @@ def test_every_picture_is_made_again_from_its_record(world, drawn, generator):
         sources = [contents[ids.index(row.conditioned_on)]] if loaded.conditioned else None
         own = stack_recipes([by_id[row.bank_id]])
         (image,) = next(loaded.sample(own, [row.seed], sources, side=32))
-        place_ = place(sheet, Image.fromarray(np.moveaxis(image.numpy(), 0, 2)), 1)
+        place_ = place(drawing, Image.fromarray(np.moveaxis(image.numpy(), 0, 2)), 1)
         assert place_ is not None
         places.append(place_)
     assert len(set(places)) == len(records) == 6

@@ -273,7 +273,7 @@ def stripes(n=64, size=12, seed=0):
 SETTINGS = {"n_classes": 2, "steps": 25, "batch_size": 16, "learning_rate": 5e-3}
 
 
-def test_the_judge_learns_saves_and_loads(tmp_path):
+def test_train_learns_and_load_restores_what_save_wrote(tmp_path):
     pixels, labels = stripes()
     trained = oracle.train(pixels, labels, **SETTINGS, weight_decay=5e-4, seed=0)
     fresh, truth = stripes(seed=1)
@@ -285,7 +285,7 @@ def test_the_judge_learns_saves_and_loads(tmp_path):
     assert torch.equal(oracle.predict(again, fresh, batch_size=7), answers)
 
 
-def test_the_judge_depends_on_its_seed_alone():
+def test_train_depends_on_its_seed_alone():
     pixels, labels = stripes()
     settings = {**SETTINGS, "steps": 3, "weight_decay": 0.0}
     torch.manual_seed(1)
@@ -295,9 +295,12 @@ def test_the_judge_depends_on_its_seed_alone():
     assert not torch.equal(oracle.train(pixels, labels, **settings, seed=6).head.weight, first)
 
 
-def test_the_judge_refuses_what_it_cannot_learn():
+def test_train_refuses_what_it_cannot_learn():
     pixels, labels = stripes(4)
-    for p, y, says in ((pixels[:0], labels[:0], "no real images"), (pixels, labels + 1, "1..2 of")):
+    for p, y, says in (
+        (pixels[:0], labels[:0], "no real images"),
+        (pixels, labels + 1, "1..2; must be in 0..1"),
+    ):
         with pytest.raises(ValueError, match=says):
             oracle.train(p, y, **SETTINGS, weight_decay=0.0, seed=0)
 
@@ -310,7 +313,7 @@ def test_agreement_by_hand():
     assert result == {"agreement": 60.0, "per_class": {"a": 50.0, "b": 100.0}}
 
 
-def test_judge_and_training_images_have_the_same_classes():
+def test_check_classes_refuses_other_names():
     names = image_tables.read_class_names(
         pa.table({"label": [1, 0, 1], "class_name": ["Hose", "Tasche", "Hose"]})
     )
@@ -356,7 +359,7 @@ def test_quality_table_has_the_yardstick_once_and_first():
         quality_table.list_rows([])
 
 
-def test_quality_table_says_plainly_that_there_is_no_judge_split_or_no_yardstick():
+def test_format_quality_reports_a_missing_oracle_split_and_yardstick():
     alone = result("finetuned", 80.0, split="train", real=False)
     alone["synthetic"]["precision"] = None
     text = quality_table.format_quality([alone])

@@ -1,4 +1,4 @@
-"""Two arms compared over labelled subsets: the gain, its interval and its verdict."""
+"""Comparison of two arms over labelled subsets: gain, interval and verdict."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ def compare_pairs(
     split: str,
     confidence: float,
 ) -> pd.DataFrame:
-    """One row per comparison: both accuracies, the gain, its interval and the verdict.
+    """Compare pairs of arms: one row per comparison, with accuracies, gain, interval, verdict.
 
     Gains are paired by subset and seed. The interval is that of the mean over subsets, each the
     mean of its seeds (Student's t); with one subset it is that of its seeds, and says nothing of
@@ -55,7 +55,7 @@ def compare_pairs(
 
 
 def describe_runs(runs: pd.DataFrame, datasets: Mapping[str, Mapping]) -> pd.DataFrame:
-    """Add what is particular to each run's data set: `labels` per class, `own` values, `family`.
+    """Add to each run facts of its data set: `labels` per class, `own` values and `family`.
 
     Args:
         datasets: the values of each data set that differ from the configuration's.
@@ -70,11 +70,11 @@ def describe_runs(runs: pd.DataFrame, datasets: Mapping[str, Mapping]) -> pd.Dat
 
 
 def name_family(values: Mapping, extra: str | float | None) -> str:
-    """What the data sets of a curve share: the settings that an arm's training reads but `images`.
+    """Name the family of a curve: what its arm's training reads of a data set, but `images`.
 
     Args:
-        values: a data set's own.
-        extra: where the arm's further images come from; "real", or None or NaN, reads no generator.
+        values: the data set's own settings.
+        extra: source of the arm's extra images; "real", None and NaN read no generator.
     """
     shared = {key: value for key, value in values.items() if key not in ("images", "seed")}
     if pd.isna(extra) or extra == "real":
@@ -85,12 +85,12 @@ def name_family(values: Mapping, extra: str | float | None) -> str:
 def _summarise(
     treated: Sequence[pd.Series], control: Sequence[pd.Series], confidence: float
 ) -> dict:
-    """Accuracies of both sides, and the gain with its test; one series of seeds per subset."""
+    """Summarise both sides, each a series per subset: accuracies, and the gain with its test."""
     differences = [a - b for a, b in zip(treated, control, strict=True)]
     gains = [float(difference.mean()) for difference in differences]
     units = gains if len(gains) > 1 else differences[0].astype(float).tolist()
-    nothing = dict.fromkeys(range(len(units)), 0.0)
-    test = compare(dict(enumerate(units)), nothing, confidence=confidence)
+    zeros = dict.fromkeys(range(len(units)), 0.0)
+    test = compare(dict(enumerate(units)), zeros, confidence=confidence)
     treated, control = pd.concat(treated), pd.concat(control)
     return {
         "treated": treated.mean(),

@@ -1,4 +1,4 @@
-"""Comparisons as a Markdown table, and as pictures of intervals and curves."""
+"""Comparisons as a Markdown table, and as plots of intervals and curves."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ COLOURS = {"holds": "#1a7f37", "does not hold": "#b3261e", "undecided": "#5f6368
 
 
 def format_page(table: pd.DataFrame, *, split: str, digits: int, confidence: float) -> str:
-    """One row per comparison, and below it what the figures mean."""
+    """Format comparisons in one row each, and below them what the figures mean."""
     rows = [
         [
             row.says,
@@ -42,7 +42,7 @@ def format_page(table: pd.DataFrame, *, split: str, digits: int, confidence: flo
 
 
 def write_intervals(table: pd.DataFrame, path: str | Path) -> None:
-    """Gains with their intervals, a dot for each labelled subset."""
+    """Plot gains with their intervals, and a dot for each labelled subset."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(9, 1.2 + 0.36 * len(table)), layout="constrained")
@@ -63,12 +63,12 @@ def write_intervals(table: pd.DataFrame, path: str | Path) -> None:
 
 
 def average_curves(runs: pd.DataFrame) -> pd.DataFrame:
-    """Mean and standard deviation of the accuracy by labelled images per class.
+    """Average the accuracy by labelled images per class: mean and standard deviation.
 
-    A curve is of one classifier, arm and family; one number of labels makes none.
+    A curve belongs to one classifier, arm and family, and has at least two points.
 
     Args:
-        runs: as returned by `describe_runs`; runs without a number of labels are left out.
+        runs: as returned by `describe_runs`; runs that have no number of labels are left out.
 
     Returns:
         A row per point: model, arm, family, labels, mean, std.
@@ -79,7 +79,7 @@ def average_curves(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_curves(runs: pd.DataFrame, path: str | Path) -> None:
-    """Draw the curves: a line per arm, a panel per classifier."""
+    """Plot the curves: a line per arm, a panel per classifier."""
     import matplotlib.pyplot as plt
 
     points = average_curves(runs)

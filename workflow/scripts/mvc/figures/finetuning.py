@@ -1,4 +1,4 @@
-"""What fine-tuning did: the loss curve and a grid of samples."""
+"""Report of fine-tuning: the loss curve and a grid of samples."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def sample_grid(
 
 
 def draw_losses(losses: str | Path, path: str | Path) -> None:
-    """Draw the loss of every update, and its moving average.
+    """Draw the loss of every step, and its moving average.
 
     Args:
         losses: CSV with the columns `step` and `loss`.
@@ -46,9 +46,9 @@ def draw_losses(losses: str | Path, path: str | Path) -> None:
     smooth = frame["loss"].rolling(max(len(frame) // 40, 1), min_periods=1).mean()
     top = 1.6 * float(smooth.iloc[len(smooth) // 20 :].max())
     figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
-    axes.plot(frame["step"], frame["loss"], color="#9ecae1", linewidth=0.5, label="each update")
+    axes.plot(frame["step"], frame["loss"], color="#9ecae1", linewidth=0.5, label="each step")
     axes.plot(frame["step"], smooth, color="#08519c", label="moving average")
-    axes.set(xlabel="update", ylabel="loss (Eq. 4)", ylim=(0, top))
+    axes.set(xlabel="step", ylabel="loss (Eq. 4)", ylim=(0, top))
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     with atomic(path) as temporary:

@@ -1,6 +1,6 @@
-"""Image grids: rows and columns with titles, enlarged without blur. No torch, no plotting.
+"""Image grids: rows and columns of images with titles, enlarged without blur; no torch, no plots.
 
-Equal images give equal bytes: nothing in a grid depends on the machine but the PNG library.
+Equal images give equal bytes: the PNG library alone depends on the machine.
 """
 
 from collections.abc import Sequence
@@ -26,69 +26,71 @@ def draw_grid(
     *,
     spans: Sequence[int] | None = None,
 ) -> Image.Image:
-    """Lay images out in rows and columns.
+    """Draw images in rows and columns.
 
     Args:
         rows: rows of images, all of one length; None leaves a cell empty.
-        row_titles: one a row. An empty title puts the row into the group of the row above it.
-        column_titles: none at all, or as many as divide the columns evenly: each stands above as
-            many columns as it has, and a wider gap parts it from the next.
-        scale: an image pixel's side in the grid; the largest image sets the size of every cell.
-        spans: columns of each column title, where they are not divided evenly.
+        row_titles: one per row; an empty title puts the row into the group of the row above.
+        column_titles: none, or a number that divides the columns evenly: each stands above its
+            columns, and a wider gap separates them from the next.
+        scale: side of an image's pixel in the grid; the largest image sets the size of all cells.
+        spans: number of columns below each column title, if it is not the same for all.
 
     Returns:
         An RGB image.
 
     Raises:
-        ValueError: no image at all, rows of different lengths, or titles that do not fit them.
+        ValueError: there is no image, rows differ in length, or titles do not fit them.
     """
-    spans = _spans(rows, row_titles, column_titles, spans)
+    spans = _count_spans(rows, row_titles, column_titles, spans)
     images = [image for row in rows for image in row if image is not None]
     cell = max(1, round(scale * max(max(image.size) for image in images)))
     firsts = [sum(spans[:i]) for i in range(len(spans))]
-    font = _font(max(13, min(26, round(cell * 0.19 * min(*spans, 2)))))
-    left = MARGIN + _widest(row_titles, font)
-    xs = _offsets([i in firsts for i in range(len(rows[0]))], cell, left)
+    font = _load_font(max(13, min(26, round(cell * 0.19 * min(*spans, 2)))))
+    left = MARGIN + _measure_width(row_titles, font)
+    xs = _compute_offsets([i in firsts for i in range(len(rows[0]))], cell, left)
     headings = [
         _wrap(title, font, span * (cell + GAP) + GROUP_GAP // 2)
         for title, span in zip(column_titles, spans, strict=False)
     ]
-    top = MARGIN + max((_height(heading, font) for heading in headings), default=-6) + 6
-    ys = _offsets([i > 0 and title != "" for i, title in enumerate(row_titles)], cell, top)
+    top = MARGIN + max((_measure_height(heading, font) for heading in headings), default=-6) + 6
+    ys = _compute_offsets([i > 0 and title != "" for i, title in enumerate(row_titles)], cell, top)
     canvas = Image.new("RGB", (xs[-1] + cell + MARGIN, ys[-1] + cell + MARGIN), PAPER)
     draw = ImageDraw.Draw(canvas)
     for row, y in zip(rows, ys, strict=True):
         for image, x in zip(row, xs, strict=True):
-            canvas.paste(EMPTY if image is None else _cell(image, cell), (x, y, x + cell, y + cell))
-    for heading, middle in zip(headings, _middles(firsts, xs, cell), strict=False):
+            canvas.paste(
+                EMPTY if image is None else _fit_cell(image, cell), (x, y, x + cell, y + cell)
+            )
+    for heading, middle in zip(headings, _compute_middles(firsts, xs, cell), strict=False):
         draw.multiline_text((middle, top - 6), heading, INK, font, "md", align="center")
     starts = [i for i, title in enumerate(row_titles) if title or i == 0]
-    for start, middle in zip(starts, _middles(starts, ys, cell), strict=True):
+    for start, middle in zip(starts, _compute_middles(starts, ys, cell), strict=True):
         draw.multiline_text((left - 10, middle), row_titles[start], INK, font, "rm", align="right")
     return canvas
 
 
 def choose_first(labels: Sequence[int], classes: Sequence[int], count: int) -> list[list[int]]:
-    """The rows of the first `count` images of each class, in order: nobody chose them."""
-    found: dict[int, list[int]] = {label: [] for label in classes}
+    """Choose the rows of the first `count` images of each class, in order, so without selection."""
+    chosen: dict[int, list[int]] = {label: [] for label in classes}
     for row, label in enumerate(labels):
-        if label in found and len(found[label]) < count:
-            found[label].append(row)
-    return [found[label] for label in classes]
+        if label in chosen and len(chosen[label]) < count:
+            chosen[label].append(row)
+    return [chosen[label] for label in classes]
 
 
 def arrange(images: Sequence[Sequence[Image.Image]], lines: int) -> list[list[Image.Image | None]]:
-    """One column a class and `lines` rows: image i of class c stands in row i, column c."""
-    return [[own[i] if i < len(own) else None for own in images] for i in range(lines)]
+    """Arrange images in `lines` rows: image i of class c stands in row i, column c."""
+    return [[column[i] if i < len(column) else None for column in images] for i in range(lines)]
 
 
 def choose_scale(side: int, cell: int) -> int | float:
-    """The scale that brings images of a side near a cell's, a whole number if they are smaller."""
+    """Choose the scale that brings images near a cell's side; a whole number for smaller ones."""
     return cell / side if side > cell else max(1, round(cell / side))
 
 
-def _spans(rows: Sequence, row_titles: Sequence[str], column_titles, spans) -> list[int]:
-    """Columns of each column title, after a check that titles and rows fit each other."""
+def _count_spans(rows: Sequence, row_titles: Sequence[str], column_titles, spans) -> list[int]:
+    """Count the columns of each column title, and check that titles and rows fit each other."""
     lengths = {len(row) for row in rows}
     if len(lengths) != 1 or not any(image is not None for row in rows for image in row):
         raise ValueError(f"rows of {sorted(lengths)} images; must be of one length, not all empty")
@@ -101,7 +103,7 @@ def _spans(rows: Sequence, row_titles: Sequence[str], column_titles, spans) -> l
     return spans
 
 
-def _offsets(wide: Sequence[bool], cell: int, start: int) -> list[int]:
+def _compute_offsets(wide: Sequence[bool], cell: int, start: int) -> list[int]:
     offsets = []
     for is_wide in wide:
         gap = (GROUP_GAP if is_wide else GAP) if offsets else 0
@@ -110,14 +112,14 @@ def _offsets(wide: Sequence[bool], cell: int, start: int) -> list[int]:
     return offsets
 
 
-def _middles(starts: Sequence[int], offsets: Sequence[int], cell: int) -> list[float]:
-    """The middle of each group of cells, by the first cell of each group."""
+def _compute_middles(starts: Sequence[int], offsets: Sequence[int], cell: int) -> list[float]:
+    """Compute the middle of each group of cells from the first cell of each group."""
     ends = [*starts[1:], len(offsets)]
     return [(offsets[a] + offsets[b - 1] + cell) / 2 for a, b in zip(starts, ends, strict=True)]
 
 
-def _cell(image: Image.Image, cell: int) -> Image.Image:
-    """The image as large as fits into a square cell, centred; enlarged pixel by pixel."""
+def _fit_cell(image: Image.Image, cell: int) -> Image.Image:
+    """Fit an image into a square cell, centred; it is enlarged pixel by pixel."""
     factor = cell / max(image.size)
     size = tuple(max(1, round(side * factor)) for side in image.size)
     method = Image.Resampling.NEAREST if factor >= 1 else Image.Resampling.LANCZOS
@@ -128,20 +130,20 @@ def _cell(image: Image.Image, cell: int) -> Image.Image:
 
 
 @lru_cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which matplotlib carries: no system font, so the same on every machine."""
+def _load_font(size: int) -> ImageFont.FreeTypeFont:
+    """Load DejaVu Sans, which matplotlib ships: unlike a system font, equal on every machine."""
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    layout = ImageFont.Layout.BASIC  # the other layout needs a library that may be missing
+    layout = ImageFont.Layout.BASIC  # the other one needs a library that may be missing
     return ImageFont.truetype(str(path), size, layout_engine=layout)
 
 
-def _widest(titles: Sequence[str], font: ImageFont.FreeTypeFont) -> int:
+def _measure_width(titles: Sequence[str], font: ImageFont.FreeTypeFont) -> int:
     lines = [line for title in titles for line in title.split("\n") if line]
     return round(max(map(font.getlength, lines), default=-10)) + 10
 
 
 def _wrap(title: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """Break a title at spaces, after slashes and hyphens, and cut with … what is still too wide."""
+    """Break a title at spaces, slashes and hyphens; cut a line that is still too wide with …."""
     words = title.replace("/", "/\0").replace("-", "-\0").replace(" ", " \0").split("\0")
     lines = [""]
     for word in words:
@@ -159,7 +161,7 @@ def _cut(line: str, font: ImageFont.FreeTypeFont, width: int) -> str:
     return line + "…"
 
 
-def _height(text: str, font: ImageFont.FreeTypeFont) -> int:
+def _measure_height(text: str, font: ImageFont.FreeTypeFont) -> int:
     draw = ImageDraw.Draw(Image.new("RGB", (1, 1)))
     return round(draw.multiline_textbbox((0, 0), text, font)[3])
 
@@ -167,19 +169,20 @@ def _height(text: str, font: ImageFont.FreeTypeFont) -> int:
 def draw_gallery(
     sets: Sequence[tuple[str, pa.Table, int]], *, classes: int, cell: int
 ) -> Image.Image:
-    """One column a class, one group of rows a set: the first images of each, so nobody chose them.
+    """Draw a column per class and a group of rows per set: the first images, without selection.
 
     Args:
         sets: title, image table and number of rows of each group.
         classes: columns, the first classes of the first set.
-        cell: side in pixels of an image on the grid, about.
+        cell: approximate side of an image on the grid, in pixels.
     """
     names = dict(list(read_class_names(sets[0][1]).items())[:classes])
     rows, titles = [], []
     for title, table, lines in sets:
         chosen = choose_first(table["label"].to_pylist(), list(names), lines)
-        data = get_bytes(table)
-        rows += arrange([[decode(data[row]) for row in own] for own in chosen], lines)
+        contents = get_bytes(table)
+        images = [[decode(contents[row]) for row in members] for members in chosen]
+        rows += arrange(images, lines)
         titles += [title] + [""] * (lines - 1)
     side = max(image.width for row in rows for image in row if image is not None)
     return draw_grid(rows, titles, list(names.values()), choose_scale(side, cell))

@@ -1,4 +1,4 @@
-"""Image grids of freshly sampled images: what each kind of mixing does."""
+"""Image grids of newly sampled images: what each kind of mixing does (Figures 2 and 6)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from mvc.figures import grid
 from mvc.synthetic.plan import derive_noise_seed
 from mvc.synthetic.sampler import Sampler
 
-CELL = 56  # pixels of an image on a grid, about
-LOOKED_AT = 100  # a class's first recipes: there is a good mixture among them
-MOST_CLASSES = 5  # of Figure 6, whose rows are wide
+CELL = 56  # approximate side of an image on a grid, in pixels
+SEARCHED = 100  # first recipes of a class among which the best mixture is searched
+MOST_CLASSES = 5  # in Figure 6, whose rows are wide
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def draw_mixtures(
     cell: int,
     seed: int,
 ) -> tuple[Image.Image, list[dict]]:
-    """Draw Figure 2: per column one real image, and mixtures that share all but their edits.
+    """Draw Figure 2: per column one real image, and mixtures that differ in their edits only.
 
     Args:
         kinds: title of a group of rows, and its coarse and fine edits.
@@ -71,8 +71,8 @@ def draw_mixtures(
         classes: columns.
 
     Returns:
-        The image grid; and how far each mixture's image is from that of the unmixed caption, as a
-        mean absolute difference of pixels in 0..255, with other noise's for comparison.
+        The image grid; and how far each mixture's image is from that of the unmixed caption, as the
+        mean absolute difference of pixels in 0..255; for comparison that of other noise.
     """
     labels = train["label"].to_pylist()
     contents = get_bytes(train)
@@ -134,7 +134,7 @@ def draw_sources(
 ) -> tuple[Image.Image, list[dict]]:
     """Draw Figure 6: per row two real images, and mixtures of them by one recipe of the bank.
 
-    A generator that takes an image is given A and B in turn.
+    A generator that takes an image is conditioned on A and B in turn.
 
     Args:
         samplers: title of a generator's columns, and the generator.
@@ -148,7 +148,7 @@ def draw_sources(
     tokens = next(iter(samplers.values())).tokens
     mixtures = {}
     for label, name in names.items():
-        entries = bank.filter(pc.equal(bank["label"], label))[:LOOKED_AT]
+        entries = bank.filter(pc.equal(bank["label"], label))[:SEARCHED]
         mixtures[name] = find_most_mixed(entries.to_pylist(), tokens)
     contents = get_bytes(train)
     ids = train["image_id"].to_pylist()
@@ -197,7 +197,7 @@ def _describe(name: str, mixture: Mixture) -> str:
 
 
 def _mix_one(labels, row, tokens, coarse, fine, seed, index) -> dict:
-    """Mix one recipe with a given base: the first drawn from it."""
+    """Mix one recipe whose base is the given row."""
     others = [k for k, label in enumerate(labels) if label == labels[row] and k != row]
     members = [row, *others]  # round robin starts with the base
     m, d = tokens.shape[1:]
@@ -206,15 +206,15 @@ def _mix_one(labels, row, tokens, coarse, fine, seed, index) -> dict:
 
 
 def find_most_mixed(recipes: Sequence[Mapping], tokens: Float[Tensor, "k m d"]) -> Mixture:
-    """Find of a class's first recipes the one that takes most from each of two images.
+    """Find among a class's first recipes the one that takes most from each of two images.
 
-    A mixture holds no more than the smaller of both parts; a large edit alone would be B itself.
+    The smaller of both parts counts: a large edit alone would give B itself.
 
     Args:
         recipes: rows of the bank, of one class.
         tokens: embeddings of all captions.
     """
-    counts = [count for recipe in recipes[:LOOKED_AT] for count in _count_elements(recipe, tokens)]
+    counts = [count for recipe in recipes[:SEARCHED] for count in _count_elements(recipe, tokens)]
     if not counts:
         return Mixture(recipes[0], recipes[0]["base"], None, 1.0, 0.0)
     recipe, donor, of_base, of_donor, differ = max(counts, key=lambda count: sorted(count[2:4]))
@@ -225,7 +225,7 @@ def find_most_mixed(recipes: Sequence[Mapping], tokens: Float[Tensor, "k m d"]) 
 def _count_elements(
     recipe: Mapping, tokens: Tensor
 ) -> Iterator[tuple[Mapping, int, int, int, int]]:
-    """Count for each donor the elements of the base, of the donor, and in which the two differ."""
+    """Count per donor the elements from the base, from the donor, and where these two differ."""
     base = tokens[recipe["base"]]
     mixed = materialise(tokens, stack_recipes([recipe]))[0]
     for donor in sorted({edit["donor"] for edit in [*recipe["coarse"], *recipe["fine"]]}):

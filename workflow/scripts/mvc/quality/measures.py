@@ -1,7 +1,7 @@
 """Quality of a set of synthetic images: its labels, its likeness to real images, its copies.
 
-Every measure is taken of real images that were not used for training too: that is the yardstick,
-since none of them reaches its ideal value on a finite set of real images.
+Every measure is also taken of real images that were not used for training. They are the yardstick,
+since no measure reaches its ideal value on a finite set of real images.
 Axes: n images, 3 channels, h and w pixels, d features.
 """
 
@@ -47,7 +47,7 @@ class Images(NamedTuple):
 
 
 def open_images(table: pa.Table, clip: nn.Module, *, size: int, batch_size: int) -> Images:
-    """Decode an image table: at `size` pixels for oracle and copies, at CLIP's own size for CLIP.
+    """Decode an image table: at `size` pixels for oracle and copies, at CLIP's size for features.
 
     Raises:
         ValueError: the table is empty.
@@ -64,7 +64,7 @@ def open_images(table: pa.Table, clip: nn.Module, *, size: int, batch_size: int)
 def open_sample(
     table: pa.Table, count: int | None, *, seed: int, clip: nn.Module, size: int, batch_size: int
 ) -> Images:
-    """Decode `count` images of a table (None: all) that keep the classes' shares."""
+    """Decode a sample of `count` images (None: all) in which classes keep their shares."""
     rows = sample(table["label"].to_numpy(), count, seed=seed)
     return open_images(table.take(rows), clip, size=size, batch_size=batch_size)
 
@@ -72,10 +72,10 @@ def open_sample(
 def assign_roles(
     train: pa.Table, validation: pa.Table, extra: pa.Table
 ) -> tuple[pa.Table, pa.Table, str]:
-    """Which real images are compared with, and which are measured as the yardstick. Never test.
+    """Assign real images to the reference and to the yardstick; test images to neither.
 
     The yardstick is the `extra` split, or `validation` where that is empty; the reference is
-    training images and `validation` where it is free.
+    the training images, and `validation` where it is not the yardstick.
 
     Returns:
         Reference, yardstick, and the name of the yardstick's split; the yardstick is empty where
@@ -88,9 +88,10 @@ def assign_roles(
 
 
 def sample(labels: Int[np.ndarray, " n"], count: int | None, *, seed: int) -> Int[np.ndarray, " q"]:
-    """Rows of a random sample in which classes keep their shares, in random order.
+    """Sample rows such that classes keep their shares, in random order.
 
-    Any first part of it is such a sample too. All rows where `count` is None or above their number.
+    Any first part of the sample is such a sample too. `count` None, or above their number, takes
+    all rows.
     """
     order = np.random.default_rng(seed).permutation(len(labels))
     place = np.empty(len(labels))
@@ -103,7 +104,7 @@ def sample(labels: Int[np.ndarray, " n"], count: int | None, *, seed: int) -> In
 def measure(
     images: Images, *, reference: Images, training: Images, n: int, k: int
 ) -> dict[str, float | int | str]:
-    """Likeness to the reference images, diversity, and nearness to the training images.
+    """Measure likeness to the reference images, diversity, and nearness to the training images.
 
     Args:
         images, reference: in random order, as returned by `sample`.
@@ -113,8 +114,8 @@ def measure(
         k: neighbours that make an image's ball in precision and recall.
 
     Returns:
-        Numbers as `METHOD` says, None where the images are too few; `note` says when they are too
-        few for a covariance of full rank.
+        Numbers by the names of `METHOD`, None where the images are too few; `note` warns if they
+        are too few for a covariance of full rank.
     """
     d = images.features.shape[1]
     ours, real = images.features[:n], reference.features[:n]
@@ -135,7 +136,7 @@ def measure(
 def count_copies(
     pixels: UInt8[Tensor, "n 3 h w"], training: UInt8[Tensor, "m 3 h w"]
 ) -> tuple[int, int]:
-    """How many images equal a training image, and how many an earlier image of their own set."""
+    """Count images that equal a training image, and those that equal an earlier one of the set."""
     known = {image.numpy().tobytes() for image in training}
     contents = [image.numpy().tobytes() for image in pixels]
     return sum(image in known for image in contents), len(contents) - len(set(contents))
@@ -145,12 +146,12 @@ def _measure_nearness(images: Images, training: Images) -> dict[str, float]:
     result = {}
     views = {"features": lambda x: x.features, "pixels": lambda x: _flatten(x.pixels)}
     for name, view in views.items():
-        relative, among = measure_nearest(
+        relative, between = measure_nearest(
             view(images), images.labels, view(training), training.labels
         )
         known = relative[~np.isnan(relative)]
         result[f"nearest_{name}"] = float(np.median(known)) if len(known) else math.nan
-        result[f"near_{name}"] = 100 * compute_near_share(relative, among)
+        result[f"near_{name}"] = 100 * compute_near_share(relative, between)
     exact, repeats = count_copies(images.pixels, training.pixels)
     return {**result, "exact_copies": exact, "repeats": repeats}
 

@@ -1,7 +1,7 @@
-"""Distances between sets of images, in features or in pixels; no model and no file in here.
+"""Measures of sets of images, in features or in pixels; no model and no file is read.
 
-Axes: n, m images, d features, c classes. All sums in float64: differences of large, nearly equal
-numbers are what these measures are made of.
+Axes: n, m images, d features, q queries. All sums are in float64, since the measures are
+differences of large, nearly equal numbers.
 """
 
 import math
@@ -10,21 +10,21 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial.distance import cdist, pdist
 
-QUERIES = 500  # images of a class whose distance to their own kind is measured, at most
+QUERIES = 500  # most training images of a class whose distance to the others is measured
 
 
 def compute_frechet(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "m d"]) -> float:
-    """Squared Fréchet distance of two Gaussians fitted to the sets (Heusel et al., 2017).
+    """Compute the squared Fréchet distance of Gaussians fitted to the sets (Heusel et al., 2017).
 
-    |mean_a - mean_b|² + tr(A + B - 2 (AB)^½) with covariances A and B. The last trace is the sum
-    of the singular values of A^½ B^½: no root of a matrix that rounding made indefinite. It is
-    biased upwards in small sets, so compare it only between sets of one size.
+    |mean_a - mean_b|² + tr(A + B - 2 (AB)^½) with covariances A and B. The last trace is computed
+    as the sum of the singular values of A^½ B^½, without the root of a matrix that rounding made
+    indefinite. The distance is biased upwards in small sets: compare it between sets of one size.
 
     Raises:
         ValueError: a set has fewer than two images.
     """
     if min(len(a), len(b)) < 2:
-        raise ValueError(f"sets of {len(a)} and {len(b)} images; a covariance takes at least 2")
+        raise ValueError(f"sets of {len(a)} and {len(b)} images; a covariance needs at least 2")
     a, b = a.astype(np.float64), b.astype(np.float64)
     cov_a, cov_b = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
     cross = np.linalg.svd(_compute_root(cov_a) @ _compute_root(cov_b), compute_uv=False).sum()
@@ -35,7 +35,7 @@ def compute_frechet(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "m d"]) ->
 def compute_precision_recall(
     real: Float[np.ndarray, "n d"], synthetic: Float[np.ndarray, "m d"], *, k: int
 ) -> tuple[float, float]:
-    """Improved precision and recall (Kynkäänniemi et al., 2019), both in 0..1.
+    """Compute improved precision and recall (Kynkäänniemi et al., 2019), both in 0..1.
 
     A set's manifold is the union of balls around its points, each as wide as the distance to the
     point's k-th nearest neighbour. Precision: share of the synthetic images on the real manifold;
@@ -56,10 +56,11 @@ def compute_precision_recall(
 
 
 def compute_vendi(features: Float[np.ndarray, "n d"]) -> float:
-    """The effective number of different images (Friedman & Dieng, 2023): 1 if all alike, at most n.
+    """Compute the Vendi score (Friedman & Dieng, 2023), the effective number of distinct images.
 
-    Exponential of the entropy of the eigenvalues of the cosine similarity matrix divided by n;
-    these are the squared singular values of the features. Unit rows are expected.
+    It is 1 if all images are alike, and at most n: the exponential of the entropy of the
+    eigenvalues of the cosine similarity matrix divided by n, which are the squared singular values
+    of the features. Rows must be of unit length.
     """
     share = np.linalg.svd(features.astype(np.float64), compute_uv=False) ** 2
     share = share[share > 0] / share.sum()
@@ -67,7 +68,7 @@ def compute_vendi(features: Float[np.ndarray, "n d"]) -> float:
 
 
 def compute_spread(features: Float[np.ndarray, "n d"]) -> float:
-    """The mean distance between two different images of a set of at least two."""
+    """Compute the mean distance between two images of a set, which must have at least two."""
     return float(pdist(features.astype(np.float64)).mean())
 
 
@@ -77,10 +78,10 @@ def compute_diversity(
     real: Float[np.ndarray, "m d"],
     real_labels: Int[np.ndarray, " m"],
 ) -> dict[str, float]:
-    """Vendi score and spread within a class, averaged over classes, and relative to real images.
+    """Compute Vendi score and spread within a class, averaged, also relative to real images.
 
-    Both depend on how many images there are, so each class is measured on as many images of one
-    set as of the other: the first ones. NaN where no class has two images in both sets.
+    Both depend on the number of images, so each class is measured on equally many first images of
+    both sets. NaN where no class has two images in both sets.
     """
     rows = []
     for label in np.unique(labels):
@@ -110,48 +111,53 @@ def measure_nearest(
     training: Float[np.ndarray, "m d"],
     training_labels: Int[np.ndarray, " m"],
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " q"]]:
-    """Distance to the nearest training image of the same class, and the training images' own.
+    """Measure the distance to the nearest training image of the class, and that between those.
 
     Both in units of the class's median distance from one training image to the nearest other:
     classes differ in how alike their images are. A class with one training image, or with nothing
     but copies of it, takes the median over the other classes.
 
     Returns:
-        One value per image (NaN: no training image of its class); the training images' values, of
-        at most `QUERIES` per class.
+        A distance for each image (NaN: its class has no training image); and for at most `QUERIES`
+        training images per class that to the nearest other.
     """
-    among, raw = {}, np.full(len(images), np.nan)
+    between, distances = {}, np.full(len(images), np.nan)
     for label in np.unique(training_labels):
-        kin = training[training_labels == label].astype(np.float64)
+        members = training[training_labels == label].astype(np.float64)
         if (labels == label).any():
-            raw[labels == label] = cdist(images[labels == label], kin).min(1)
-        if len(kin) > 1:
-            among[label] = _measure_to_others(kin)
-    medians = {label: np.median(values) for label, values in among.items()}
+            distances[labels == label] = cdist(images[labels == label], members).min(1)
+        if len(members) > 1:
+            between[label] = _measure_to_others(members)
+    medians = {label: np.median(values) for label, values in between.items()}
     positive = [m for m in medians.values() if m > 0]
-    usual = np.median(positive) if positive else np.nan
-    scale = {label: m if m > 0 else usual for label, m in medians.items()}
-    relative = raw / np.array([scale.get(label, usual) for label in labels])
-    scaled = [values / scale[label] for label, values in among.items()]
+    default = np.median(positive) if positive else np.nan
+    scale = {label: m if m > 0 else default for label, m in medians.items()}
+    relative = distances / np.array([scale.get(label, default) for label in labels])
+    scaled = [values / scale[label] for label, values in between.items()]
     return relative, np.concatenate(scaled) if scaled else np.empty(0)
 
 
 def compute_near_share(
-    relative: Float[np.ndarray, " n"], among: Float[np.ndarray, " q"], *, percentile: float = 1.0
+    relative: Float[np.ndarray, " n"], between: Float[np.ndarray, " q"], *, percentile: float = 1.0
 ) -> float:
-    """Share of images nearer to a training image than all but `percentile` % of those are.
+    """Compute the share of images nearer to a training image than all but few of those are.
 
-    NaN where there is nothing to compare with.
+    Args:
+        relative, between: distances as returned by `measure_nearest`.
+        percentile: of the training images' distances, below which an image counts as near.
+
+    Returns:
+        A share in 0..1; NaN if there is nothing to compare with.
     """
     known = relative[~np.isnan(relative)]
-    if not len(known) or not len(among) or np.isnan(among).any():
+    if not len(known) or not len(between) or np.isnan(between).any():
         return math.nan
-    return float((known < np.percentile(among, percentile)).mean())
+    return float((known < np.percentile(between, percentile)).mean())
 
 
-def _measure_to_others(kin: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " q"]:
-    queries = np.arange(0, len(kin), math.ceil(len(kin) / QUERIES))
-    distances = cdist(kin[queries], kin)
+def _measure_to_others(members: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " q"]:
+    queries = np.arange(0, len(members), math.ceil(len(members) / QUERIES))
+    distances = cdist(members[queries], members)
     distances[np.arange(len(queries)), queries] = np.inf
     return distances.min(1)
 

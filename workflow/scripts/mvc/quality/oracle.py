@@ -1,7 +1,7 @@
 """The oracle: a classifier of real images that judges which class a synthetic image shows.
 
-It sees neither the synthetic images nor, where the data set has a `oracle` split, any image of the
-target pool, and it is another network than the classifiers of Table 1. Four convolutions, the
+It sees neither the synthetic images nor, where the data set has an `oracle` split, any image of the
+target pool, and its network is not a classifier of Table 1. Four convolutions, the
 first and third of stride 2, then the maximum over positions: a third of WRN-10-1's time, and more
 accurate in the same number of steps.
 Axes: n images, 3 channels, h and w pixels, k classes.
@@ -27,7 +27,7 @@ class Oracle(nn.Module):
 
     def __init__(self, n_classes: int):
         super().__init__()
-        self.blocks = nn.Sequential(*(_block(*layer) for layer in LAYERS))
+        self.blocks = nn.Sequential(*(_build_block(*layer) for layer in LAYERS))
         self.head = nn.Linear(LAYERS[-1][1], n_classes)
 
     def forward(self, pixels: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
@@ -36,7 +36,7 @@ class Oracle(nn.Module):
 
 
 def check_classes(known: dict[int, str], training: dict[int, str]) -> None:
-    """Refuse an oracle that does not know every class of the training images by the same name.
+    """Refuse an oracle that does not know every class of the training images by its name.
 
     Raises:
         ValueError: naming the class.
@@ -66,7 +66,7 @@ def train(
     Args:
         steps: optimizer steps of `batch_size` images each, whatever the size of the set.
         learning_rate: the peak of the cycle.
-        progress: wraps the loop's steps to show how far it is.
+        progress: wraps the loop over steps, to report progress.
 
     Raises:
         ValueError: there are no images, or a label is not in 0..k-1.
@@ -74,7 +74,9 @@ def train(
     if not len(pixels):
         raise ValueError("no real images to train the oracle on")
     if not 0 <= int(labels.min()) <= int(labels.max()) < n_classes:
-        raise ValueError(f"labels {int(labels.min())}..{int(labels.max())} of {n_classes} classes")
+        raise ValueError(
+            f"labels {int(labels.min())}..{int(labels.max())}; must be in 0..{n_classes - 1}"
+        )
     oracle = _create(n_classes, pixels.device, seed)
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(oracle.parameters(), learning_rate, weight_decay=weight_decay)
@@ -98,35 +100,35 @@ def train(
 def predict(
     oracle: Oracle, pixels: UInt8[Tensor, "n 3 h w"], *, batch_size: int = 500
 ) -> Int[Tensor, " n"]:
-    """The class that the oracle sees in each image."""
+    """Predict the class of each image."""
     oracle.eval()
     device = oracle.head.weight.device
-    answers = [oracle(batch.to(device)).argmax(1).cpu() for batch in pixels.split(batch_size)]
-    return torch.cat(answers) if len(pixels) else torch.empty(0, dtype=torch.int64)
+    classes = [oracle(batch.to(device)).argmax(1).cpu() for batch in pixels.split(batch_size)]
+    return torch.cat(classes) if len(pixels) else torch.empty(0, dtype=torch.int64)
 
 
 def measure_agreement(
     predicted: Int[Tensor, " n"], labels: Int[np.ndarray, " n"], class_names: dict[int, str]
 ) -> dict[str, float | dict[str, float]]:
-    """Label agreement: percent of images in which the oracle sees their label, also per class."""
-    right = predicted.numpy() == labels
+    """Measure label agreement (GAN-test accuracy): % of images whose label the oracle predicts."""
+    correct = predicted.numpy() == labels
     per_class = {
-        name: 100 * float(right[labels == label].mean())
+        name: 100 * float(correct[labels == label].mean())
         for label, name in class_names.items()
         if (labels == label).any()
     }
-    return {"agreement": 100 * float(right.mean()), "per_class": per_class}
+    return {"agreement": 100 * float(correct.mean()), "per_class": per_class}
 
 
 def save(oracle: Oracle, path: str | Path, about: dict) -> None:
-    """Write the weights, with what a reader of them must know as JSON in the file's metadata."""
+    """Save the weights, with a description as JSON in the file's metadata."""
     tensors = {name: tensor.cpu().contiguous() for name, tensor in oracle.state_dict().items()}
     save_file(tensors, path, {"about": json.dumps(about, ensure_ascii=False)})
     Path(path).chmod(0o644)
 
 
 def load(path: str | Path) -> tuple[Oracle, dict]:
-    """The oracle in a file that `save` wrote, and its description."""
+    """Load an oracle that `save` wrote, and its description."""
     with safe_open(path, "pt") as file:
         about = json.loads(file.metadata()["about"])
         weights = {name: file.get_tensor(name) for name in file.keys()}
@@ -144,7 +146,7 @@ def _create(n_classes: int, device: torch.device, seed: int) -> Oracle:
 def _draw_batches(
     n: int, batch_size: int, generator: torch.Generator
 ) -> Iterator[Int[Tensor, " b"]]:
-    """Rows of one batch after another, every image once before any image again."""
+    """Draw rows of one batch after another, every image once before any is repeated."""
     order = torch.empty(0, dtype=torch.int64)
     while True:
         while len(order) < batch_size:
@@ -158,6 +160,6 @@ def _flip(pixels: UInt8[Tensor, "n 3 h w"], generator: torch.Generator) -> UInt8
     return torch.where(mirrored.to(pixels.device), pixels.flip(3), pixels)
 
 
-def _block(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+def _build_block(inputs: int, outputs: int, stride: int) -> nn.Sequential:
     convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))

@@ -1,4 +1,4 @@
-"""The quality of every synthetic set as one table, real images as the yardstick next to it."""
+"""Quality of every synthetic set as one table, with real images as the yardstick."""
 
 from collections.abc import Sequence
 
@@ -44,10 +44,10 @@ LEGEND = """\
 
 
 def list_rows(results: Sequence[dict]) -> pd.DataFrame:
-    """One row per data set and set of images: the yardstick first, then the generators in order.
+    """List the sets of images of each data set: the yardstick first, then generators in order.
 
     Args:
-        results: what the quality stage wrote for each data set and generator.
+        results: records of the stage quality, one for each data set and generator.
 
     Raises:
         ValueError: no results.
@@ -66,14 +66,14 @@ def list_rows(results: Sequence[dict]) -> pd.DataFrame:
 
 
 def format_quality(results: Sequence[dict]) -> str:
-    """Likeness and copies of every set, then the oracle's agreement class by class."""
+    """Format likeness and copies of every set, then label agreement per class."""
     table = list_rows(results)
     parts = ["# Quality of the synthetic images"]
     for dataset, rows in table.groupby("dataset", sort=False):
         measured = [result for result in results if result["dataset"] == dataset]
         parts += [f"## {dataset}", _format_table(rows, LIKENESS), _format_table(rows, NEARNESS)]
         parts += [_format_legend(measured), *_list_notes(measured)]
-        parts += ["Label agreement in %, class by class:", _format_per_class(measured)]
+        parts += ["Label agreement in %, per class:", _format_per_class(measured)]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
@@ -81,8 +81,8 @@ def _make_row(result: dict, name: str, key: str) -> dict:
     measured = {k: v for k, v in result[key].items() if k not in ("per_class", "note")}
     classes = {f"class: {k}": v for k, v in result[key]["per_class"].items()}
     oracle = {
-        "judge_split": result["oracle"]["split"],
-        "judge_n_train": result["oracle"]["n_train"],
+        "oracle_split": result["oracle"]["split"],
+        "oracle_n_train": result["oracle"]["n_train"],
     }
     return {"dataset": result["dataset"], "set": name, **measured, **oracle, **classes}
 

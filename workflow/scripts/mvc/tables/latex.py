@@ -1,4 +1,4 @@
-"""The tables of accuracy as LaTeX, to be put into a paper; they need the package booktabs alone."""
+"""Tables of accuracy as LaTeX, for a paper; they need no package but booktabs."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ SPECIAL = str.maketrans(
 def format_latex(
     runs: pd.DataFrame, table: str, rows: Sequence[Sequence[str]] = (), *, digits: int
 ) -> str:
-    """A table of the paper with a row per data set and model, as in `report.format_markdown`.
+    """Format a table of the paper with the rows and columns of `report.format_markdown`.
 
     Args:
         runs: as returned by `read_runs`.
@@ -45,7 +45,7 @@ def format_latex(
 
 
 def escape(text: str) -> str:
-    """Text as LaTeX prints it."""
+    """Escape text, so that LaTeX prints it as it is."""
     return text.translate(SPECIAL)
 
 

@@ -1,4 +1,4 @@
-"""The figures that the paper reports in its Tables 1 to 5, and ours beside them (Section 7)."""
+"""The figures that the paper reports in Tables 1 to 5, and ours beside them (Section 7)."""
 
 import math
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from mvc.core.markdown import format_interval, format_number
 from mvc.tables.runs import KEYS
 
 # Test accuracy in % by data set and model, in the order of the table's columns; `*`: reproduced by
-# the paper's authors (the rest of the baselines are other papers'), `–`: missing.
+# the paper's authors (the other baselines are from other papers), `–`: missing.
 FIGURES = {
     "table1": (
         ("cifar-10", "wrn-28-2", "94.9 95.9* 95.9 95.8 95.6 96.2 96.3 96.6"),
@@ -64,7 +64,7 @@ DASH = "\N{EN DASH}"
 
 
 class Row(NamedTuple):
-    """A published row: what the paper prints, and its numbers, by column; NaN: missing."""
+    """A published row: what the paper prints and its numbers, by column; NaN if missing."""
 
     dataset: str
     model: str
@@ -73,7 +73,7 @@ class Row(NamedTuple):
 
 
 def list_rows(table: str) -> Iterator[Row]:
-    """The published rows of `table1` to `table5`, in the paper's order."""
+    """List the published rows of `table1` to `table5`, in the paper's order."""
     columns = TABLES[table].columns
     for dataset, model, line in FIGURES[table]:
         printed = dict(zip(columns, line.split(), strict=True))
@@ -82,7 +82,7 @@ def list_rows(table: str) -> Iterator[Row]:
 
 
 def format_section(table: str, ours: pd.DataFrame, gain: pd.DataFrame, *, digits: int) -> str:
-    """The paper's table as Markdown; below each row that was run ours and the difference.
+    """Format the paper's table as Markdown; below each row that was run, ours and the difference.
 
     Args:
         ours: cells of the table, as returned by `statistics.summarise_cells`.
@@ -105,7 +105,7 @@ def format_section(table: str, ours: pd.DataFrame, gain: pd.DataFrame, *, digits
         "## The paper's figures",
         f"Table {table[-1]} of *Dataset Augmentation by Mixing Visual Concepts*: test accuracy in "
         "%, the mean of 3 runs; `*` reproduced by its authors, a dash where it gives none; "
-        "`not run` is said of ours.",
+        "`not run` refers to ours.",
         markdown.format_table(["data set", "model", "", *names], lines, left=3),
         NOTES.get(table, ""),
         _format_gains(table, gain, digits) if met else "None of the paper's rows was run here.",
@@ -114,7 +114,7 @@ def format_section(table: str, ours: pd.DataFrame, gain: pd.DataFrame, *, digits
 
 
 def judge_agreement(paper: float, ours: float, low: float, high: float) -> str:
-    """Whether a gain agrees with the paper's, a key of `AGREES`; NaN bounds: no interval."""
+    """Judge whether a gain agrees with the paper's: a key of `AGREES`; NaN bounds: no interval."""
     if low <= paper <= high:
         return "yes"
     return "in sign" if paper * ours > 0 else "no"
@@ -128,7 +128,7 @@ def _format_ours(row: Row, mean: dict[str, float], digits: int) -> list[list[str
 
 
 def _format_gains(table: str, gain: pd.DataFrame, digits: int) -> str:
-    """Each gain of the paper whose two arms were run: its figure, ours, and whether they agree."""
+    """Format the paper's gains whose two arms were run: its figure, ours, whether they agree."""
     names, lines = TABLES[table].columns, []
     paper = {(row.dataset, row.model): row.values for row in list_rows(table)}
     for row in gain.itertuples():

@@ -1,4 +1,4 @@
-"""The tables of accuracy as Markdown, with what was measured below them."""
+"""Tables of accuracy as Markdown, with the gains and what was measured below them."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -11,9 +11,9 @@ from mvc.tables import published, statistics
 from mvc.tables.runs import KEYS
 
 NOT_RUN = "not run"
-# What the arms of the diagnostics are there for.
+# What each arm of the diagnostics shows.
 MEANING = {
-    "random": "as many random policies as FAA has searched ones, what its search must beat",
+    "random": "as many random policies as FAA has found: what its search must beat",
     "ra+long": "real images alone, for as many steps as with synthetic ones: what training "
     "longer does",
     "ra+append": "synthetic images added to each batch, where RSP puts them in place of real ones",
@@ -22,7 +22,7 @@ MEANING = {
     "ones: nothing new, but the VAE's blur",
     "ra+real": "as many further labelled real images as there are synthetic ones: the ceiling of "
     "any generator",
-    "ra+real_vae": "those same images through the VAE: what the generator's resolution alone costs",
+    "ra+real_vae": "the same images through the VAE: what the generator's resolution alone costs",
 }
 
 
@@ -34,7 +34,7 @@ def format_markdown(
     digits: int,
     confidence: float = 0.95,
 ) -> str:
-    """A table of the paper: its rows, the gains, what was measured, and the paper's own figures.
+    """Format a table of the paper: its rows, the gains, what was measured, the paper's figures.
 
     Args:
         runs: as returned by `read_runs`.
@@ -76,7 +76,7 @@ def format_cells(
     digits: int,
     text: Callable[[dict, int], str] | None = None,
 ) -> dict[tuple[str, str], list[str]]:
-    """The cells of a table as text by (data set, model): `rows` first, then what else was run."""
+    """Format the cells of each (data set, model): `rows` first, then what else was run."""
     by_key = {tuple(c[key] for key in (*KEYS, "arm")): c for c in accuracy.to_dict("records")}
     order = dict.fromkeys([*map(tuple, rows), *(key[:2] for key in by_key)])
     text = text or format_mean_sd
@@ -90,7 +90,7 @@ def format_cells(
 
 
 def format_diagnostics(runs: pd.DataFrame, *, digits: int, confidence: float = 0.95) -> str:
-    """Where a gain comes from or stays away: extra real images, the VAE alone, the pre-trained."""
+    """Format the diagnostics, which show where a gain comes from: accuracies and gains."""
     accuracy = statistics.summarise_cells(runs)
     ran = set(accuracy["arm"])
     order = dict.fromkeys([*statistics.DIAGNOSTICS, *accuracy["arm"]])
@@ -120,7 +120,7 @@ def format_diagnostics(runs: pd.DataFrame, *, digits: int, confidence: float = 0
 
 
 def format_mean_sd(cell: dict, digits: int) -> str:
-    """A cell's mean, sd and n as `72.9 ± 0.9 (3)`; no deviation where there is one seed."""
+    """Format a cell's mean, sd and n as `72.9 ± 0.9 (3)`; without sd if there is one seed."""
     sd = "" if cell["n"] < 2 else f" ± {format_number(cell['sd'], digits)}"
     return f"{format_number(cell['mean'], digits)}{sd} ({cell['n']})"
 
@@ -128,7 +128,7 @@ def format_mean_sd(cell: dict, digits: int) -> str:
 def format_gains(
     gain: pd.DataFrame, digits: int, confidence: float, name: Callable[[str], str] = name_arm
 ) -> str:
-    """One row per comparison: points gained, their interval, p and the number of seed pairs."""
+    """Format comparisons in one row each: points gained, interval, p, number of seed pairs."""
     rows = [
         [
             *(row.dataset, row.model, name(row.arm), name(row.over)),
@@ -182,7 +182,7 @@ def _describe_conditions(accuracy: pd.DataFrame, name: Callable[[str], str] = na
 
 
 def _describe_stand_ins(runs: pd.DataFrame, names: Mapping[str, str]) -> str:
-    """Which data sets show another arm in a column than the one of its name."""
+    """Describe where a data set's column shows another arm than that of its name."""
     other = runs[runs["arm"] != runs["ran"]].drop_duplicates(["dataset", "arm"])
     lines = [
         f"{row.dataset}: {names[row.arm]} is the arm `{row.ran}`" for row in other.itertuples()
@@ -193,7 +193,7 @@ def _describe_stand_ins(runs: pd.DataFrame, names: Mapping[str, str]) -> str:
 
 
 def _group_by_value(cells: pd.DataFrame, field: str, name: Callable[[str], str]) -> str:
-    """`1,500`, or where arms differ `1,500 (Baseline, RA), 1,800 (Ours(Syn))`."""
+    """Group arms by value: `1,500`, or if they differ `1,500 (Baseline, RA), 1,800 (Ours(Syn))`."""
     groups = cells.groupby(field, sort=False)["arm"].apply(list)
     if len(groups) == 1:
         return format_count(groups.index[0])

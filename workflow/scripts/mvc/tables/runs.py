@@ -1,4 +1,4 @@
-"""The records of classifier runs: reading them, and what one table must not mix.
+"""Records of classifier runs: reading them, and checks of what one table must not mix.
 
 A run is one classifier: one data set, model, arm and seed. A cell is the runs that differ in their
 seed only.
@@ -19,7 +19,7 @@ def read_runs(paths: Sequence[str | Path]) -> pd.DataFrame:
     """Read the JSON record of each run, one row per run in this order, and check them.
 
     Raises:
-        ValueError: a file is not a run's record, or `check` refuses the whole.
+        ValueError: a file is not a run's record, or `check_runs` refuses them together.
     """
     records = []
     for path in paths:
@@ -57,7 +57,7 @@ def check_runs(runs: pd.DataFrame) -> None:
 
 
 def flatten_runs(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs as a flat table, one row each; the accuracy per class in columns `class: <name>`."""
+    """Flatten runs to one row each, with the accuracy per class in columns `class: <name>`."""
     flat = runs.drop(columns=["per_class"], errors="ignore")
     if "per_class" not in runs:
         return flat

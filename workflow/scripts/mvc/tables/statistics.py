@@ -35,7 +35,7 @@ DIAGNOSTIC_GAINS = (
     ("ra+train_vae", "ra"),
     ("ra+real_vae", "ra"),
     ("ra+real", "ra"),
-    ("ra+syn", "ra+long"),  # is it the images or the longer training
+    ("ra+syn", "ra+long"),  # the images or the longer training
     ("ra+syn", "ra+pretrained"),  # fine-tuned against pre-trained generator, as in Table 4
     ("ra+real_vae", "ra+real"),  # what the VAE alone costs
     ("ra+syn", "ra+real"),  # what is left to the ceiling
@@ -54,12 +54,12 @@ class Gain(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """Whether the interval lies above 0, below it, or around it (or there is none)."""
+        """Whether the interval lies above 0 or below it; undecided if it holds 0 or is missing."""
         return "holds" if self.low > 0 else "does not hold" if self.high < 0 else "undecided"
 
 
 def compare(ours: dict[int, float], theirs: dict[int, float], *, confidence: float = 0.95) -> Gain:
-    """The mean gain over the seeds that both have, its interval, and a two-sided paired t-test.
+    """Compare by the mean gain over common seeds, with interval and two-sided paired t-test.
 
     Args:
         ours, theirs: accuracy in percent by seed.
@@ -79,7 +79,7 @@ def compare(ours: dict[int, float], theirs: dict[int, float], *, confidence: flo
 
 
 def summarise_cells(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row per cell, in the order of the runs: mean, sd (ddof 1) and n over seeds."""
+    """Summarise each cell over its seeds, in the order of the runs: mean, sd (ddof 1) and n."""
     grouped = runs.groupby(CELL, sort=False)
     result = grouped["accuracy"].agg(mean="mean", sd="std", n="count")
     shared = grouped[["split", "n_train", "n_extra", "n_test", "steps"]].first()
@@ -89,7 +89,7 @@ def summarise_cells(runs: pd.DataFrame) -> pd.DataFrame:
 def compare_arms(
     runs: pd.DataFrame, pairs: Sequence[tuple[str, str]], *, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """One row per data set, model and pair (arm, over) of which both arms were run."""
+    """Compare each pair (arm, over) of a data set and model of which both arms were run."""
     rows = []
     for (dataset, model), group in runs.groupby(["dataset", "model"], sort=False):
         by_seed = {
@@ -105,7 +105,7 @@ def compare_arms(
 
 
 def select_shown(runs: pd.DataFrame, layout: Layout) -> pd.DataFrame:
-    """The runs that a table shows; `arm` is their column and `ran` the arm that it stands for."""
+    """Select the runs that a table shows; `arm` is then their column, and `ran` the arm itself."""
     parts = []
     for _, group in runs.groupby("dataset", sort=False):
         column = {arm: name for name, arm in choose_arms(layout, set(group["arm"])).items()}
@@ -121,7 +121,7 @@ def make_table(
     *,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """A table in the paper's layout: one row per data set and model; what was not run is empty.
+    """Make a table in the paper's layout: a row per data set and model, empty where not run.
 
     A column has its mean, sd and n as `{arm}_mean` and so on. An arm's first gain of the layout is
     `{arm}_gain`, with its interval, p and the number of seed pairs; a further one over `x` is
@@ -151,7 +151,10 @@ def make_table(
 
 
 def compare_diagnostics(runs: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
-    """One row per comparison: both arms' mean, sd and n, the gain. A new arm `x+y` is over `x`."""
+    """Compare the arms of the diagnostics: mean, sd and n of both, and the gain.
+
+    An arm `x+y` that is not among them is compared with `x`.
+    """
     accuracy = summarise_cells(runs)[[*CELL, "mean", "sd", "n", "n_extra"]]
     known = {arm for arm, _ in DIAGNOSTIC_GAINS}
     added = [arm for arm in runs["arm"].unique() if "+" in arm and arm not in known]

@@ -12,11 +12,12 @@ HEADINGS = ("", "without", "with", "gain", "95 % interval", "verdict")
 
 
 def summarise_table(table: pd.DataFrame, layout: Layout, *, digits: int) -> str:
-    """A block of lines for each row of a table: one line a gain, what was not run left out.
+    """Summarise each row of a table in a block: one line per gain, without what was not run.
 
     Args:
         table: as returned by `statistics.make_table`, with intervals of 95 %.
-        layout: the table's columns and gains. digits: decimals of accuracy.
+        layout: the table's columns and gains.
+        digits: decimals of accuracy.
     """
     blocks = []
     for row in table.to_dict("records"):
@@ -55,7 +56,7 @@ def _shorten(heading: str) -> str:
 
 
 def _align(rows: list[tuple[str, ...]]) -> list[str]:
-    """Columns of equal width, the first and the last flush left."""
+    """Align columns to equal width, the first and the last flush left."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     last = len(widths) - 1
     return [
