@@ -132,7 +132,7 @@ def test_sources_are_uniform_over_the_class():
 def test_shards_cover_all_indices_once(total, count):
     ranges = [counts.slice_shard(total, shard, count) for shard in range(count)]
     assert [i for r in ranges for i in r] == list(range(total))
-    with pytest.raises(ValueError, match=f"shard {count} of {count}"):
+    with pytest.raises(ValueError, match=f"shard = {count}; must be"):
         counts.slice_shard(total, count, count)
 
 
