@@ -55,7 +55,7 @@ def test_file_that_is_no_slice_follows_the_key(tmp_path):
     built = build(tmp_path, "brain_tumor", path, TUMOUR, unreadable="skip")
     assert built.report["used"] == 26 and built.report["skipped"]["count"] == 4
     raw_published.slice_file(path / "81.mat", 3, "x", np.zeros(3))
-    with pytest.raises(ValueError, match=r"shape \(3,\) is no picture"):
+    with pytest.raises(ValueError, match=r"shape \(3,\) is not a picture"):
         encode_slice(path / "81.mat")
 
 

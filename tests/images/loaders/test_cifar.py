@@ -69,7 +69,7 @@ class Harmful:
     ],
 )
 def test_pickle_that_is_no_batch_is_refused_and_runs_nothing(tmp_path, capsys, value, reason):
-    with pytest.raises(ValueError, match=f"batch is no batch of CIFAR: .*{reason}"):
+    with pytest.raises(ValueError, match=f"batch is not a batch of CIFAR: .*{reason}"):
         unpickle_batch(put(tmp_path / "batch", value))
     assert "code was run" not in capsys.readouterr().out
 

@@ -1,8 +1,8 @@
 """Archives of data sets (zip, tar, gzipped tar), unpacked once into a folder of the project's data.
 
-An archive says where its files go, and is not trusted. Only plain files and folders with relative
-names that stay inside are unpacked: no links, devices, absolute names or `..`; nothing that would
-fill the disk. One bad member refuses the whole archive, and nothing of it stays.
+Archives are not trusted, since they name where their files go. Only plain files and folders are
+unpacked, under relative names that stay inside: no links, devices, absolute names or `..`, and
+nothing that would fill the disk. One bad member refuses the whole archive, and nothing of it stays.
 """
 
 import functools
@@ -22,10 +22,10 @@ from typing import NamedTuple
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 MEMBERS = 2_000_000  # files and folders
-RATIO = 100  # unpacked to packed size; images hardly shrink, so more is no data set
-SMALL = 2**28  # bytes unpacked that are let through whatever their ratio
-PADDING = 2**24  # bytes read behind the end of a tar
-SPARE = 2**28  # bytes of the disk that stay free
+RATIO = 100  # unpacked to packed size, at most; images hardly shrink
+SMALL = 2**28  # bytes unpacked that are accepted whatever their ratio
+PADDING = 2**24  # bytes read after the end of a tar
+SPARE = 2**28  # bytes of the disk to leave free
 DAMAGED = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -47,7 +47,7 @@ class Member(NamedTuple):
 
 
 def unpack(path: Path, data: Path) -> Path:
-    """Unpack an archive, unless that was done before; return its folder, or `path` if it is one.
+    """Unpack an archive, once only; return its folder, or `path` where that is a folder.
 
     The folder is named after the archive and a digest of its contents: another archive of the same
     name gets another one.
@@ -57,8 +57,8 @@ def unpack(path: Path, data: Path) -> Path:
         data: the project's data folder; what is unpacked goes to its `unpacked`.
 
     Raises:
-        ValueError: no archive, a damaged one, or one that is refused; names the file and member.
-        OSError: `path` is not there, or the disk does not take it.
+        ValueError: not an archive, or damaged or refused; names the file and the member.
+        OSError: `path` does not exist, or the disk cannot be written to.
     """
     if path.is_dir():
         return path
@@ -91,7 +91,9 @@ def _extract_all(path: Path, folder: Path) -> None:
                 total += member.size
                 reason = _find_fault(member, names) or _find_excess(total, packed, free, len(names))
                 if reason:
-                    raise ValueError(f"{path}: member {member.name!r} {reason}; nothing of it used")
+                    raise ValueError(
+                        f"{path}: member {member.name!r} {reason}; nothing is unpacked"
+                    )
                 names.add(member.name.rstrip("/"))
                 member.extract(folder)
     except DAMAGED as error:
@@ -105,22 +107,22 @@ def _find_fault(member: Member, names: set[str]) -> str:
         return f"is {member.kind}; only files and folders are unpacked"
     pure = PurePosixPath(member.name)
     if pure.is_absolute() or {"\\", "\0"} & set(member.name):
-        return "has an absolute name or one of another system"
+        return "has an absolute name, or one of another system"
     if ".." in pure.parts:
         return "leads out of its folder"
     if member.kind == "file" and member.name in names:
-        return "is there twice"
+        return "occurs twice"
     return ""
 
 
 def _find_excess(total: int, packed: int, free: int, n: int) -> str:
-    """Why so much is not unpacked; "" where it may be."""
+    """Why this much is not unpacked; "" where it may be."""
     if n >= MEMBERS:
         return f"is one of over {MEMBERS:,}"
     if total > max(RATIO * packed, SMALL):
         return (
-            f"makes {total:,} bytes from an archive of {packed:,}, over {RATIO} times as much: "
-            "a bomb by the look of it"
+            f"makes {total:,} bytes from an archive of {packed:,}, over {RATIO} times as many: "
+            "probably a zip bomb"
         )
     if total > free:
         return f"makes {total:,} bytes, and {max(free, 0):,} are free on the disk"
@@ -129,11 +131,11 @@ def _find_excess(total: int, packed: int, free: int, n: int) -> str:
 
 def _open_archive(path: Path) -> AbstractContextManager:
     with open(path, "rb") as file:
-        start = file.read(2)  # its end will not do: a tar may end with a zip file
+        start = file.read(2)  # not its end: a tar may end with a zip file
     try:
         return zipfile.ZipFile(path) if start == b"PK" else tarfile.open(path, "r:*")
     except (zipfile.BadZipFile, tarfile.ReadError, EOFError) as error:
-        raise ValueError(f"{path} is no archive ({', '.join(SUFFIXES)}) or damaged") from error
+        raise ValueError(f"{path} is not an archive ({', '.join(SUFFIXES)}) or damaged") from error
 
 
 def _list_members(archive: zipfile.ZipFile | tarfile.TarFile) -> Iterator[Member]:
@@ -149,9 +151,9 @@ def _list_members(archive: zipfile.ZipFile | tarfile.TarFile) -> Iterator[Member
 
 
 def _check_end(archive: tarfile.TarFile) -> None:
-    """Refuse a tar that breaks off between two members or has a damaged header: both look alike.
+    """Refuse a tar without an end mark: it is cut off between members or has a damaged header.
 
-    What follows the end mark is read too, which makes gzip compare its checksum.
+    What follows the end mark is read too, so that gzip compares its checksum.
     """
     archive.fileobj.seek(archive.offset)
     mark = archive.fileobj.read(tarfile.BLOCKSIZE)

@@ -1,14 +1,14 @@
-"""Raw data to five disjoint splits of labelled image files, with a report of all that was met.
+"""Five disjoint splits of labelled image files from raw data, with a report.
 
-train       the small labelled set: all that the generator and the classifiers learn from
-validation  settings are tuned on it
-extra       further real labelled images, for the ceiling diagnostics only
-test        read by the final evaluation only
-oracle      the label-agreement oracle learns from it (Fashion-MNIST: not of the target pool)
+train       the small labelled set, from which the generator and the classifiers learn
+validation  for the choice of settings
+extra       further real labelled images, for the diagnostics of the ceiling only
+test        for the final evaluation only
+oracle      training images of the oracle (Fashion-MNIST: none of the target pool)
 
-Files keep their bytes. They are read one at a time, twice: once to look at them, once to write
-them, so that memory does not grow with the data set. Pixels that come as arrays are small and stay
-in memory; they are written as PNG.
+Files keep their bytes. They are read one at a time, once for inspection and once for writing, so
+that memory does not grow with the data set. Pixels that come as arrays are small: they stay in
+memory and are written as PNG.
 """
 
 import itertools
@@ -50,8 +50,8 @@ def build_images(cfg: dict, *, name: str, data: Path, threads: int = 1) -> Built
         threads: files inspected at the same time.
 
     Raises:
-        FileNotFoundError: the data is nowhere to be found; lists what was tried.
-        ValueError: files that cannot be used, or splits that cannot be made; names them.
+        FileNotFoundError: the data was not found; lists what was tried.
+        ValueError: files cannot be used, or splits cannot be made; names them.
     """
     key = f"datasets.{name}"
     load = registry.FUNCTIONS[cfg["loader"]]
@@ -93,10 +93,10 @@ def write_split(built: Built, split: str, path: str | Path) -> None:
 
 
 def list_held_out(tables: dict[str, pa.Table]) -> pa.Table:
-    """Names and hashes of what the generator must not see.
+    """List names and hashes of the images that the generator must not see.
 
     Args:
-        tables: image tables of held-out splits by the split's name.
+        tables: image tables of the held-out splits, by split.
     """
     return pa.concat_tables(
         table.select(["image_id", "sha256"]).append_column(

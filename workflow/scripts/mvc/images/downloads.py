@@ -1,7 +1,7 @@
-"""Data sets that are downloaded from where the catalogue says, and kept once whole.
+"""Downloads of the published archives that the catalogue names.
 
-What is kept is the published archive, under `data/<loader>/`; it is compared with its checksum at
-each use, so a damaged one is fetched anew.
+An archive is kept under `data/<loader>/`. Its checksum is compared at each use, and a damaged file
+is downloaded again.
 """
 
 import os
@@ -13,14 +13,14 @@ from pathlib import Path
 
 from mvc.config.catalogue import LOADERS
 
-PATIENCE = 15  # seconds without an answer before a server is given up
+PATIENCE = 15  # seconds to wait for a server's answer
 
 
 def locate_source(path: str | None, loader: str, *, data: Path, key: str) -> Path:
-    """The archive or folder that the user named; the data set's own archive where none is named.
+    """The archive or folder that the user named, or else the published archive.
 
     Raises:
-        FileNotFoundError: it is not there, or could not be downloaded.
+        FileNotFoundError: it does not exist, or could not be downloaded.
     """
     if not path:
         return fetch_archive(loader, data=data, key=key)
@@ -33,10 +33,10 @@ def locate_source(path: str | None, loader: str, *, data: Path, key: str) -> Pat
 
 
 def fetch_archive(loader: str, *, data: Path, key: str) -> Path:
-    """Download the archive of a data set unless it is there; whole or not at all.
+    """Download the published archive of a data set if it is missing; whole or not at all.
 
     Args:
-        loader: that has an archive in the catalogue.
+        loader: one with an archive in the catalogue.
         data: the project's data folder.
         key: the config key that may name a file, for messages.
 
@@ -67,7 +67,7 @@ def fetch_archive(loader: str, *, data: Path, key: str) -> Path:
 
 @contextmanager
 def limit_waiting() -> Iterator[None]:
-    """Give up a server after `PATIENCE` seconds without an answer."""
+    """Wait at most `PATIENCE` seconds for an answer of a server."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PATIENCE)
     try:
@@ -77,6 +77,6 @@ def limit_waiting() -> Iterator[None]:
 
 
 def make_folder_beside(target: Path) -> tempfile.TemporaryDirectory:
-    """A temporary folder next to `target`, so that what is in it can be renamed to it."""
+    """Make a temporary folder beside `target`, so that its contents can be moved there at once."""
     target.parent.mkdir(parents=True, exist_ok=True)
     return tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-")

@@ -1,4 +1,4 @@
-"""A user's image folders: which files they hold, under which class. Standard library only.
+"""The user's image folders: their files and classes. Standard library only.
 
 Names are data: they are never split at spaces, never globbed, never given to a shell.
 """
@@ -14,26 +14,26 @@ from mvc.images.items import Item, make_file_item
 SUFFIXES = frozenset(
     ".avif .bmp .gif .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split()
 )
-VALIDATION = ("validation", "valid", "val")  # names of that folder
+VALIDATION = ("validation", "valid", "val")  # names of the folder of validation images
 
 
 class Scan(NamedTuple):
     """What a data folder holds."""
 
     items: list[Item]  # `image_id` is the path inside the data folder
-    unused: list[str]  # files that are hidden, in no class, or no images by their suffix
+    unused: list[str]  # files that are hidden, in no class, or not images by their suffix
     empty: list[tuple[str, str]]  # (part, class) of folders without an image
 
 
 def scan(root: Path) -> Scan:
     """List `train/<class>/*` and `test/<class>/*`, or `<class>/*`, as torchvision's ImageFolder.
 
-    Subfolders of a class belong to it; links are followed. A folder called `train` next to one
-    called `test` makes the first layout; then a `validation`, `valid` or `val` folder is used too.
+    Subfolders of a class belong to it; links are followed. The first layout needs a folder
+    `train` and one `test`; a folder `validation`, `valid` or `val` is then used too.
     Class names are normalised (NFC), so that one name typed on two systems stays one class.
 
     Raises:
-        ValueError: only one of `train` and `test` is there and it holds class folders.
+        ValueError: only one of `train` and `test` exists, and it holds class folders.
     """
     found: list[tuple[Path, str, str]] = []
     used: set[Path] = set()
@@ -67,7 +67,7 @@ def normalise_name(name: str | Path) -> str:
 
 
 def list_visible_files(top: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Path and status of one file, or of those under a folder; none hidden."""
+    """List path and status of one file, or of all under a folder except hidden ones."""
     if os.path.isfile(top):
         yield top, os.stat(top)
     for entry in _walk(top, hidden=False):
@@ -111,13 +111,13 @@ def _find_parts(root: Path) -> dict[str, Path]:
         if any(d.is_dir() for d in inside) and not any(_is_image(f, root) for f in inside):
             raise ValueError(
                 f"{root} has a folder {lone!r} of class folders but none called {other!r}; "
-                f"add it, or name the inside of {lone!r} as the data folder for a seeded split"
+                f"add it, or name the folder {lone!r} itself as the path for a seeded split"
             )
     return {"all": root}
 
 
 def _name_images(files: list[Path], root: Path) -> list[str]:
-    """Paths inside the data folder, NFC; the exact spelling for a second file of the same name."""
+    """Name images by their NFC paths in the data folder; where two agree, the second exactly."""
     ids: dict[str, Path] = {}
     for file in files:
         inside = file.relative_to(root)
@@ -133,7 +133,7 @@ def _name_images(files: list[Path], root: Path) -> list[str]:
 def _walk(
     folder: str, above: tuple[str, ...] = (), *, hidden: bool = True
 ) -> Iterator[os.DirEntry]:
-    """As `list_files`, the way that asks the disk least: a set may have a hundred thousand."""
+    """Walk as `list_files`, with few disk accesses: a set may have a hundred thousand files."""
     here = os.path.realpath(folder)
     if here in above or not os.path.isdir(folder):
         return
@@ -141,10 +141,10 @@ def _walk(
         entries = sorted(found, key=lambda entry: os.fsencode(entry.name))
     for entry in entries:
         if not hidden and entry.name.startswith("."):
-            continue  # a file manager's own; no image
+            continue  # of a file manager; not an image
         if entry.is_dir():
             yield from _walk(entry.path, (*above, here), hidden=hidden)
-        elif entry.is_file() or entry.is_symlink():  # a broken link is a bad file, not no file
+        elif entry.is_file() or entry.is_symlink():  # a broken link counts as an unreadable file
             yield entry
 
 

@@ -1,7 +1,7 @@
-"""Images that belong together, as the slices of one patient: never on two sides of a split.
+"""Groups of images, such as the slices of one patient, that splits keep whole.
 
-Near copies on both sides would make a test measure memory. A group is kept whole over all classes:
-a patient who is in two classes is in the test set with both, or with neither.
+Near copies on both sides of a split would make a test measure memory. A group is kept whole across
+classes: a patient with images of two classes is in the test set with both, or with neither.
 """
 
 from collections import Counter, defaultdict
@@ -13,15 +13,15 @@ SIDES = {"train": "training", "extra": "training", "validation": "validation", "
 def assign_groups(
     members: Mapping[int, Sequence[str]], targets: Mapping[int, tuple[int, int]]
 ) -> dict[str, str]:
-    """Give each group to test, validation or train: near the numbers wanted, class by class.
+    """Assign each group to test, validation or train, close to the target numbers, class by class.
 
-    A group is added, in the order of its first image, if that brings its class nearer to the
-    number; so groups of one image give exactly the first ones. Classes of few groups come first,
-    and one group of each class stays for training.
+    A group, in the order of first images, is taken if it brings its class closer to the target.
+    Groups of one image therefore meet it exactly. Classes with few groups come first, and one group
+    of each class stays for training.
 
     Args:
-        members: for each class, the group of each image, in an order drawn before.
-        targets: for each class, how many test and validation images are wanted.
+        members: for each class, the group of each image, in a random order.
+        targets: for each class, the numbers of test and of validation images.
 
     Returns:
         "test", "validation" or "train" by group.
@@ -43,7 +43,7 @@ def assign_groups(
 
 
 def count_whole_groups(members: Sequence[str], limit: int | None) -> int:
-    """How many images the first groups have, in order, that fit into `limit` together.
+    """Count the images of the first groups that fit into `limit` together.
 
     Args:
         members: the group of each image, one group after the other.
@@ -58,10 +58,13 @@ def count_whole_groups(members: Sequence[str], limit: int | None) -> int:
 
 
 def warn_of_divided_groups(splits: Mapping[str, Sequence]) -> list[str]:
-    """A warning on groups that the source itself has put on two sides.
+    """Warn of groups that the source itself has divided between splits.
 
     Args:
-        splits: items with a `group` by the split's name.
+        splits: items by split.
+
+    Returns:
+        One warning, or none.
     """
     sides = defaultdict(set)
     for split, items in splits.items():
@@ -72,13 +75,13 @@ def warn_of_divided_groups(splits: Mapping[str, Sequence]) -> list[str]:
     if not divided:
         return []
     named = ", ".join(map(repr, divided[:3])) + (", …" if len(divided) > 3 else "")
-    return [f"{len(divided)} group(s) are on two sides, as the source has split them: {named}"]
+    return [f"{len(divided)} group(s) are divided between splits by the source itself: {named}"]
 
 
 def _take_groups(
     free: Sequence[str], sizes: Mapping[str, int], target: int, *, keep: bool
 ) -> list[str]:
-    """Free groups that together come near to `target` images; all but one where one must stay."""
+    """Take free groups of about `target` images together; all but one if one must stay (`keep`)."""
     chosen, count = [], 0
     for i, group in enumerate(free):
         last = keep and len(chosen) == i == len(free) - 1

@@ -1,4 +1,4 @@
-"""Every image file is read and decoded once before it is used, and compared when read again."""
+"""Inspection of image files: each is decoded once before its use, and compared at later reads."""
 
 import hashlib
 from collections import Counter
@@ -9,13 +9,13 @@ from mvc.console.progress import progress
 from mvc.core.decoding import NOTES, examine
 from mvc.images.items import Item, format_faults, summarise
 
-TINY = 8  # pixels; a shorter side is worth a warning
+TINY = 8  # pixels; a shorter side gives a warning
 
 
 def check_items(
     items: Sequence[Item], *, unreadable: str, key: str, threads: int
 ) -> tuple[list[Item], dict]:
-    """Inspect every file; return the items that can be used, and the report on all of them.
+    """Inspect every file; return the usable items, and a report on all of them.
 
     Args:
         unreadable: "error" or "skip", for files that cannot be used.
@@ -23,7 +23,7 @@ def check_items(
         threads: files inspected at the same time.
 
     Raises:
-        ValueError: files cannot be used and are not to be skipped; names the first.
+        ValueError: files cannot be used, and `unreadable` is "error"; names the first.
     """
     with ThreadPoolExecutor(max(threads, 1)) as pool:
         inspected = list(progress(pool.map(inspect, items), total=len(items), unit="images"))
@@ -46,7 +46,7 @@ def check_items(
 
 
 def inspect(item: Item) -> Item:
-    """Read and decode one file; one that cannot be used gets its `problem`, not an exception."""
+    """Read and decode one file; one that cannot be used gets a `problem`, not an exception."""
     if item.problem:
         return item
     try:
@@ -63,10 +63,10 @@ def inspect(item: Item) -> Item:
 
 
 def read_again(item: Item) -> bytes:
-    """The bytes of an item.
+    """Read the bytes of an item once more.
 
     Raises:
-        ValueError: they are not those that were inspected.
+        ValueError: they have changed since the inspection.
     """
     data = item.read()
     if item.sha256 and hashlib.sha256(data).hexdigest() != item.sha256:

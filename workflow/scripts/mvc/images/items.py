@@ -8,16 +8,18 @@ SHOWN = 10  # names in a message or in the report; the rest is counted
 
 
 class Item(NamedTuple):
-    """One image: what its source says of it, and what `inspection` adds when it has read it.
+    """One image: what its source says of it, and what `inspection` adds.
 
-    Its bytes are not kept: `read` gets them again, so memory does not grow with the data set.
+    `read` reads its bytes each time, so that memory does not grow with the data set.
     """
 
     image_id: str
     class_name: str
-    part: str  # where the source keeps it: train, validation, test, oracle; all: it does not say
+    part: str  # where the source keeps it: train, validation, test or oracle; all: it does not say
     read: Callable[[], bytes]
-    group: str = ""  # images of one group stay on one side: a patient's slices; "" for none
+    group: str = (
+        ""  # images of a group stay together in a split, as a patient's slices; "" for none
+    )
     suffix: str = ""  # of the file's name; "" where it has none to compare with its format
     problem: str = ""  # why it cannot be used; "" where it can
     pixels: bytes = b""  # digest of size and RGB values
@@ -36,7 +38,7 @@ def make_file_item(
 
 
 def settle_parts(parts: Sequence[str]) -> list[str]:
-    """The parts that a source names; without a test part, the test set is drawn from `train`."""
+    """Settle the parts of a source: `train` becomes `all` where no part is `test`, to be split."""
     drawn = "train" if "test" in parts else "all"
     return [drawn if part == "train" else part for part in parts]
 

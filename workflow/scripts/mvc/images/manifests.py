@@ -1,4 +1,4 @@
-"""A CSV table that names image files and their classes. Imports nothing heavy: see `sources`."""
+"""CSV manifests of image files and their classes. Standard library only: see `sources`."""
 
 import csv
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ COLUMNS = (*REQUIRED, "split", "group")
 
 
 def read(manifest: Path) -> tuple[list[Item], list[str]]:
-    """The images of a manifest, in its order, and its faults, one line each with its row's number.
+    """Read the images of a manifest, in its order, and its faults, one line each with the row.
 
     Columns are `path` (relative to the manifest), `label` (the class's name), and optionally
     `split` and `group`; others are not read. Comma-separated, UTF-8.
 
     Raises:
-        ValueError: not such a table, or a column is missing; names those that there are.
+        ValueError: not such a table, or a column is missing; names the columns.
     """
     rows = _read_rows(manifest)
     parts = settle_parts([row.get("split") or "train" for row in rows.values()])
@@ -37,11 +37,11 @@ def read(manifest: Path) -> tuple[list[Item], list[str]]:
 
 
 def list_named_files(manifest: Path) -> list[Path]:
-    """The files that a manifest names, in its order; none where it is not such a table."""
+    """List the files that a manifest names, in its order; none if it cannot be read."""
     try:
         rows = _read_rows(manifest)
     except (OSError, ValueError):
-        return []  # the loader says what is wrong with it
+        return []  # the loader reports what is wrong with it
     return [manifest.parent / row["path"] for row in rows.values()]
 
 
@@ -55,7 +55,8 @@ def _read_rows(manifest: Path) -> dict[int, dict[str, str]]:
             if missing:
                 raise ValueError(
                     f"{manifest} has no column {' or '.join(missing)}; its columns are "
-                    f"{', '.join(columns) or 'none'}; wanted: path, label and perhaps split, group"
+                    f"{', '.join(columns) or 'none'}; path and label are required, "
+                    "split and group optional"
                 )
             used = [name for name in COLUMNS if name in columns]
             rows = {}
@@ -63,7 +64,7 @@ def _read_rows(manifest: Path) -> dict[int, dict[str, str]]:
                 rows[reader.line_num] = {name: (row[name] or "").strip() for name in used}
             return rows
     except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{manifest} is no CSV table in UTF-8: {error}") from error
+        raise ValueError(f"{manifest} is not a CSV table in UTF-8: {error}") from error
 
 
 def _list_faults(rows: dict[int, dict[str, str]], folder: Path) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""A source's digest by the contents of its files: the same data unpacked again is the same source.
+"""Digests of sources by the contents of their files: unpacking the same data again changes nothing.
 
-Contents are read once, and again where a name, a size or a time has changed. Standard library only:
-the workflow asks for the digest at each start.
+Contents are read once, and again if a name, a size or a time has changed. Standard library only,
+since the workflow computes the digest at each start.
 """
 
 import hashlib
@@ -13,15 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from mvc.core.atomic import atomic
+from mvc.core.atomic import write_text
+from mvc.core.hashing import digest_bytes
 from mvc.images.folders import list_visible_files
 from mvc.images.manifests import list_named_files
 
-# Beside Snakemake's own records. Without it all contents are read again, no more.
+# Beside Snakemake's own records. If it is lost, all contents are read again.
 CACHE = Path(".snakemake/sources.json")
 READERS = 8  # files read at the same time
-SLOW = 2  # GB: some ten seconds
-LENGTH = 12  # hexadecimal digits kept; 48 bits
+SLOW = 2  # GB, about ten seconds
 
 
 class File(NamedTuple):
@@ -36,7 +36,7 @@ class File(NamedTuple):
 def digest_source(loader: str, path: str | Path | None, *, cache: Path = CACHE) -> str:
     """Digest names and contents of the files that a loader reads; "" where there are none.
 
-    For a manifest that is the table and every file that it names.
+    For a manifest, these are the table and every file that it names.
 
     Args:
         cache: JSON with the digests of sources by the names, sizes and times of their files.
@@ -75,10 +75,10 @@ def _list_files(loader: str, path: str | Path) -> Iterator[File]:
 
 
 def _announce(path: str | Path, files: list[File]) -> None:
-    """Say so where reading all contents will take a while."""
+    """Announce that reading all contents will take a while, if it will."""
     gigabytes = sum(file.size for file in files) / 1e9
     if gigabytes > SLOW:
-        text = f"{path}: reading {len(files):,} files ({gigabytes:.0f} GB) to recognise them later"
+        text = f"{path}: reading {len(files):,} files ({gigabytes:.0f} GB), to notice later changes"
         print(text, file=sys.stderr, flush=True)
 
 
@@ -91,7 +91,7 @@ def _hash_file(path: str) -> bytes:
 
 
 def _digest(lines: Iterable[bytes]) -> str:
-    return hashlib.sha256(b"\0".join(lines)).hexdigest()[:LENGTH]
+    return digest_bytes(b"\0".join(lines))
 
 
 def _read_cache(cache: Path) -> dict:
@@ -103,7 +103,6 @@ def _read_cache(cache: Path) -> dict:
 
 def _write_cache(known: dict, cache: Path) -> None:
     try:
-        with atomic(cache) as temporary:
-            temporary.write_text(json.dumps(known, sort_keys=True), encoding="utf-8")
-    except OSError:  # a disk that takes no file stops a run elsewhere, with an error in words
+        write_text(json.dumps(known, sort_keys=True), cache)
+    except OSError:  # a disk that cannot be written to is reported elsewhere
         pass

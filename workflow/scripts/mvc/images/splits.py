@@ -1,7 +1,8 @@
-"""Which image goes to which split: copies dropped, classes balanced, seeded, the same every time.
+"""Seeded splits of images, class by class, without copies.
 
-An image's place depends on the seed, its class and its class's other members only: a change in one
-class moves nothing in another, and a larger `labels_per_class` contains the smaller one's images.
+An image's split depends on the seed, its class and the other images of its class only. A change in
+one class moves nothing in another, and a larger `labels_per_class` contains the images of a smaller
+one.
 """
 
 from collections import Counter, defaultdict
@@ -14,7 +15,13 @@ from mvc.images import groups
 from mvc.images.items import Item
 
 SPLITS = ("train", "validation", "extra", "test", "oracle")
-RANK = {"test": 0, "validation": 1, "train": 2, "all": 2, "oracle": 3}  # who keeps a shared image
+RANK = {
+    "test": 0,
+    "validation": 1,
+    "train": 2,
+    "all": 2,
+    "oracle": 3,
+}  # the lowest keeps a shared image
 
 
 def check_classes(classes: Sequence[str], *, key: str) -> None:
@@ -31,12 +38,12 @@ def check_classes(classes: Sequence[str], *, key: str) -> None:
 
 
 def drop_copies(items: Sequence[Item]) -> tuple[list[Item], dict[str, list[str]]]:
-    """Keep one of each set of images with identical pixels; byte-identical files are among them.
+    """Keep one of each set of images with identical pixels, and so of byte-identical files.
 
-    A test image that is also in the training set would be a leak. The training copy goes, because
-    the test set must stay what others measured on; so test images are kept, even twice. Elsewhere
-    one copy stays, the held-out one first. Copies under different classes, none of them in the
-    test set, all go: their label is unknown.
+    A test image in the training set would be data leakage. Its training copy is dropped, since the
+    test set must stay what others measured on: test images are kept, even twice. Elsewhere one copy
+    is kept, preferably a held-out one. Copies of different classes, none of them in the test set,
+    are all dropped, since their label is unknown.
 
     Returns:
         The items kept, in order, and the dropped ids by reason: `of_test`, `repeated`,
@@ -63,11 +70,11 @@ def drop_copies(items: Sequence[Item]) -> tuple[list[Item], dict[str, list[str]]
 def split_by_numbers(
     items: Sequence[Item], classes: Sequence[str], *, numbers: dict, seed: int, key: str
 ) -> dict[str, list[Item]]:
-    """Fixed numbers per class, from a pool (`train`), a test set and a corpus for the oracle.
+    """Split by fixed numbers per class: from a pool (`train`), a test set and the oracle's corpus.
 
     Args:
         numbers: images per class: `labels_per_class`, `validation_per_class`, `extra_per_class`,
-            `test_per_class`, `oracle_per_class`; None takes all that there are, for extra the rest.
+            `test_per_class`, `oracle_per_class`; None takes all, for extra the rest.
         seed: of the pool and the oracle; the part of the test set that is used never moves.
         key: config key of the data set, for messages.
 
@@ -97,16 +104,16 @@ def split_by_numbers(
 def split_by_fractions(
     items: Sequence[Item], classes: Sequence[str], *, cfg: dict, seed: int
 ) -> dict[str, list[Item]]:
-    """Splits as the source has them; what it does not say is drawn class by class.
+    """Split as the source does; draw what it leaves open by fractions, class by class.
 
-    A class of two images or more gets at least one for test; one always stays for training.
-    Images of one group stay together (`groups.assign_groups`), so that numbers are met nearly.
+    A class of two images or more has at least one for test; one always stays for training. Images
+    of one group stay together (`groups.assign_groups`), so that the numbers are approximate.
 
     Args:
-        cfg: `test_fraction` (of a class's images; only where no test folder is),
-            `validation_fraction` (of a class's images outside a test folder; only where no
-            validation folder is), `labels_per_class` (training images per class at most, None for
-            all; the others become `extra`).
+        cfg: `test_fraction` (of a class's images; unless the source has a test part),
+            `validation_fraction` (of a class's images outside the test part; unless the source has
+            a validation part), `labels_per_class` (training images per class at most, None for all;
+            the others become `extra`).
 
     Raises:
         ValueError: `labels_per_class` is smaller than a class's first group.
@@ -160,7 +167,7 @@ def check_splits(splits: dict[str, list[Item]], classes: Sequence[str], *, key: 
 def _shuffle_classes(
     items: Sequence[Item], classes: Sequence[str], seed: int, stream: str
 ) -> dict[int, list[Item]]:
-    """Each class's items by label, in an order of their own; classes without items stay, empty."""
+    """Shuffle the items of each class, by label; classes without items stay, empty."""
     members: dict[str, list[Item]] = {name: [] for name in classes}
     for item in items:
         members[item.class_name].append(item)
@@ -172,7 +179,7 @@ def _shuffle_classes(
 
 
 def _sort_splits(splits: dict[str, list[Item]], items: Sequence[Item]) -> dict[str, list[Item]]:
-    """The splits, each in the order of `items`."""
+    """Sort each split in the order of `items`."""
     place = {item.image_id: i for i, item in enumerate(items)}
     return {
         split: sorted(chosen, key=lambda item: place[item.image_id])
@@ -198,7 +205,7 @@ def _divide_pool(n: int, numbers: dict, *, name: str, key: str) -> tuple[int, in
 
 
 def _count_targets(members: Sequence[Item], cfg: dict, *, has_validation: bool) -> tuple[int, int]:
-    """Test and validation images that are to be drawn from a class."""
+    """Count the test and validation images to draw from a class."""
     n, n_test, n_held = len(members), 0, 0
     if n > 1 and members[0].part == "all":
         n_test = min(max(1, _round_half_up(cfg["test_fraction"] * n)), n - 1)
@@ -208,7 +215,7 @@ def _count_targets(members: Sequence[Item], cfg: dict, *, has_validation: bool) 
 
 
 def _limit_train(train: Sequence[Item], limit: int | None, name: str) -> int:
-    """How many of a class's images, grouped, are trained on; the others are extra ones."""
+    """Count the images of a class, grouped, to train on; the others become extra ones."""
     n = groups.count_whole_groups([_name_unit(item) for item in train], limit)
     if train and not n:
         size = sum(_name_unit(item) == _name_unit(train[0]) for item in train)
@@ -220,12 +227,12 @@ def _limit_train(train: Sequence[Item], limit: int | None, name: str) -> int:
 
 
 def _name_unit(item: Item) -> str:
-    """What stays together: a group, or an image alone."""
+    """Name what stays together: a group, or a single image."""
     return f"group {item.group}" if item.group else f"image {item.image_id}"
 
 
 def _gather_units(items: Sequence[Item]) -> list[Item]:
-    """Items with each group at the place of its first."""
+    """Gather each group at the place of its first item."""
     place: dict[str, int] = {}
     for item in items:
         place.setdefault(_name_unit(item), len(place))

@@ -1,8 +1,8 @@
-"""Augmentation of whole batches of uint8 images in memory, each with its own random numbers.
+"""Augmentation of batches of uint8 images in memory, with random numbers for each image.
 
-Order: policy, random crop, flip, normalise, Cutout. A batch is grouped by operation, so that one
-call treats all images that drew it. Random numbers are drawn on the generator's device, the same
-count for every operation, so equal seeds give equal images on any device.
+Order: policy, random crop, flip, normalise, Cutout. Images of a batch that draw the same operation
+are treated in one call. Every operation draws the same number of random numbers, on the generator's
+device, so that equal seeds give equal images on any device.
 Axes: n images, 3 channels, h and w pixels.
 """
 
@@ -75,7 +75,7 @@ def crop_and_flip(images: Images, *, pad: int, flip: bool, generator: torch.Gene
 def normalise(
     images: Images, *, mean: Float[Tensor, " 3"], std: Float[Tensor, " 3"]
 ) -> Float32[Tensor, "n 3 h w"]:
-    """(x - mean) / std for each channel, `mean` and `std` in 0..255; channels last in memory."""
+    """Normalise each channel, (x - mean) / std, with both in 0..255; channels last in memory."""
     scale = (1 / std)[:, None, None]
     floats = images.to(torch.float32, memory_format=torch.channels_last)
     return floats.mul_(scale).sub_(mean[:, None, None] * scale)
@@ -84,7 +84,7 @@ def normalise(
 def mark_squares(
     images: Num[Tensor, "n 3 h w"], centres: Float32[Tensor, "n 2"], sizes: Num[Tensor, " n"]
 ) -> Bool[Tensor, "n 1 h w"]:
-    """True in a square of `sizes` pixels about the pixel at `centres`, cut off at the border.
+    """Mark a square of `sizes` pixels about the pixel at `centres`, cut off at the border.
 
     Args:
         centres: row and column in 0..1 of the image.
@@ -121,12 +121,12 @@ def augment(
     fill: Fill,
     generator: torch.Generator,
 ) -> Float32[Tensor, "n 3 h w"]:
-    """Policy, crop, flip, normalise, Cutout: a training batch from raw images.
+    """Augment raw images to a training batch: policy, crop, flip, normalise, Cutout.
 
     Args:
         pad: pixels of black around the image before the random crop, 0 for none.
         cutout_size: side of Cutout's square in pixels, 0 for none.
-        fill: colour of what the policy's geometry moves into the image.
+        fill: colour of the pixels that geometric operations of the policy uncover.
     """
     if policy is not None:
         images = apply_policy(images, policy, fill=fill, generator=generator)

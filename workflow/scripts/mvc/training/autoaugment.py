@@ -111,7 +111,7 @@ class Policy:
 
 
 def convert_level(operation: str, level: int | float, size: tuple[int, int]) -> int | float:
-    """Pixels, degrees, factor, threshold or bits of an operation at `level`, for (h, w) pixels."""
+    """Convert a level to pixels, degrees, factor, threshold or bits, for (h, w) pixels."""
     share = level / 10
     height, width = size
     match operation:
@@ -139,10 +139,10 @@ def convert_level(operation: str, level: int | float, size: tuple[int, int]) -> 
 def build_policy(
     sub_policies: Sequence[SubPolicy], *, size: tuple[int, int], repeats: int = 1
 ) -> Policy:
-    """Sub-policies as tensors, for images of `size` = (h, w) pixels.
+    """Build a policy of tensors from sub-policies, for images of `size` = (h, w) pixels.
 
     Raises:
-        ValueError: an operation is unknown, a probability is outside of 0..1, or a level of 0..30.
+        ValueError: an unknown operation, a probability outside 0..1, or a level outside 0..30.
     """
     longest = max(len(sub) for sub in sub_policies)
     sub_policies = [[*sub, *[NOTHING] * (longest - len(sub))] for sub in sub_policies]
@@ -164,9 +164,9 @@ def build_policy(
 
 
 def build_autoaugment(size: tuple[int, int], published: str = "cifar") -> Policy:
-    """The 25 sub-policies published for CIFAR or for ImageNet (Cubuk et al., 2019, appendix).
+    """Build the 25 sub-policies published for CIFAR or for ImageNet (Cubuk et al., 2019, appendix).
 
-    Both on the ranges above; the ImageNet policy's Posterize keeps fewer bits than the appendix's.
+    Both use the ranges above; the ImageNet policy's Posterize keeps fewer bits than the appendix's.
     """
     if published not in AUTOAUGMENT:
         allowed = ", ".join(AUTOAUGMENT)
@@ -175,10 +175,10 @@ def build_autoaugment(size: tuple[int, int], published: str = "cifar") -> Policy
 
 
 def build_randaugment(n: int, m: int | float, size: tuple[int, int]) -> Policy:
-    """`n` operations in a row, each any of 14, all at level `m` (Cubuk et al., 2020).
+    """Build RandAugment: `n` operations of 14, in a row, at level `m` (Cubuk et al., 2020).
 
     Raises:
-        ValueError: n < 1, or m is outside of 0..30.
+        ValueError: n < 1, or m is outside 0..30.
     """
     if n < 1 or not 0 <= m <= 30:
         raise ValueError(f"classifiers.ra: n = {n}, m = {m}; must be n >= 1 and 0 <= m <= 30")

@@ -1,4 +1,4 @@
-"""Train one network on real images, with or without extra ones.
+"""Training of one network on real images, with or without extra ones.
 
 Axes: n images, 3 channels, h and w pixels.
 """
@@ -18,7 +18,7 @@ from mvc.training.loop import measure_statistics, move_to_device, train
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained network with the mean and deviation (0..255) that its inputs are normalised by."""
+    """A network, the mean and deviation (0..255) that normalise its inputs, and its steps."""
 
     net: nn.Module
     mean: Float32[Tensor, " 3"]
@@ -73,9 +73,9 @@ def build_network(
     generator: torch.Generator,
     device: torch.device,
 ) -> Fitted:
-    """An untrained network; its inputs are normalised as its weights expect or as `real` is.
+    """Build the network to train, with inputs normalised as its weights expect, or as `real` is.
 
-    Args: as of `networks.build`.
+    Args: see `networks.build`.
     """
     network = networks.build(
         model,
@@ -99,10 +99,10 @@ def plan_training(
     order: torch.Generator,
     choice: torch.Generator,
 ) -> list[strategies.Phase]:
-    """The phases of one training.
+    """Plan the phases of one training.
 
     Raises:
-        ValueError: extra images in an arm that is trained as many steps as one that has them.
+        ValueError: there are extra images, and `steps_as_with` is set.
     """
     length = strategies.Length(
         hyperparameters.batch_size, hyperparameters.epochs, hyperparameters.steps
@@ -134,7 +134,7 @@ def plan_training(
 
 
 def seed_streams(root: int, seed: int) -> list[torch.Generator]:
-    """Generators of the order of images, the choice of extra ones, augmentation and weights."""
+    """Seed generators of the images' order, the choice of extra ones, augmentation and weights."""
     names = ("order", "choice", "augment", "weights")
     seeds = (derive_seed(root, f"classifiers/{name}", seed) for name in names)
     return [torch.Generator().manual_seed(s) for s in seeds]

@@ -1,4 +1,4 @@
-"""Hyperparameters of a classifier: how it is trained and its images are augmented in one arm.
+"""Hyperparameters of a classifier: its training and its augmentation in one arm.
 
 Axes: 3 channels, h and w pixels, b images of a batch.
 """
@@ -35,25 +35,29 @@ class Hyperparameters:
     batch_size: int
     learning_rate: int | float
     weight_decay: int | float
-    max_grad_norm: int | float  # gradient norm
+    max_grad_norm: int | float  # gradients are clipped to this norm
     optimizer: str = "sgd"  # or adam; their weight decay is L2
-    weights: str | None = None  # to start from: see `networks.build`
+    weights: str | None = None  # initial ones: see `networks.build`
     epochs: int | float | None = None
     steps: int | None = None
     pad: int = 4  # pixels
     flip: bool = True
     cutout: int = 0  # pixels; 0: none
-    fill: str = "black"  # what geometric operations move in: black, or the mean of the inputs
+    fill: str = "black"  # colour of the pixels that geometric operations uncover: black or mean
     aa: str = "cifar"  # or imagenet
     ra: dict = field(default_factory=dict)
     sub_policies: Sequence[SubPolicy] = field(default=(), repr=False)
     strategy: str | None = None
     phase2: dict = field(default_factory=dict)
     rsp: dict = field(default_factory=dict)
-    steps_as_with: int | float | None = None  # extra images for each real one: see `strategies`
+    steps_as_with: int | float | None = None  # extra images per real one: see `lengthen`
 
     def build_policy(self, size: tuple[int, int]) -> Policy | None:
-        """The augmentation policy for images of (h, w) pixels."""
+        """Build the augmentation policy for images of (h, w) pixels; None for default.
+
+        Raises:
+            ValueError: the augmentation is unknown, or has no sub-policies to draw from.
+        """
         if self.augmentation not in AUGMENTATIONS:
             allowed = ", ".join(AUGMENTATIONS)
             raise ValueError(
@@ -66,14 +70,17 @@ class Hyperparameters:
                 return build_randaugment(self.ra["n"], self.ra["m"], size)
             case "faa" | "random":
                 if not self.sub_policies:
-                    raise ValueError(f"augmentation = {self.augmentation} without sub-policies")
+                    raise ValueError(
+                        f"classifiers.arms: augmentation = {self.augmentation}, but there are no "
+                        "sub-policies"
+                    )
                 return build_policy(self.sub_policies, size=size)
 
 
 def pick_hyperparameters(
     settings: Mapping, *, sub_policies: Sequence[SubPolicy] = ()
 ) -> Hyperparameters:
-    """Those settings of a run that say how to train and augment."""
+    """Pick the settings of a run that say how to train and augment."""
     names = {each.name for each in fields(Hyperparameters)}
     picked = {key: value for key, value in settings.items() if key in names}
     return Hyperparameters(**picked, sub_policies=sub_policies)
@@ -86,7 +93,7 @@ def build_augmentation(
     size: tuple[int, int],
     generator: torch.Generator,
 ) -> Augment:
-    """The augmentation of an arm as a function of a batch."""
+    """Build the augmentation of an arm as a function of a batch."""
     policy = hyperparameters.build_policy(size)
     fill = choose_fill(hyperparameters, mean)
 
@@ -109,5 +116,5 @@ def build_augmentation(
 def choose_fill(
     hyperparameters: Hyperparameters, mean: Float32[Tensor, " 3"]
 ) -> UInt8[Tensor, " 3"]:
-    """What geometric operations move into an image: black, or the mean (0..255)."""
+    """Choose the colour that geometric operations uncover: black, or the mean (0..255)."""
     return (mean.round() if hyperparameters.fill == "mean" else torch.zeros_like(mean)).byte()

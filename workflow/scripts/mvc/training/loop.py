@@ -1,9 +1,9 @@
 """The training loop and the prediction of classes, for any network.
 
-SGD with Nesterov momentum or Adam, both with L2 weight decay (not AdamW's), after gradients are
-clipped by their common norm; a cosine schedule to zero in each phase. All images lie in memory as
-uint8, on a GPU where they leave it room; each batch is augmented as a whole on the network's
-device. float32 on CPU; bfloat16 autocast on a GPU.
+Gradients are clipped by their common norm; then SGD with Nesterov momentum or Adam, both with L2
+weight decay (not AdamW's). The learning rate falls to zero along a cosine in each phase. All images
+lie in memory as uint8, on a GPU if it has room for them. Each batch is augmented as a whole on the
+network's device. float32 on a CPU, bfloat16 autocast on a GPU.
 Axes: n images, 3 channels, h and w pixels, b images of a batch.
 """
 
@@ -85,7 +85,7 @@ def compute_loss(
 def build_optimizer(
     name: str, net: nn.Module, learning_rate: int | float, *, weight_decay: int | float
 ) -> torch.optim.Optimizer:
-    """The optimizer called `name` for a network's parameters.
+    """Build the optimizer called `name` for a network's parameters.
 
     Raises:
         ValueError: the name is none of OPTIMIZERS.
@@ -102,7 +102,7 @@ def decay_by_cosine(step: int, *, steps: int) -> float:
 
 
 def describe_progress(loss: float, optimizer: torch.optim.Optimizer, step: int) -> str:
-    """Loss and learning rate for the log.
+    """Describe loss and learning rate for the log.
 
     Raises:
         ValueError: the loss is not finite.
@@ -120,10 +120,10 @@ def augment_batches(
     *,
     device: torch.device | None = None,
 ) -> Iterator[tuple[Float32[Tensor, "_ 3 h w"], Int64[Tensor, " _"]]]:
-    """Augmented inputs and labels of each batch, on `device` (None: that of the images).
+    """Yield augmented inputs and labels of each batch, on `device` (None: that of the images).
 
-    Batches of small images are augmented several at once: the cost of an operation on CPU is then
-    its pixels', not its call's (RandAugment, 64 images of 28 x 28: half the time).
+    Several batches of small images are augmented at once, since an operation's call costs more than
+    its pixels on a CPU (RandAugment, 64 images of 28 x 28: half the time).
     """
     waiting: list[Tensor] = []
     pixels = images.shape[2] * images.shape[3]
@@ -158,7 +158,7 @@ def move_to_device(
 def measure_statistics(
     images: UInt8[Tensor, "n 3 h w"],
 ) -> tuple[Float32[Tensor, " 3"], Float32[Tensor, " 3"]]:
-    """Mean and standard deviation of each channel, in 0..255; 1 for a uniform channel."""
+    """Measure mean and standard deviation of each channel, in 0..255; 1 for a uniform channel."""
     counts = torch.zeros(3, 256, dtype=torch.float64)
     for part in images.split(max(1, PIXELS // max(1, images[0, 0].numel()))):
         for channel in range(3):
@@ -179,7 +179,7 @@ def predict(
     std: Float32[Tensor, " 3"],
     batch_size: int = 256,
 ) -> Int64[Tensor, " n"]:
-    """The most likely class of each image, unaugmented; at most `batch_size` at once."""
+    """Predict the class of each image, unaugmented, at most `batch_size` at once."""
     net.eval()
     batch_size = max(1, min(batch_size, PIXELS // max(1, images.shape[2] * images.shape[3])))
     with torch.autocast(mean.device.type, torch.bfloat16, enabled=mean.is_cuda):

@@ -1,7 +1,7 @@
-"""Networks by name: our own Wide-ResNets, and under any other name timm's.
+"""Networks by name: our own Wide-ResNets, and timm's under any other name.
 
-A network that starts from weights takes its inputs normalised as those weights were trained, one
-that starts at random as its training images are. Only safetensors are opened.
+Inputs are normalised as the initial weights expect or, for random weights, by the training images'
+own statistics. Only safetensors are opened.
 Axes: n images, 3 channels, h and w pixels, k classes.
 """
 
@@ -39,14 +39,14 @@ def build(
     generator: torch.Generator,
     weights: str | None = None,
 ) -> Network:
-    """The network called `name` for images of `size` = (h, w) pixels.
+    """Build the network called `name` for images of `size` = (h, w) pixels.
 
     Args:
         name: `wrn-depth-width`, or a network of timm, e.g. `resnet50` or `vit_base_patch16_224`; a
             tag may choose among its weights, `resnet50.a1_in1k`.
         weights: None for random ones, drawn from `generator`; `pretrained` for timm's own, from
             the hub; or a file of safetensors, or a folder that holds one, in timm's layout. A head
-            for another number of classes is left out and starts at random.
+            for another number of classes is not loaded and starts at random.
 
     Raises:
         ValueError: no network has this name, it takes no images of this size, or the weights are
@@ -57,7 +57,7 @@ def build(
         if weights is not None:
             raise ValueError(f"{_format_key(name)} = {weights}; must be null: none are published")
         return Network(wide_resnet.build(name, n_classes, generator=generator))
-    import timm  # seconds, which Wide-ResNets need not wait
+    import timm  # takes seconds, and Wide-ResNets do not need it
 
     _check_name(name)
     options = describe_size(name, size)
@@ -72,7 +72,7 @@ def build(
 
 
 def describe_size(name: str, size: tuple[int, int]) -> dict:
-    """Arguments that tell timm the (h, w) pixels of images, where a network fixes their size.
+    """Arguments of timm for images of (h, w) pixels; none where a network takes any size.
 
     Raises:
         ValueError: timm has no weights of the tag in `name`.
@@ -101,7 +101,7 @@ def _check_name(name: str) -> None:
 
 @torch.inference_mode()
 def _check_size(net: nn.Module, name: str, size: tuple[int, int]) -> None:
-    """Let one image through, so that a size that does not fit is refused at once."""
+    """Pass one image through the network, so that a wrong size is refused at once."""
     try:
         net.eval()(torch.zeros(1, 3, *size))
     except (AssertionError, RuntimeError) as error:
@@ -115,9 +115,9 @@ def _check_size(net: nn.Module, name: str, size: tuple[int, int]) -> None:
 def _load_weights(
     net: nn.Module, name: str, weights: str, options: Mapping
 ) -> tuple[Sequence[int | float], Sequence[int | float]]:
-    """Load weights into `net`, but for a head of another number of classes.
+    """Load weights into `net`, except a head for another number of classes.
 
-    timm loads them into a network with the file's own classes, strictly: each tensor must be there.
+    timm first loads them into a network with the file's classes, where no tensor may be missing.
 
     Returns:
         Mean and deviation (0..1) of each channel that the weights expect.
@@ -135,7 +135,7 @@ def _load_weights(
     net.load_state_dict(fitting, strict=False)
     for key in sorted(expected.keys() - fitting.keys()):
         shape = tuple(state[key].shape) if key in state else "none"
-        print(f"{setting}: {key} {shape} left out, {tuple(expected[key].shape)} wanted")
+        print(f"{setting}: {key} {shape} is not loaded; needed: {tuple(expected[key].shape)}")
     return cfg["mean"], cfg["std"]
 
 
@@ -192,7 +192,10 @@ def _read_config(file: Path, name: str, weights: str) -> dict:
     config = json.loads(path.read_text(encoding="utf-8"))
     architecture = config.get("architecture", name)
     if architecture != name.split(".")[0]:
-        raise ValueError(f"{_format_key(name)} = {weights}: the weights of {architecture}")
+        raise ValueError(
+            f"{_format_key(name)} = {weights}: the weights of {architecture}; must be those of "
+            f"{name.split('.')[0]}"
+        )
     return config.get("pretrained_cfg", {})
 
 
@@ -201,7 +204,7 @@ def _download(cfg: Mapping, name: str) -> Path:
 
     key, repository = _format_key(name), cfg.get("hf_hub_id")
     if not repository:
-        raise ValueError(f"{key} = {PRETRAINED}; none are published: must be null or a file")
+        raise ValueError(f"{key} = {PRETRAINED}; none are published; must be null or a file")
     try:
         return Path(hf_hub_download(repository, FILE))
     except (OSError, ValueError) as error:

@@ -25,7 +25,7 @@ def warp(
 
     Args:
         matrices: a, b, c, d, e, f of each image, in pixels, with pixel centres at half integers.
-        fill: colour of what lies outside of the input.
+        fill: colour of pixels outside the input.
     """
     _, _, h, w = images.shape
     a, b, c, d, e, f = matrices.unbind(1)
@@ -115,7 +115,7 @@ def equalize(images: Images, values: Values, fill: Fill) -> Images:
 
 
 def invert(images: Images, values: Values, fill: Fill) -> Images:
-    """255 minus the image."""
+    """Invert the image: 255 - x."""
     return 255 - images
 
 
@@ -137,30 +137,30 @@ def compute_luma(images: Images) -> Int[Tensor, "n 1 h w"]:
 
 
 def blend(degenerate: Int[Tensor, "#n #c #h #w"], images: Images, values: Values) -> Images:
-    """`degenerate` + value x (images - degenerate), cut to 0..255 and truncated, as Pillow's."""
+    """`degenerate` + value x (images - degenerate), clamped to 0..255, truncated as in Pillow."""
     difference = (images.int() - degenerate).float()
     scaled = values.float()[:, None, None, None] * difference
     return (scaled + degenerate).clamp(0, 255).byte()
 
 
 def adjust_color(images: Images, values: Values, fill: Fill) -> Images:
-    """Saturation: 0 grey, 1 as it is."""
+    """Adjust saturation: 0 is grey, 1 unchanged."""
     return blend(compute_luma(images), images, values)
 
 
 def adjust_contrast(images: Images, values: Values, fill: Fill) -> Images:
-    """Contrast about the mean grey: 0 uniform, 1 as it is."""
+    """Adjust contrast about the mean grey: 0 is uniform, 1 unchanged."""
     mean = (compute_luma(images).double().mean((1, 2, 3), keepdim=True) + 0.5).int()
     return blend(mean, images, values)
 
 
 def adjust_brightness(images: Images, values: Values, fill: Fill) -> Images:
-    """0 black, 1 as it is."""
+    """Adjust brightness: 0 is black, 1 unchanged."""
     return blend(torch.zeros_like(images[:1, :1, :1, :1]).int(), images, values)
 
 
 def adjust_sharpness(images: Images, values: Values, fill: Fill) -> Images:
-    """0 smoothed by the 3x3 kernel (1 1 1, 1 5 1, 1 1 1) / 13, 1 as it is; the border stays."""
+    """Adjust sharpness: 0 smoothed by (1 1 1, 1 5 1, 1 1 1) / 13, 1 unchanged; border kept."""
     whole = images.int()
     rows = whole[:, :, :-2] + whole[:, :, 1:-1] + whole[:, :, 2:]
     box = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]

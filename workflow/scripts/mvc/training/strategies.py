@@ -1,4 +1,4 @@
-"""Which images each step sees: the training strategies of section 6.
+"""Training strategies: which images each step sees (Section 6).
 
 Images are numbered: 0..r-1 the real ones, r..r+x-1 the extra ones (synthetic or further real).
 Axes: r real and x extra images; batches vary in length.
@@ -8,10 +8,10 @@ Axes: r real and x extra images; batches vary in length.
 - `rsp`: passes over the real images; each slot of a batch takes, with probability p, a random
   extra image of its own class: in its place (`replace`) or besides (`append`).
 
-The length is set in `epochs` (passes; phase 2 adds its share to them) or in `steps` (the total of
-every arm, phase 2 included: arms with and without extra images are trained for as many steps). With
-`epochs`, an arm without extra images takes fewer steps; as a control for the length alone, it can
-take as many as with extra images (`lengthen`).
+The length is set in `epochs` or in `steps`. Epochs are passes, to which phase 2 adds its share.
+Steps are the total of every arm, phase 2 included, with or without extra images. With `epochs`, an
+arm without extra images takes fewer steps; as a control of the length alone, `lengthen` gives it as
+many as with extra images.
 """
 
 from collections.abc import Iterator
@@ -54,17 +54,18 @@ class Length:
             raise ValueError(f"classifiers.batch_size = {self.batch_size}; must be >= 2")
 
     def split(self, share: int | float) -> tuple["Length", "Length"]:
-        """Lengths of phase 1 and 2: `share` is part of the steps, but on top of the epochs."""
+        """Split into phases 1 and 2: `share` is part of the steps, but added to the epochs."""
         if not 0 <= share < 1:
             raise ValueError(f"classifiers.phase2.share = {share}; must be >= 0 and < 1")
         if self.steps is None:
             parts = self.epochs, share * self.epochs
             return tuple(Length(self.batch_size, epochs=part) for part in parts)
         second = round(share * self.steps)
-        return tuple(Length(self.batch_size, steps=u) for u in (self.steps - second, second))
+        parts = self.steps - second, second
+        return tuple(Length(self.batch_size, steps=part) for part in parts)
 
     def count_draws(self, n: int) -> int:
-        """Images drawn in all from a set of `n`; no last batch of one image alone.
+        """Count the images drawn in all from a set of `n`; no last batch of a single image.
 
         Batch norm has no statistics of one image whose last feature map is a single position.
         """
@@ -88,7 +89,7 @@ def plan_phases(
     order: torch.Generator,
     choice: torch.Generator,
 ) -> list[Phase]:
-    """The phases of one training; without extra images one phase over the real ones.
+    """Plan the phases of one training: without extra images, one phase over the real ones.
 
     Args:
         real, extra: labels of the real and of the extra images.
@@ -98,7 +99,7 @@ def plan_phases(
         choice: of the extra images.
 
     Raises:
-        ValueError: unknown strategy, or share outside of 0..1.
+        ValueError: an unknown strategy, or a share outside 0..1.
     """
     alone = _plan_phase(len(real), length, learning_rate, order)
     together = len(real) + len(extra)
@@ -124,9 +125,9 @@ def lengthen(
     strategy: str | None,
     share: int | float = SHARE,
 ) -> Length:
-    """The length, in steps, of a training with `per_real` extra images for each real one.
+    """Give a training the steps that it would have with `per_real` extra images per real one.
 
-    Args: as of `phases`.
+    Args: see `plan_phases`.
     """
     counts = [count_mixed(count, per_real) for count in torch.bincount(real).tolist()]
     extra = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
@@ -157,9 +158,9 @@ def _plan_phase(
 def shuffle_batches(
     n: int, draws: int, batch_size: int, *, generator: torch.Generator
 ) -> Iterator[Int64[Tensor, " _"]]:
-    """Batches from passes over 0..n-1, each in a new random order; the last one may be smaller.
+    """Draw batches from passes over 0..n-1, each in a new random order; the last may be smaller.
 
-    A batch may reach into the next pass, so that sets smaller than a batch work and none is cut.
+    A batch may reach into the next pass, so that a set may be smaller than a batch.
     """
     waiting = torch.empty(0, dtype=torch.int64)
     while draws > 0:
@@ -184,10 +185,12 @@ def insert_extra(
     A slot whose class has no extra image stays as it is.
 
     Raises:
-        ValueError: p outside of 0..1, or a mode other than `replace` and `append`.
+        ValueError: p is outside 0..1, or the mode is neither `replace` nor `append`.
     """
     if not 0 <= p <= 1 or mode not in ("replace", "append"):
-        raise ValueError(f"classifiers.rsp: p = {p}, mode = {mode}; 0..1, replace or append")
+        raise ValueError(
+            f"classifiers.rsp: p = {p}, mode = {mode}; must be 0..1, replace or append"
+        )
     by_class = extra.argsort(stable=True) + len(real)
     counts = torch.bincount(extra, minlength=int(real.max()) + 1)
     first = counts.cumsum(0) - counts

@@ -73,7 +73,7 @@ class WideResNet(nn.Module):
 
 @torch.no_grad()
 def initialise(model: nn.Module, generator: torch.Generator | None) -> None:
-    """He initialisation: convolutions normal, variance 2 / fan-out; head uniform, bias 0."""
+    """Initialise by He et al.: convolutions normal, variance 2 / fan-out; head uniform, bias 0."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             fan_out = module.out_channels * math.prod(module.kernel_size)
@@ -85,10 +85,10 @@ def initialise(model: nn.Module, generator: torch.Generator | None) -> None:
 
 
 def build(name: str, n_classes: int, *, generator: torch.Generator | None = None) -> WideResNet:
-    """The network called `name`, e.g. `wrn-28-10`: depth 28, width 10.
+    """Build the network called `name`, e.g. `wrn-28-10`: depth 28, width 10.
 
     Raises:
-        ValueError: the name is no `wrn-<depth>-<width>`, or there is no network of that depth.
+        ValueError: the name is not `wrn-<depth>-<width>`, or there is no network of that depth.
     """
     match = NAME.fullmatch(name)
     if not match:

@@ -1,4 +1,4 @@
-"""Images that come as arrays: small, kept in memory, each a PNG when it is read."""
+"""Images that come as arrays: small, kept in memory, encoded as PNG when they are read."""
 
 import functools
 import hashlib
@@ -19,7 +19,7 @@ def make_items(
     name: str,
     part: str,
 ) -> list[Item]:
-    """Items of pixels in memory, called `name/0`, `name/1`, …."""
+    """Make items of pixels in memory, called `name/0`, `name/1`, …."""
     return [
         Item(
             f"{name}/{i}",

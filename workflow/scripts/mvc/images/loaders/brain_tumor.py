@@ -1,8 +1,8 @@
 """Cheng's brain tumours (figshare 1512427): 3,064 MRI slices of 233 patients in three classes.
 
 Each slice is a MATLAB 7.3 file, which is HDF5: `cjdata/image` (16 bits), `cjdata/label` (1 to 3)
-and `cjdata/PID`, the patient, as character codes. MATLAB stores columns first, so that HDF5 shows
-its arrays transposed.
+and `cjdata/PID`, the patient, as character codes. MATLAB stores columns first, so its arrays are
+transposed in HDF5.
 """
 
 import functools
@@ -18,16 +18,16 @@ from mvc.images.inspection import check_items
 from mvc.images.items import Item, Loaded, summarise
 
 CLASSES = ("meningioma", "glioma", "pituitary tumor")  # labels 1, 2, 3
-FOLDS = "cvind.mat"  # the authors' cross-validation folds; no image
+FOLDS = "cvind.mat"  # the authors' cross-validation folds; not an image
 PAGE = LOADERS["brain_tumor"].page
 
 
 def load_brain_tumor(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
-    """The items of all slices, each with its patient as its group.
+    """Load all slices, each with its patient as its group.
 
     Raises:
         FileNotFoundError: no such folder or archive.
-        ValueError: no slice is in it, or files cannot be used and are not to be skipped.
+        ValueError: it holds no slice, or files cannot be used and are not to be skipped.
     """
     path = Path(cfg["path"] or "")
     if not cfg["path"] or not path.exists():
@@ -45,10 +45,10 @@ def load_brain_tumor(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded
 
 
 def read_header(path: Path) -> tuple[int, str]:
-    """Label (0 to 2) and patient of one slice.
+    """Read label (0 to 2) and patient of one slice.
 
     Raises:
-        ValueError: no such file, or what is in it is no slice.
+        ValueError: the file does not exist, or holds no slice.
     """
     value = _read_field(path, "label").ravel()
     patient = "".join(chr(int(code)) for code in _read_field(path, "PID").ravel()).strip()
@@ -60,14 +60,14 @@ def read_header(path: Path) -> tuple[int, str]:
 
 
 def encode_slice(path: Path) -> bytes:
-    """The slice as an 8-bit grey PNG, its darkest value 0 and its brightest 255.
+    """Encode a slice as an 8-bit grey PNG, its darkest value 0 and its brightest 255.
 
     Raises:
-        ValueError: no such file, or what is in it is no picture.
+        ValueError: the file does not exist, or holds no picture.
     """
     values = _read_field(path, "image")
     if values.ndim != 2 or not values.size or not np.isfinite(values).all():
-        raise ValueError(f"cjdata/image of shape {values.shape} is no picture")
+        raise ValueError(f"cjdata/image of shape {values.shape} is not a picture")
     return encode_png(stretch_to_8_bits(values.T))
 
 
@@ -88,7 +88,7 @@ def _make_item(file: Path, name: str) -> Item:
 
 
 def _list_slices(root: Path, data: Path, depth: int = 2) -> tuple[dict[str, Path], list[str]]:
-    """The .mat files in a folder and in the zip files in it, by name; and the other files."""
+    """List the .mat files in a folder and in its zip files, by name; and the other files."""
     found, unused = {}, []
     for path in folders.list_files(root):
         name = folders.normalise_name(path.relative_to(root))

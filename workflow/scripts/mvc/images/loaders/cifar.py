@@ -1,8 +1,8 @@
 """CIFAR-10 and CIFAR-100 (fine labels), in their Python or their binary form.
 
 Each image is 3,072 bytes: 32 x 32 red, then green, then blue, row by row. The Python form is a
-pickle, which can name any function to be called; here only three names are known, and what they
-stand for is replaced by code of ours.
+pickle, which can call any function. Here only three names are known, and each is replaced by our
+own code.
 """
 
 import pickle
@@ -25,7 +25,7 @@ class Layout(NamedTuple):
     train: tuple[str, ...]
     test: str
     names: str
-    key: str  # of the labels in a batch, and after it that of the names
+    key: str  # of the labels in a batch, then of the names
     label_bytes: int = 0  # before each image of the binary form; the last is the label
 
 
@@ -43,28 +43,28 @@ LAYOUTS = {
 
 
 def load_cifar10(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
-    """The items of CIFAR-10: its training batches and its test batch."""
+    """Load CIFAR-10: its training batches and its test batch."""
     return _load("cifar10", cfg, key, data)
 
 
 def load_cifar100(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
-    """The items of CIFAR-100, under its hundred fine classes."""
+    """Load CIFAR-100, under its hundred fine classes."""
     return _load("cifar100", cfg, key, data)
 
 
 def unpickle_batch(path: Path) -> dict:
-    """The dict in a batch of the Python form: lists, numbers, text, and arrays of bytes.
+    """Read the dict in a batch of the Python form: lists, numbers, text, and arrays of bytes.
 
     Raises:
-        ValueError: the pickle is damaged, or names what is no part of these batches.
+        ValueError: the pickle is damaged, or names what these batches do not contain.
     """
     try:
         with open(path, "rb") as file:
             value = _Batch(file, encoding="bytes").load()
     except Exception as error:  # damaged pickles raise nearly anything
-        raise ValueError(f"{path} is no batch of CIFAR: {error}") from error
+        raise ValueError(f"{path} is not a batch of CIFAR: {error}") from error
     if not isinstance(value, dict):
-        raise ValueError(f"{path} is no batch of CIFAR: it holds no dict")
+        raise ValueError(f"{path} is not a batch of CIFAR: it holds no dict")
     return {_decode_text(key): item for key, item in value.items()}
 
 
@@ -115,7 +115,7 @@ def _read_binary(path: Path, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _read_classes(path: Path, layout: Layout) -> tuple[str, ...]:
-    """The classes in words: `maple_tree` is a maple tree."""
+    """Read the classes, in words: `maple_tree` is a maple tree."""
     if layout.label_bytes:
         names = path.read_text(encoding="utf-8").split()
     else:
@@ -142,7 +142,7 @@ class _Dtype:
             )
 
     def __setstate__(self, state: tuple) -> None:
-        pass  # byte order and the like: nothing that bytes have
+        pass  # byte order and the like, which bytes do not have
 
 
 class _Array:

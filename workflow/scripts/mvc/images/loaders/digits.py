@@ -11,7 +11,7 @@ CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight
 
 
 def load_digits(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
-    """scikit-learn's handwritten digits: 1,797 grey images of 8 x 8 pixels, which come with it."""
+    """Load scikit-learn's digits: 1,797 grey images of 8 x 8 pixels, which are part of it."""
     from sklearn import datasets
 
     if cfg["path"]:

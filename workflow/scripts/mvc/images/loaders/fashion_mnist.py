@@ -1,7 +1,7 @@
-"""Fashion-MNIST: four ways to get its files, each tried for real, and the reader of their format.
+"""Fashion-MNIST: four sources of its files, and the reader of their format.
 
-The files are of the IDX format: a big-endian header (two zero bytes, the element type, the number
-of axes, the axes), then the elements. Plain or gzipped.
+IDX files have a big-endian header (two zero bytes, the element type, the number of axes, the axes),
+then the elements. They are plain or gzipped.
 """
 
 import gzip
@@ -56,9 +56,9 @@ class Fashion(NamedTuple):
 
 
 def load_fashion_mnist(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
-    """The items of Fashion-MNIST: the last `POOL` training images, the test set, and the rest.
+    """Load Fashion-MNIST: the last `POOL` training images, the test set, and the rest as `oracle`.
 
-    The rest is the corpus of the miniature foundation models, apart from the target's images.
+    The miniature foundation models are trained on the rest, which shares no image with the target.
     """
     arrays, source, failures = find(cfg["path"], data=data, key=f"{key}.path")
     train = make_items(
@@ -75,7 +75,7 @@ def read_idx(path: str | Path) -> UInt8[np.ndarray, "..."]:
     """Read an IDX file of unsigned bytes, gzipped or not.
 
     Raises:
-        ValueError: not such a file, or fewer or more elements than its header says.
+        ValueError: not such a file, or its number of elements is not that of its header.
     """
     data = Path(path).read_bytes()
     if data[:2] == b"\x1f\x8b":
@@ -96,7 +96,7 @@ def read_folder(folder: str | Path) -> Fashion:
     """Read the four files of one folder, each plain or `.gz`, and check that they fit together.
 
     Raises:
-        FileNotFoundError: no such folder or one of the files is missing; names it.
+        FileNotFoundError: the folder or one of the files is missing; names it.
         ValueError: a file is damaged, or images and labels differ in number.
     """
     folder = Path(folder)
@@ -154,7 +154,7 @@ def find(
 
 
 def list_sources(kept: Path) -> dict[str, Callable[[], Path]]:
-    """Where Fashion-MNIST is looked for, in order; `kept` is where downloads go."""
+    """List where to look for Fashion-MNIST, in order; `kept` is where downloads go."""
     return {
         f"Debian package {PACKAGE} ({DEBIAN})": lambda: DEBIAN,
         f"downloaded before ({kept})": lambda: kept,
@@ -189,7 +189,7 @@ def _move_in_place(folder: Path, target: Path) -> None:
     read_folder(folder)
     try:
         os.replace(folder, target)
-    except OSError:  # there is such a folder
+    except OSError:  # the folder exists
         try:
             read_folder(target)
         except ERRORS:

@@ -6,12 +6,12 @@ from mvc.images import archives, downloads, folders, manifests
 from mvc.images.inspection import check_items
 from mvc.images.items import Loaded, format_faults, summarise
 
-BACKGROUND = "BACKGROUND_Google"  # Caltech-101's class of strangers, which is no class
+BACKGROUND = "BACKGROUND_Google"  # Caltech-101's folder of clutter, which is not a class
 CATEGORIES = "101_ObjectCategories"
 
 
 def load_imagefolder(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
-    """The items of the user's folders, with what was converted, skipped or not used."""
+    """Load the user's folders, with a report of what was converted, skipped or not used."""
     path = Path(cfg["path"] or "")
     if not cfg["path"] or not (path.is_dir() or path.is_file()):
         raise FileNotFoundError(
@@ -30,7 +30,7 @@ def load_imagefolder(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded
 
 
 def load_csv(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
-    """The items that a manifest names, in its order; classes sorted by name."""
+    """Load the images that a manifest names, in its order; classes sorted by name."""
     path = Path(cfg["path"] or "")
     if not path.is_file():
         raise FileNotFoundError(
@@ -48,7 +48,7 @@ def load_csv(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
 
 
 def load_caltech101(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
-    """Caltech-101 without its background class; its names in words."""
+    """Load Caltech-101 without its background class; class names in words."""
     path = downloads.locate_source(cfg["path"], "caltech101", data=data, key=f"{key}.path")
     root = _find_categories(path, data)
     if root is None:
@@ -69,7 +69,7 @@ def load_caltech101(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
 
 
 def _load_scan(scan: folders.Scan, cfg: dict, key: str, threads: int) -> Loaded:
-    """The items of files found in folders, classes sorted by name."""
+    """Load files found in folders, classes sorted by name."""
     classes = tuple(sorted({item.class_name for item in scan.items}))
     items, report = check_items(scan.items, unreadable=cfg["unreadable"], key=key, threads=threads)
     empty = [f"folder {name!r} of {part} has no image" for part, name in scan.empty]
@@ -78,7 +78,7 @@ def _load_scan(scan: folders.Scan, cfg: dict, key: str, threads: int) -> Loaded:
 
 
 def _find_categories(path: Path, data: Path) -> Path | None:
-    """The folder of class folders: in an archive, in an archive inside it, or below a folder."""
+    """Find the folder of class folders: in an archive, in one inside it, or below a folder."""
     root = archives.unpack(path, data)
     if root.name == CATEGORIES or (root / BACKGROUND).is_dir():
         return root

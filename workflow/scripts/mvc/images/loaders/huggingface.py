@@ -1,6 +1,6 @@
-"""A data set of Hugging Face `datasets` on this machine: saved with `save_to_disk`, or Parquet.
+"""Data sets of Hugging Face `datasets` on this machine: saved with `save_to_disk`, or Parquet.
 
-Nothing is looked up on the network and no code of a data set is run. Images keep their bytes.
+Neither the network nor any code of a data set is used. Images keep their bytes.
 """
 
 import functools
@@ -26,12 +26,12 @@ class Split(NamedTuple):
 
 
 def load_huggingface(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
-    """The items of every split; classes by label, or sorted where labels are text.
+    """Load the images of every split; classes by label, or sorted where labels are text.
 
     Raises:
-        FileNotFoundError: nothing is at the path.
-        ValueError: no such data set, no image or label column (names those there are), or images
-            without a label.
+        FileNotFoundError: the path does not exist.
+        ValueError: not such a data set, no column of images or labels (names the columns), or
+            images without a label.
     """
     path, where = Path(cfg["path"] or ""), f"{key}.path = {cfg['path']}"
     if not cfg["path"] or not path.exists():
@@ -54,7 +54,7 @@ def load_huggingface(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded
 
 
 def _open_splits(path: Path, cache: Path, where: str) -> tuple[dict, list[str]]:
-    """The splits that are used, by name, and the names of those that are not."""
+    """Open the splits that are used, by name; and list the names of the others."""
     import datasets
 
     def read(function: Callable, *args: object, **options: object):
@@ -79,7 +79,7 @@ def _open_splits(path: Path, cache: Path, where: str) -> tuple[dict, list[str]]:
 
 
 def _group_parquet(path: Path) -> dict[str, list[Path]]:
-    """Parquet files by the split that their name begins with, or else by their own name."""
+    """Group Parquet files by the split that their name begins with, or else by their own name."""
     groups: dict[str, list[Path]] = {}
     for file in [path] if path.is_file() else folders.list_files(path):
         if file.suffix == ".parquet" and not file.name.startswith("."):
@@ -89,7 +89,7 @@ def _group_parquet(path: Path) -> dict[str, list[Path]]:
 
 
 def _choose_splits(found: Mapping, where: str) -> tuple[dict, list[str]]:
-    """The splits named train, validation or test; where none is so named, all together."""
+    """Choose the splits named train, validation or test; all if no split is named so."""
     if not found:
         raise ValueError(f"{where}: no .parquet file, and none of {', '.join(SAVED)}")
     used = {name: value for name, value in found.items() if name in PARTS}
@@ -115,14 +115,18 @@ def _read_split(dataset, where: str) -> Split:
     elif all(isinstance(v, str | None) for v in values):
         names = {}
     elif all(isinstance(v, int | None) for v in values):
-        own = _read_column(dataset, "class_name") if "class_name" in features else map(str, values)
-        pairs = {(v, str(n)) for v, n in zip(values, own, strict=True) if v is not None and v >= 0}
+        class_names = _read_column(dataset, "class_name") if "class_name" in features else values
+        pairs = {
+            (v, str(name))
+            for v, name in zip(values, class_names, strict=True)
+            if v is not None and v >= 0
+        }
         names = dict(pairs)
         if twice := sorted(pair for pair in pairs if names[pair[0]] != pair[1]):
-            (number, name) = twice[0]
+            number, name = twice[0]
             raise ValueError(f"{where}: label {number} is both {name!r} and {names[number]!r}")
     else:
-        raise ValueError(f"{where}: {label} is no class; its columns are {columns}")
+        raise ValueError(f"{where}: {label} is not a class; its columns are {columns}")
     texts = [names.get(value) for value in values] if names else [v or None for v in values]
     if isinstance(features[image], Image):
         dataset = dataset.cast_column(image, Image(decode=False))
@@ -130,7 +134,7 @@ def _read_split(dataset, where: str) -> Split:
 
 
 def _find_columns(features: Mapping) -> tuple[str | None, str | None]:
-    """The columns of images and of labels; None where there is none."""
+    """Find the columns of images and of labels; None where there is none."""
     from datasets import ClassLabel, Image
 
     images = [name for name, feature in features.items() if isinstance(feature, Image)]
@@ -143,7 +147,7 @@ def _find_columns(features: Mapping) -> tuple[str | None, str | None]:
 
 
 def _list_classes(splits: Sequence[Split], where: str) -> tuple[str, ...]:
-    """The classes of all splits, which must agree on them; every image must have one."""
+    """List the classes of all splits, which must agree on them; every image must have one."""
     names: dict[int, str] = {}
     for split in splits:
         for label, name in split.names.items():
@@ -151,7 +155,7 @@ def _list_classes(splits: Sequence[Split], where: str) -> tuple[str, ...]:
                 raise ValueError(f"{where}: label {label} is {names[label]!r} and {name!r}")
     without = sum(text is None for split in splits for text in split.texts)
     if without:
-        raise ValueError(f"{where}: {without} image(s) without a label; leave them out of it")
+        raise ValueError(f"{where}: {without} image(s) without a label; remove them")
     if names:
         return tuple(names[label] for label in sorted(names))
     return tuple(sorted({text for split in splits for text in split.texts}))

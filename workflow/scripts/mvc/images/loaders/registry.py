@@ -1,4 +1,4 @@
-"""The kinds of raw data, each read into items: what can be used, and a report of what cannot."""
+"""Loaders by name: each reads one kind of raw data into usable items and a report of the rest."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from mvc.images.loaders.folder_trees import load_caltech101, load_csv, load_imag
 from mvc.images.loaders.huggingface import load_huggingface
 from mvc.images.loaders.tiny_imagenet import load_tiny_imagenet
 
-# name in the config: function of the data set's settings, its key, the data folder and threads
+# by name in the configuration; called with a data set's settings, its key, data folder, threads
 FUNCTIONS: dict[str, Callable[..., Loaded]] = {
     "fashion_mnist": load_fashion_mnist,
     "cifar10": load_cifar10,

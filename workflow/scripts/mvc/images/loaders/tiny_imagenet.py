@@ -14,7 +14,7 @@ FILES = ("wnids.txt", "words.txt", "train", "val")
 
 
 def load_tiny_imagenet(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
-    """The items of `train` and of `val`, which is the test part; classes in order of WordNet id.
+    """Load `train`, and `val` as the test part; classes in the order of WordNet ids.
 
     Raises:
         ValueError: the files do not name each other as the published ones do.
@@ -34,10 +34,10 @@ def load_tiny_imagenet(cfg: dict, *, key: str, data: Path, threads: int) -> Load
 
 
 def name_classes(ids: list[str], words: str) -> tuple[str, ...]:
-    """The first name of each WordNet id; with the id behind it where two share a name.
+    """Name each class by the first name of its WordNet id; add the id where two share a name.
 
     Args:
-        words: lines of an id, a tab, and names with commas between them.
+        words: lines of an id, a tab, and comma-separated names.
 
     Raises:
         ValueError: an id has no name.
@@ -52,7 +52,7 @@ def name_classes(ids: list[str], words: str) -> tuple[str, ...]:
 
 
 def _list_training(root: Path, names: dict[str, str]) -> tuple[list[Item], list[str]]:
-    """Images of `train/<id>/images/`, and the folders of ids that wnids.txt does not name."""
+    """List images of `train/<id>/images/`, and the folders of ids that wnids.txt does not name."""
     strangers = sorted(d.name for d in (root / "train").iterdir() if d.name not in names)
     items = [
         make_file_item(file, image_id=f"train/{i}/{file.name}", class_name=name, part="train")
@@ -64,7 +64,7 @@ def _list_training(root: Path, names: dict[str, str]) -> tuple[list[Item], list[
 
 
 def _list_annotated(root: Path, names: dict[str, str]) -> list[Item]:
-    """Images of `val/images/` as `val_annotations.txt` names them: file, id and a box."""
+    """List images of `val/images/` as `val_annotations.txt` names them: file, id and a box."""
     table = root / "val" / "val_annotations.txt"
     items = []
     for number, line in enumerate(_read_text(table).splitlines(), 1):
