@@ -148,7 +148,7 @@ def test_a_whole_run_with_failures_equals_a_local_one(cluster, built, tmp_path):
     assert run.returncode == 0 and not trouble, said(folder)[-6000:]
 
     files = [path for path in sorted((folder / "results").rglob("*.*")) if path.suffix != ".tsv"]
-    assert len(files) == 29
+    assert len(files) == 27
     for path in files:
         assert content(path) == content(built / path.relative_to(folder)), path
 

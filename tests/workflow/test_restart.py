@@ -44,13 +44,21 @@ STOPS = (
 
 @pytest.fixture(scope="module")
 def folder(built, tmp_path_factory) -> Path:
-    """The project of `built` before anything is built, but fine-tuning saves after every step."""
+    """The project of `built` before anything is built.
+
+    Its fine-tuning saves after the first step, and then waits while there is a file `hold`.
+    """
     folder = tmp_path_factory.mktemp("killed") / "project"
     shutil.copytree(built, folder, ignore=shutil.ignore_patterns("results", "logs", ".snakemake"))
     module = folder / "workflow/scripts/mvc/unet/trainer.py"
     text, n = re.subn(r"^SAVE_SECONDS = \d+", "SAVE_SECONDS = 0", module.read_text(), flags=re.M)
     assert n == 1
-    module.write_text(text)
+    saving = "                    self.save_checkpoint(path)\n"
+    assert text.count(saving) == 1
+    waiting = (
+        f'{saving}                    while Path("hold").exists():\n{" " * 24}time.sleep(0.01)\n'
+    )
+    module.write_text(text.replace(saving, waiting))
     return folder
 
 
@@ -141,9 +149,12 @@ def test_a_run_stopped_again_and_again_ends_with_the_same_files(built, folder):
     draw, kept, lock = random.Random(SEED), [], folder / ".snakemake/locks"
     for stage, number, longest in STOPS:
         delay = draw.uniform(0, longest)
+        if stage == "unet state":
+            (folder / "hold").touch()  # fine-tuning does not end before the signal
         print(f"RESTART_SEED={SEED}: {number.name} {delay:.3f} s after the beginning of {stage}")
         one = ["--cores", "1"] if stage == "second shard" else []
         stop(folder, stage, number, delay, *one)
+        (folder / "hold").unlink(missing_ok=True)
         kept.append(finished(folder))
         assert lock.exists() == (number == KILL), "other signals leave no lock"
         if len(kept) == 1:
