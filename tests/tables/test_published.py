@@ -5,7 +5,7 @@ import math
 
 import pandas as pd
 import pytest
-from mvc.config.layouts import TABLES
+from mvc.config.table_columns import TABLES
 from mvc.tables import published, statistics
 from mvc.tables.runs import read_runs
 

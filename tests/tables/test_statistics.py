@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from mvc.config import layouts
-from mvc.config.layouts import TABLES
+from mvc.config import table_columns
+from mvc.config.table_columns import TABLES
 from mvc.core import markdown
 from mvc.tables import latex, report, statistics
 from mvc.tables.runs import read_runs
@@ -308,11 +308,11 @@ def test_table4_takes_the_synthetic_arm_where_all_its_images_are_fine_tuned(tmp_
 def test_layouts_need_the_standard_library_alone():
     """The workflow reads them while it is parsed, on machines that only submit jobs."""
     code = (
-        "import sys, mvc.config.layouts\n"
+        "import sys, mvc.config.table_columns\n"
         "sys.exit(bool({'pandas', 'numpy', 'scipy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS).returncode == 0
-    assert layouts.choose_arms(TABLES["table5"], {"aa", "aa+rsp", "ra"}) == {
+    assert table_columns.choose_arms(TABLES["table5"], {"aa", "aa+rsp", "ra"}) == {
         "aa": "aa",
         "aa+rsp": "aa+rsp",
     }

@@ -5,7 +5,7 @@ import math
 
 import pandas as pd
 import pytest
-from mvc.config.layouts import TABLES
+from mvc.config.table_columns import TABLES
 from mvc.tables.statistics import Gain, make_table
 from mvc.tables.summary import summarise_table
 from project_tree import REPO

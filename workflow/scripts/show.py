@@ -1,14 +1,11 @@
-"""Print a table in brief: `python workflow/scripts/show.py results/tables/table1_runs.csv`
-
-A Markdown page is printed in full, fitted to the terminal.
-"""
+"""Print a table in brief, or a page in full: `show.py results/tables/table1_runs.csv`"""
 
 import shutil
 import sys
 from pathlib import Path
 
 import pandas as pd
-from mvc.config.layouts import TABLES
+from mvc.config.table_columns import TABLES
 from mvc.core.markdown import fit
 from mvc.tables import statistics
 from mvc.tables.summary import summarise_table
@@ -51,6 +48,8 @@ def show(path: Path, width: int) -> str:
 
 
 def main(paths: list[str]) -> None:
+    if not paths or not all(Path(path).is_file() for path in paths):
+        sys.exit(__doc__.strip())
     width = shutil.get_terminal_size(fallback=(100, 24)).columns
     for path in paths:
         print(show(Path(path), width))

@@ -32,6 +32,8 @@ def plan_jobs(*arguments: str) -> list[Job]:
 
 
 def main(arguments: list[str]) -> None:
+    if {"-h", "--help"} & set(arguments):
+        sys.exit(__doc__.strip())
     try:
         check_configfiles(arguments)
     except FileNotFoundError as error:

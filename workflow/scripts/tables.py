@@ -1,6 +1,6 @@
 """tables: one table of the paper as CSV, Markdown and LaTeX, and the runs it is made of."""
 
-from mvc.config.layouts import TABLES
+from mvc.config.table_columns import TABLES
 from mvc.core.atomic import write_csv, write_text
 from mvc.job import stage_log
 from mvc.tables.latex import format_latex

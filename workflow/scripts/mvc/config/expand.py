@@ -80,11 +80,18 @@ def list_like_faults(datasets: object) -> list[str]:
     if not isinstance(datasets, Mapping):
         return []
     return [
-        f"datasets.{name}.like = {values['like']!r}; must be another data set, not like this one: "
-        f"{', '.join(str(k) for k, v in datasets.items() if v is not None and k != name)}"
+        _explain_like(name, values["like"], datasets)
         for name, values in datasets.items()
         if isinstance(values, Mapping) and "like" in values
     ]
+
+
+def _explain_like(name: str, other: object, datasets: Mapping) -> str:
+    key = f"datasets.{name}.like = {other!r}"
+    if isinstance(other, str) and other in datasets and datasets[other] is None:
+        return f"{key}; a null takes {other} out of datasets: give its settings here instead"
+    others = [str(k) for k, v in datasets.items() if v is not None and k != name]
+    return f"{key}; must be another data set, not like this one: {', '.join(others) or 'none left'}"
 
 
 def _expand_homes(section: Mapping) -> dict:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from mvc.config.catalogue import LOADERS
-from mvc.config.layouts import TABLES, choose_arms
 from mvc.config.sections import merge_section
 from mvc.config.subsets import Side, pair_subsets
+from mvc.config.table_columns import TABLES, choose_arms
 
 # The split that each study compares on: settings are never chosen on test images.
 STUDIES = {"sweep": "validation", "headroom": "test", "evidence": "test"}

@@ -78,7 +78,7 @@ def load_solver(name: str | Path) -> DPMSolverMultistepScheduler:
 
 @torch.no_grad()
 def widen(unet: UNet2DConditionModel, extra: int) -> UNet2DConditionModel:
-    """Give the first convolution `extra` more input channels, of zero weight (Section 4).
+    """Give the first convolution `extra` more input channels, of zero weight (Section 3.3).
 
     Trained weights and bias are kept, so that the widened U-Net equals the old one for every
     conditioning image until it is trained.

@@ -1,4 +1,4 @@
-"""Classifier-free guidance with a text and an image condition (Section 5, Eq. 6).
+"""Classifier-free guidance with a text and an image condition (Section 3.3, Eq. 6).
 
 Axes: n images, c latent channels, y and x latent positions, m context tokens, d text width.
 """

@@ -1,4 +1,4 @@
-"""Sampling the images of a plan (Section 5): conditions in, pixels out, batch by batch.
+"""Sampling the images of a plan (Section 3.3): conditions in, pixels out, batch by batch.
 
 Axes: n images, c latent channels, y and x latent positions; s pixels a side.
 """

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from mvc.config.layouts import TABLES
+from mvc.config.table_columns import TABLES
 from mvc.tables import report, statistics
 
 SPECIAL = str.maketrans(

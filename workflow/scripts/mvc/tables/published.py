@@ -1,4 +1,4 @@
-"""The figures that the paper reports in Tables 1 to 5, and ours beside them (Section 7)."""
+"""The figures that the paper reports in Tables 1 to 5, and ours beside them (Section 4)."""
 
 import math
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from mvc.config.layouts import TABLES
+from mvc.config.table_columns import TABLES
 from mvc.core import markdown
 from mvc.core.markdown import format_interval, format_number
 from mvc.tables.runs import KEYS

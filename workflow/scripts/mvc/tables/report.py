@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from mvc.config.layouts import TABLES, name_arm
+from mvc.config.table_columns import TABLES, name_arm
 from mvc.core import markdown
 from mvc.core.markdown import format_count, format_interval, format_number, format_p_value
 from mvc.tables import published, statistics

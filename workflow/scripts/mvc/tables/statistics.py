@@ -1,4 +1,4 @@
-"""Accuracy of every arm over its seeds, and the gain over the right baseline (Section 7).
+"""Accuracy of every arm over its seeds, and the gain over the right baseline (Section 4).
 
 Gains are paired by seed, so that what a seed does to both arms cancels.
 """
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 from scipy import stats
 
-from mvc.config.layouts import Layout, choose_arms
+from mvc.config.table_columns import Layout, choose_arms
 from mvc.tables.runs import CELL, KEYS
 
 DIAGNOSTICS = (

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from mvc.config.layouts import Layout
+from mvc.config.table_columns import Layout
 from mvc.core.markdown import format_interval, format_number
 from mvc.tables.statistics import Gain
 

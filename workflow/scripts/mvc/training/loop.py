@@ -68,7 +68,8 @@ def train(
             stepper.zero_grad()
             steps += 1
             if meter.is_due(steps):
-                meter.show(steps, describe_progress(loss.item(), stepper, steps))
+                check_loss(loss.item(), steps)
+                meter.show(steps, describe_progress(loss.item(), stepper))
             schedule.step()
     return steps
 
@@ -101,14 +102,18 @@ def decay_by_cosine(step: int, *, steps: int) -> float:
     return (1 + math.cos(math.pi * step / max(steps, 1))) / 2
 
 
-def describe_progress(loss: float, optimizer: torch.optim.Optimizer, step: int) -> str:
-    """Describe loss and learning rate for the log.
+def check_loss(loss: float, step: int) -> None:
+    """Refuse to train on with a loss that is not finite.
 
     Raises:
-        ValueError: the loss is not finite.
+        ValueError: the loss is infinite or not a number; names the key to edit.
     """
     if not math.isfinite(loss):
         raise ValueError(f"loss {loss} at step {step}; lower classifiers.learning_rate")
+
+
+def describe_progress(loss: float, optimizer: torch.optim.Optimizer) -> str:
+    """Describe loss and learning rate for the log."""
     return f"loss {loss:.3f}, learning_rate {optimizer.param_groups[0]['lr']:.4f}"
 
 

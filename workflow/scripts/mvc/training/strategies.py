@@ -1,4 +1,4 @@
-"""Training strategies: which images each step sees (Section 6).
+"""Training strategies: which images each step sees (Section 4.2.2).
 
 Images are numbered: 0..r-1 the real ones, r..r+x-1 the extra ones (synthetic or further real).
 Axes: r real and x extra images; batches vary in length.

@@ -1,4 +1,4 @@
-"""Training batches of the U-Net: same-class image pairs and a mixed embedding (Section 4).
+"""Training batches of the U-Net: same-class image pairs and a mixed embedding (Section 3.3).
 
 Every random choice of a step comes from one stream seeded by the step's number, so training can
 stop and resume anywhere, and any number of processes sees the same global batch.

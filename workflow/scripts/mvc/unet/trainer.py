@@ -1,4 +1,4 @@
-"""Fine-tuning of the U-Net on same-class image pairs (Section 4, Eq. 4)."""
+"""Fine-tuning of the U-Net on same-class image pairs (Section 3.3, Eq. 4)."""
 
 import signal
 import time

@@ -1,4 +1,4 @@
-"""Layouts of the paper's tables: their columns, which are arms, and their gains (Section 7).
+"""Layouts of the paper's tables: their columns, which are arms, and their gains (Section 4).
 
 Standard library only: the workflow reads it too, to know which runs a table is made of.
 """
