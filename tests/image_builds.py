@@ -1,4 +1,4 @@
-"""Build a data set in a test, and look at what came out."""
+"""Building a data set in a test, and reading the result."""
 
 import io
 from pathlib import Path
@@ -41,7 +41,7 @@ def decode(item: Item) -> np.ndarray:
 
 
 def run_script(folder, cfg, threads=1):
-    """Run the stage into `folder`; gives the paths of its outputs by name."""
+    """Run the stage into `folder`; return the paths of its outputs by name."""
     outputs = {name: str(folder / f"{name}.parquet") for name in (*SPLITS, "held_out")}
     outputs["report"] = str(folder / "report.json")
     folder.mkdir(parents=True, exist_ok=True)

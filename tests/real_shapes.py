@@ -90,12 +90,12 @@ def text_model_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 def clip_tokenizer(folder: Path) -> Path:
     """Stable Diffusion's `tokenizer/`, from the vocabulary that open_clip ships."""
-    own = open_clip.SimpleTokenizer()
-    start, end = own.all_special_ids[:2]
+    tokenizer = open_clip.SimpleTokenizer()
+    start, end = tokenizer.all_special_ids[:2]
     names = {start: "<|startoftext|>", end: "<|endoftext|>"}
-    vocabulary = {names.get(i, token): i for token, i in own.encoder.items()}
+    vocabulary = {names.get(i, token): i for token, i in tokenizer.encoder.items()}
     write_json(vocabulary, folder / "vocab.json")
-    pairs = sorted(own.bpe_ranks, key=own.bpe_ranks.get)
+    pairs = sorted(tokenizer.bpe_ranks, key=tokenizer.bpe_ranks.get)
     merges = ["#version: 0.2", *map(" ".join, pairs)]
     (folder / "merges.txt").write_text("\n".join(merges) + "\n", encoding="utf-8")
     special = {"bos_token": "<|startoftext|>"} | dict.fromkeys(

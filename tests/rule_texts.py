@@ -1,4 +1,4 @@
-"""The rules by their own text; one that inherits has what its base writes and it does not."""
+"""The rules as text; one that inherits includes what it does not override of its base."""
 
 import re
 
@@ -10,12 +10,12 @@ DIRECTIVE = re.compile(r"^    (\w+):", re.M)
 
 def rules() -> dict[str, str]:
     """The text of every rule."""
-    found = {}
+    texts = {}
     for file in [REPO / "Snakefile", *sorted((REPO / "workflow/rules").glob("*.smk"))]:
         _, *parts = HEAD.split(file.read_text(encoding="utf-8"))
         for base, name, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
-            found[name or base] = inherit(found[base], text) if name else text
-    return found
+            texts[name or base] = inherit(texts[base], text) if name else text
+    return texts
 
 
 def inherit(base: str, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Captions by BLIP-2, prompts that name the class, and a person's own captions."""
+"""Captions by BLIP-2, prompts that name the class, and the user's own captions."""
 
 from pathlib import Path
 

@@ -77,7 +77,7 @@ def inputs(folder: Path) -> None:
 
 
 class Named(list):
-    """Files in a row, each an attribute, too."""
+    """A list of files, each also an attribute."""
 
     def __init__(self, **files: str):
         super().__init__(files.values())
@@ -86,11 +86,11 @@ class Named(list):
 
 def job(folder: str, out: str, processes: int, cfg: dict) -> SimpleNamespace:
     """What Snakemake would hand to the script."""
-    given = {name: f"{folder}/{file}" for name, file in INPUTS.items()}
-    made = {name: f"{out}/{file}" for name, file in OUTPUTS.items()}
+    input_files = {name: f"{folder}/{file}" for name, file in INPUTS.items()}
+    output_files = {name: f"{out}/{file}" for name, file in OUTPUTS.items()}
     return SimpleNamespace(
-        input=Named(**given),
-        output=Named(**made),
+        input=Named(**input_files),
+        output=Named(**output_files),
         params=SimpleNamespace(
             cfg={**CFG, "diffusion": f"{folder}/stable-diffusion", **cfg}, code=""
         ),
@@ -119,13 +119,13 @@ def log(out: Path) -> str:
 
 
 def ended(process: subprocess.Popen) -> tuple[int, str]:
-    """Exit status of a script, and what it said besides its log."""
-    said = process.communicate(timeout=300)[1]
-    return process.returncode, said
+    """Exit status of a script, and what it printed besides its log."""
+    printed = process.communicate(timeout=300)[1]
+    return process.returncode, printed
 
 
 def fail_in_second(number: int | None) -> None:
-    """Work that the second of two processes does not do; without a number, the system kills it."""
+    """Fail in the second of two processes; without a number, by a signal as of the system."""
     import torch
     import torch.distributed as dist
 

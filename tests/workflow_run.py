@@ -1,4 +1,4 @@
-"""Running snakemake in a folder, as a person does."""
+"""Running snakemake in a folder, as a user does."""
 
 import os
 import re

@@ -25,7 +25,7 @@ rule classifiers:
         "../../envs/mvc.yaml"
     threads: 1
     resources:
-        # of all images in memory: their files, then their pixels
+        # All images are in memory, as files and then as pixels.
         mem_mb=lambda wildcards, input, attempt: int(8_000 + 7 * input.size_mb)
         * attempt,
         runtime=lambda wildcards, attempt: 480 * attempt,

@@ -27,7 +27,7 @@ from mvc.images.sources import digest_source
 
 # Environment variable with digests of what a run had read when it started, for its jobs.
 STARTED_WITH = "MVC_STARTED_WITH"
-# What a run says at its end.
+# Collects what a run prints at its end.
 JOBS = Jobs()
 logger.addHandler(JOBS)
 
@@ -46,14 +46,14 @@ def check(lines):
 
 
 def check_schema(settings, name):
-    """Stop at old spellings, then at all else that a schema refuses."""
+    """Stop at old spellings, then at whatever else the schema refuses."""
     check(list_old_spellings(settings))
     file = Path(workflow.basedir) / "workflow/schemas" / name
     check(list_faults(expand_config(settings), read_schema(file)))
 
 
 def start(record):
-    """What this run had read when it started; a job, which reads all anew, has it from the run."""
+    """What this run had read when it started. A job, which reads all again, has it from the run."""
     try:
         return recall_start(config, record)
     except ValueError as error:
@@ -73,7 +73,7 @@ pathvars:
 
 
 def check_folders():
-    """Stop a run before its first job if the folders that it writes to take no file."""
+    """Stop a run before its first job if no file can be written to its folders."""
     for folder in ("results", "logs"):
         try:
             check_folder(folder)
@@ -82,7 +82,7 @@ def check_folders():
 
 
 def check_overwritten():
-    """Stop a run that would overwrite tables or figures of data sets that it does not know."""
+    """Stop a run that would overwrite tables or figures of data sets that it does not have."""
     written = [path for job in workflow.dag.needrun_jobs() for path in job.output]
     for line in list_overwritten(
         written, config["datasets"], workflow.persistence.input
@@ -106,7 +106,7 @@ def reads(stage):
     )
 
 
-# The models' files, and a user's own: they are inputs, so that a change of them is noticed.
+# Files of the models, and the user's own: inputs, so that a change of them is noticed.
 def model_files(*models):
     return list_model_files(config["models"], *models)
 
@@ -132,10 +132,10 @@ def list_paths(runs):
 
 # Resources of fine-tuning.
 def processes(wildcards):
-    """Each has a GPU and a CPU core."""
+    """Number of processes; each has a GPU and a CPU core."""
     return merge_section(config, "unet", wildcards.dataset)["processes"]
 
 
 def unet_memory(wildcards, attempt):
-    """Memory in MB: of the state that is saved, and of what each process holds."""
+    """Memory in MB: of a checkpoint, and of each process."""
     return (16_000 + 16_000 * processes(wildcards)) * attempt

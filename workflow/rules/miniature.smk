@@ -1,5 +1,5 @@
 # The miniature foundation models, from the first 50,000 training images to three folders. They are
-# shipped in resources/miniature; nothing here runs unless the target `miniature` is asked for.
+# shipped in resources/miniature; nothing here runs unless the target `miniature` is requested.
 from snakemake.common.configfile import load_configfile
 
 MINIATURE = load_configfile(Path(workflow.basedir) / "config" / "miniature.yaml")

@@ -25,9 +25,8 @@ def main(snakemake) -> None:
         print(f"{len(texts):,} distinct of {len(prompts):,} prompts; {truncated:,} truncated")
         tensors = {"tokens": states[index], "null": states[-1].clone(), "n_tokens": n_tokens}
         with atomic(snakemake.output[0]) as temporary:
-            save_file(
-                tensors, temporary, {"clip": cfg["clip"]}
-            )  # one key: the order of several is not fixed
+            # One key of metadata, since the order of several is not fixed.
+            save_file(tensors, temporary, {"clip": cfg["clip"]})
             temporary.chmod(0o644)
         report(len(prompts), "embeddings", f"{len(texts):,} distinct")
 

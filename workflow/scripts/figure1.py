@@ -1,4 +1,4 @@
-"""figure1: real images, the pre-trained generator's and ours, class by class (Figure 1)."""
+"""figure1: real images, those of the pre-trained generator and ours, by class (Figure 1)."""
 
 from mvc.core import image_tables
 from mvc.core.atomic import atomic

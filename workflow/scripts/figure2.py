@@ -1,4 +1,4 @@
-"""figure2: real images, coarse-only and fine-only mixtures, and how far each goes (Figure 2)."""
+"""figure2: real images, coarse and fine mixtures, and how much each changes (Figure 2)."""
 
 from pathlib import Path
 

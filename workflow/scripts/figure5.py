@@ -1,4 +1,4 @@
-"""figure5: real images, many of ours and the pre-trained generator's, by class (Figure 5)."""
+"""figure5: real images, several of ours, those of the pre-trained generator (Figure 5)."""
 
 from mvc.core import image_tables
 from mvc.core.atomic import atomic

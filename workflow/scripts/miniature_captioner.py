@@ -13,9 +13,9 @@ def main(snakemake) -> None:
     cfg, size = snakemake.params.cfg, snakemake.params.cfg["foundation"]["resolution"]
     torch.manual_seed(cfg["seed"])
     with stage_log(snakemake):
-        used, held = load_parts(snakemake.input, cfg["foundation"])
-        plain = held.select_style("plain")
-        processor = captioner.create_processor(used.captions, size=size, queries=cfg["queries"])
+        train, held_out = load_parts(snakemake.input, cfg["foundation"])
+        plain = held_out.select_style("plain")
+        processor = captioner.create_processor(train.captions, size=size, queries=cfg["queries"])
         model = captioner.create(processor, size=size, **{key: cfg[key] for key in SHAPE})
         keep = make_saver(
             snakemake.output.weights,
@@ -24,10 +24,10 @@ def main(snakemake) -> None:
         )
         captioner.train(
             model,
-            used.images,
-            captioner.encode_captions(processor, used.captions),
-            used.labels,
-            draw_weights(used.styles, plain=cfg["plain"]),
+            train.images,
+            captioner.encode_captions(processor, train.captions),
+            train.labels,
+            draw_weights(train.styles, plain=cfg["plain"]),
             generator=torch.Generator().manual_seed(cfg["seed"]),
             keep=keep,
             class_loss=cfg["class_loss"],

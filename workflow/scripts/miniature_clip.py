@@ -12,8 +12,8 @@ def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     torch.manual_seed(cfg["seed"])
     with stage_log(snakemake):
-        used, held = load_parts(snakemake.input, cfg["foundation"])
-        merges = clip.learn_merges(used.captions, limit=cfg["merges"])
+        train, held_out = load_parts(snakemake.input, cfg["foundation"])
+        merges = clip.learn_merges(train.captions, limit=cfg["merges"])
         clip.write_merges(merges, snakemake.output.merges)
         tokens = clip.build_tokenizer(snakemake.output.merges)
         shape = {key: cfg[key] for key in SHAPE} | {"size": cfg["foundation"]["resolution"]}
@@ -22,13 +22,13 @@ def main(snakemake) -> None:
         keep = make_saver(
             snakemake.output.weights,
             lambda folder: save_clip(model, config, folder),
-            lambda: clip.measure_quality(model, held, tokens),
+            lambda: clip.measure_quality(model, held_out, tokens),
         )
         clip.train(
             model,
-            used.images,
-            clip.encode_captions(tokens, used.captions),
-            clip.make_pools(used.styles, plain=cfg["plain"], photo=cfg["photo"]),
+            train.images,
+            clip.encode_captions(tokens, train.captions),
+            clip.make_pools(train.styles, plain=cfg["plain"], photo=cfg["photo"]),
             generator=torch.Generator().manual_seed(cfg["seed"]),
             keep=keep,
             **cfg["training"],

@@ -18,15 +18,15 @@ def main(snakemake) -> None:
             fashion.test_labels[: cfg["images"]],
             size=cfg["foundation"]["resolution"],
         )
-        held = load_parts(snakemake.input, cfg["foundation"])[1]
+        held_out = load_parts(snakemake.input, cfg["foundation"])[1]
         models = quality.Models(Path(snakemake.input.unet).parents[2])
-        report = models.measure(target, held, captions=cfg["captions"])
+        report = models.measure(target, held_out, captions=cfg["captions"])
         print(report)
         save_json(report, out.report)
         first = target.images[:20]
         both = torch.cat([first, models.reconstruct(first)])
         drawn = models.sample(steps=cfg["steps"], scale=cfg["scale"], seed=cfg["seed"])
-        quality.draw_grid(held.images[:40], columns=10).save(out.corpus)
+        quality.draw_grid(held_out.images[:40], columns=10).save(out.corpus)
         quality.draw_grid(both, columns=20).save(out.real_vae)
         quality.draw_grid(drawn, columns=10).save(out.samples)
 

@@ -10,9 +10,9 @@ from mvc.models.clip import load_clip
 
 def main(snakemake) -> None:
     with stage_log(snakemake):
-        used, _ = load_parts(snakemake.input, snakemake.params.cfg["foundation"])
+        train, _ = load_parts(snakemake.input, snakemake.params.cfg["foundation"])
         clip, _, tokenizer = load_clip(str(Path(snakemake.input.clip).parent))
-        states, rows = unet.cache_text(clip, tokenizer, used.captions)
+        states, rows = unet.cache_text(clip, tokenizer, train.captions)
         save_tensors({"states": states, "rows": rows}, snakemake.output[0])
         print(f"{len(states):,} distinct captions of {len(rows):,}")
 

@@ -16,10 +16,10 @@ def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     torch.manual_seed(cfg["seed"])
     with stage_log(snakemake):
-        used, _ = load_parts(snakemake.input, cfg["foundation"])
-        shown = torch.from_numpy(used.list_outside(cfg["without"]))
+        train, _ = load_parts(snakemake.input, cfg["foundation"])
+        shown = torch.from_numpy(train.list_outside(cfg["without"]))
         encoder = load_vae(Path(snakemake.input.vae).parents[1])
-        latents = unet.cache_latents(encoder, used.images[shown])
+        latents = unet.cache_latents(encoder, train.images[shown])
         text = load_file(snakemake.input.text)
         sizes = *latents[0].shape[1:3], text["states"].shape[2]
         model = unet.create(*sizes, **{key: cfg[key] for key in SHAPE})

@@ -14,18 +14,20 @@ def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     torch.manual_seed(cfg["seed"])
     with stage_log(snakemake):
-        used, held = load_parts(snakemake.input, cfg["foundation"])
+        train, held_out = load_parts(snakemake.input, cfg["foundation"])
         model = vae.create(size=cfg["foundation"]["resolution"], **{key: cfg[key] for key in SHAPE})
 
         def save(folder: Path) -> None:
-            vae.calibrate(model, used.images[:4000])
+            vae.calibrate(model, train.images[:4000])
             save_model(model, folder)
 
-        keep = make_saver(snakemake.output.weights, save, lambda: vae.measure_quality(model, held))
+        keep = make_saver(
+            snakemake.output.weights, save, lambda: vae.measure_quality(model, held_out)
+        )
         vae.train(
             model,
-            used.images,
-            vae.draw_weights(used.styles, plain=cfg["plain"]),
+            train.images,
+            vae.draw_weights(train.styles, plain=cfg["plain"]),
             generator=torch.Generator().manual_seed(cfg["seed"]),
             kl=cfg["kl"],
             keep=keep,

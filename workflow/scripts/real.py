@@ -1,4 +1,4 @@
-"""real: real images in a synthetic set's place, as they are or through the VAE."""
+"""real: real images in place of a synthetic set, as they are or through the VAE."""
 
 import pyarrow as pa
 from mvc.core import image_tables

@@ -1,7 +1,7 @@
-"""The architectures that `models` and `classifiers.models` name, built without their weights.
+"""Architectures that `models` and `classifiers.models` name, built without weights.
 
-A model's shape comes from its folder, from the hub's cache, or from the table of well-known
-models here. Everything is built on PyTorch's device `meta`: no memory, no file but a config.
+A model's config comes from its folder, from the hub's cache, or from the well-known models here.
+Everything is built on PyTorch's device `meta`, which takes no memory; no other file is read.
 """
 
 import json
@@ -85,7 +85,7 @@ KNOWN = {
 
 
 def build_unet(name: str) -> nn.Module:
-    """The U-Net of `models.diffusion`, as it is: not widened."""
+    """Build the U-Net of `models.diffusion`, not widened."""
     from diffusers import UNet2DConditionModel
 
     config = _read_config("diffusion", name, "unet/config.json")
@@ -93,7 +93,7 @@ def build_unet(name: str) -> nn.Module:
 
 
 def build_vae(name: str) -> nn.Module:
-    """The VAE of `models.diffusion`."""
+    """Build the VAE of `models.diffusion`."""
     from diffusers import AutoencoderKL
 
     config = _read_config("diffusion", name, "vae/config.json")
@@ -101,7 +101,7 @@ def build_vae(name: str) -> nn.Module:
 
 
 def build_clip(name: str) -> nn.Module:
-    """The model of `models.clip`: a folder, or an architecture of open_clip before the slash."""
+    """Build the model of `models.clip`: a folder, or open_clip's architecture before the slash."""
     import open_clip
 
     path = Path(name) / "open_clip_config.json"
@@ -111,13 +111,13 @@ def build_clip(name: str) -> nn.Module:
         config = open_clip.get_model_config(name.partition("/")[0])
     if config is None:
         raise ValueError(_describe_unknown("clip", name, "ViT-L-14-quickgelu/openai"))
-    own = config.pop("custom_text", False) or "hf_model_name" in config["text_cfg"]
-    kind = open_clip.CustomTextCLIP if own else open_clip.CLIP
+    custom = config.pop("custom_text", False) or "hf_model_name" in config["text_cfg"]
+    kind = open_clip.CustomTextCLIP if custom else open_clip.CLIP
     return _build_without_weights(lambda: kind(**config))
 
 
 def build_captioner(name: str) -> nn.Module:
-    """The BLIP-2 of `models.captioner`."""
+    """Build the BLIP-2 of `models.captioner`."""
     from transformers import Blip2Config, Blip2ForConditionalGeneration
 
     config = Blip2Config.from_dict(dict(_read_config("captioner", name, "config.json")))
@@ -125,7 +125,7 @@ def build_captioner(name: str) -> nn.Module:
 
 
 def build_classifier(name: str, n_classes: int, *, size: int) -> nn.Module:
-    """A model of `classifiers.models`: `wrn-<depth>-<width>`, or timm's, for `size` pixels."""
+    """Build a model of `classifiers.models`, `wrn-<depth>-<width>` or timm's, for `size` pixels."""
     from mvc.training import networks, wide_resnet
 
     if wide_resnet.NAME.fullmatch(name):
@@ -133,13 +133,15 @@ def build_classifier(name: str, n_classes: int, *, size: int) -> nn.Module:
     import timm
 
     if not timm.is_model(name):
-        raise ValueError(f"classifiers.models: {name!r}; must be wrn-<depth>-<width> or timm's")
+        raise ValueError(
+            f"classifiers.models: {name!r}; must be wrn-<depth>-<width> or a model of timm"
+        )
     options = networks.describe_size(name, (size, size))
     return _build_without_weights(lambda: timm.create_model(name, num_classes=n_classes, **options))
 
 
 def _read_config(key: str, name: str, part: str) -> Mapping:
-    """A model's config: from its folder, from the hub's cache, or a well-known one."""
+    """Read a model's config: from its folder, from the hub's cache, or a well-known one."""
     from huggingface_hub import try_to_load_from_cache
 
     path = Path(name) / part
@@ -155,7 +157,7 @@ def _read_config(key: str, name: str, part: str) -> Mapping:
 
 def _describe_unknown(key: str, name: str, known: str) -> str:
     return (
-        f"models.{key} = {name}: its architecture is unknown here; give a folder that holds its "
+        f"models.{key} = {name}: its architecture is unknown here; must be a folder with its "
         f"config, or one of {known}"
     )
 

@@ -1,7 +1,7 @@
-"""What a run would cost, before anything is spent: images, jobs, operations, hours, disk.
+"""Cost of a run before it starts: images, jobs, operations, hours, disk.
 
-Operations are counted on the models' architectures (`flops`), hours are operations by the
-throughput of one device. Left out, being small: tables, figures, quality, the oracle.
+Operations are counted on the models' architectures (`flops`); hours are operations divided by the
+throughput of one device. Tables, figures, quality and the oracle cost little and are left out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,23 +12,25 @@ from mvc.core.counts import count_bank
 from mvc.core.markdown import format_count, format_table
 from mvc.estimate import architectures, flops
 
-PNG = 2.0  # bytes per pixel of a stored colour photograph, about
+PNG = 2.0  # approximate bytes per pixel of a stored colour photograph
 TOKENS = 77  # context tokens of a caption
-HALF = 2  # bytes of a number of its embedding
-WEIGHT = 4  # bytes of a weight of the fine-tuned U-Net
+HALF = 2  # bytes per number of its embedding
+WEIGHT = 4  # bytes per weight of the fine-tuned U-Net
 NOTE = (
-    "Device hours at {throughput:,.2f} × 10^12 operations a second, {measured}; a multiplication "
+    "Device hours at {throughput:,.2f} × 10^12 operations per second, {measured}; a multiplication "
     "and its addition count as two. Small networks and batches run below that rate: take the hours "
-    "for a lower bound. `estimate.teraflops` sets another machine's rate. Left out: downloads, "
+    "as a lower bound. `estimate.teraflops` sets another machine's rate. Left out: downloads, "
     "reading and writing, figures, and the arms that stand in no table."
 )
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large a data set is once it is split."""
+    """Size of a data set once it is split."""
 
-    labelled: tuple[int, ...]  # training images of each class: all that is captioned and learned
+    labelled: tuple[
+        int, ...
+    ]  # training images of each class: all that captions, generator and classifiers see
     test: int
     side: int  # pixels of a stored synthetic image
 
@@ -43,7 +45,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Line:
-    """One stage of one data set."""
+    """Cost of one stage of one data set."""
 
     dataset: str
     stage: str
@@ -56,26 +58,26 @@ class Line:
 
 @lru_cache
 def estimate_caption(captioner: str, new_tokens: int, num_beams: int) -> int:
-    """Operations of one caption."""
+    """Estimate the operations of one caption."""
     model = architectures.build_captioner(captioner)
     return flops.count_caption(model, new_tokens=new_tokens, num_beams=num_beams)
 
 
 @lru_cache
 def estimate_text(clip: str) -> int:
-    """Operations of one caption's embedding."""
+    """Estimate the operations of one caption's embedding."""
     return flops.count_text_tower(architectures.build_clip(clip))
 
 
 @lru_cache
-def estimate_look(clip: str) -> int:
-    """Operations of CLIP's image tower on one image."""
+def estimate_image_tower(clip: str) -> int:
+    """Estimate the operations of CLIP's image tower on one image."""
     return flops.count_image_tower(architectures.build_clip(clip))
 
 
 @lru_cache
 def estimate_unet(diffusion: str, resolution: int) -> tuple[int, int, int]:
-    """Operations of one evaluation of the U-Net, the number of its weights, its text width."""
+    """Estimate the operations of one evaluation of the U-Net; its weights and text width."""
     model = architectures.build_unet(diffusion)
     factor = flops.compute_latent_factor(architectures.build_vae(diffusion))
     forward = flops.count_unet_forward(model, resolution=resolution, factor=factor)
@@ -84,7 +86,7 @@ def estimate_unet(diffusion: str, resolution: int) -> tuple[int, int, int]:
 
 @lru_cache
 def estimate_vae(diffusion: str, resolution: int) -> tuple[int, int]:
-    """Operations of encoding and of decoding an image."""
+    """Estimate the operations of encoding and of decoding an image."""
     vae = architectures.build_vae(diffusion)
     encode = flops.count_vae_encode(vae, resolution=resolution)
     return encode, flops.count_vae_decode(vae, resolution=resolution)
@@ -92,7 +94,7 @@ def estimate_vae(diffusion: str, resolution: int) -> tuple[int, int]:
 
 @lru_cache
 def estimate_classifier(network: str, classes: int, side: int) -> int:
-    """Operations of a classifier's forward pass."""
+    """Estimate the operations of a classifier's forward pass."""
     model = architectures.build_classifier(network, classes, size=side)
     return flops.count_classifier_forward(model, size=side)
 
@@ -100,11 +102,11 @@ def estimate_classifier(network: str, classes: int, side: int) -> int:
 def estimate_stages(
     name: str, settings: Mapping, size: Size, models: Mapping[str, str]
 ) -> list[Line]:
-    """All stages of one data set.
+    """Estimate all stages of one data set.
 
     Args:
         name: of the data set.
-        settings: its sections, and `runs`, one mapping of settings a run.
+        settings: its sections, and `runs`, the settings of each run.
         size: its images.
         models: folder or hub name of `captioner`, `clip` and `diffusion`.
     """
@@ -121,10 +123,10 @@ def estimate_stages(
 
 
 def _estimate_prompts(name: str, settings: Mapping, size: Size, models: Mapping) -> list[Line]:
-    """Captions and their embeddings, one of each for a training image."""
+    """Estimate captions and their embeddings, one of each per training image."""
     k, cfg = size.train, settings["captions"]
     caption = 0
-    if not cfg["file"]:
+    if cfg["describe"] and not cfg["file"]:
         caption = estimate_caption(models["captioner"], cfg["max_new_tokens"], cfg["num_beams"])
     text = estimate_text(models["clip"])
     _, _, width = estimate_unet(models["diffusion"], settings["unet"]["resolution"])
@@ -145,25 +147,25 @@ def _estimate_finetuning(name: str, settings: Mapping, size: Size, models: Mappi
 
 
 def count_synthetic_images(settings: Mapping, size: Size) -> int:
-    """Images of one synthetic set: the entries of the bank."""
+    """Count the images of one synthetic set, one for each entry of the bank."""
     return count_bank(size.labelled, settings["banks"]["per_real"])
 
 
 def list_generators(settings: Mapping) -> set[str]:
-    """The sets of extra images that any run is trained on."""
+    """List the sets of extra images that runs are trained on."""
     return {run["extra"] for run in settings["runs"] if run["extra"]}
 
 
 def count_images_seen(run: Mapping, size: Size, per_real: float | int) -> float | int:
-    """Images that a run is trained on, repetitions included (see `training.strategies`)."""
+    """Count the images that a run is trained on, with repetitions: see `training.strategies`."""
     if run["epochs"] is None:
         return run["steps"] * run["batch_size"]
     strategy = run.get("strategy")
     extra = (run.get("per_real") or per_real) if run["extra"] else run.get("steps_as_with") or 0
     if strategy == "rsp":
         return run["epochs"] * size.train
-    last = run["phase2"]["share"] if strategy == "two_phase" else 0
-    return run["epochs"] * size.train * (1 + extra + last)
+    phase2 = run["phase2"]["share"] if strategy == "two_phase" else 0
+    return run["epochs"] * size.train * (1 + extra + phase2)
 
 
 def _estimate_generation(
@@ -180,7 +182,7 @@ def _estimate_generation(
         share = {"finetuned": 0, "pretrained": 1}.get(generator, cfg["pretrained_share"])
         forward, _, _ = estimate_unet(models["diffusion"], resolution)
         conditioning = round((1 - share) * encode)
-        each = estimate_look(models["clip"]) + flops.count_sampling(
+        each = estimate_image_tower(models["clip"]) + flops.count_sampling(
             forward, decode, steps=cfg["steps"], mode=cfg["guidance"], encode=conditioning
         )
     disk = images * size.side**2 * PNG
@@ -216,11 +218,11 @@ def _estimate_forward(run: Mapping, size: Size) -> int:
 
 
 def format_page(lines: Sequence[Line], throughput: float | int, measured: str) -> str:
-    """The estimate as Markdown: by stage and by data set.
+    """Format the estimate as Markdown, by stage and by data set.
 
     Args:
-        throughput: operations a second of one device.
-        measured: where the throughput is from, such as `measured on this CPU`.
+        throughput: operations per second of one device.
+        measured: source of the throughput, such as `measured on this CPU`.
     """
     headings = ["10^15 operations", "device hours", "GB on disk"]
     stages = []
@@ -250,16 +252,16 @@ def _group(lines: Sequence[Line], field: str) -> dict[str, list[Line]]:
 
 
 def _format_sums(lines: Sequence[Line], throughput: float | int) -> list[str]:
-    """Jobs, 10^15 operations, device hours and GB on disk of these lines together."""
+    """Format the sums of some lines: jobs, 10^15 operations, device hours, GB on disk."""
     operations = sum(line.operations for line in lines)
     numbers = (
         operations / 1e15,
         operations / throughput / 3600,
         sum(line.disk for line in lines) / 1e9,
     )
-    return [format_count(sum(line.jobs for line in lines)), *map(_shorten, numbers)]
+    return [format_count(sum(line.jobs for line in lines)), *map(_format_short, numbers)]
 
 
-def _shorten(value: float | int) -> str:
-    """Two significant digits of a small number, one decimal of a larger one."""
+def _format_short(value: float | int) -> str:
+    """Format a number below 1 with two significant digits, a larger one with one decimal."""
     return f"{value:,.1f}" if value >= 1 or not value else f"{float(f'{value:.2g}'):f}".rstrip("0")

@@ -1,8 +1,8 @@
-"""What the stages cost: operations per image, and how many a device does per second.
+"""Operations of the stages per image, and operations per second of a device.
 
-A multiplication and its addition are two operations, as PyTorch's counter has it: the U-Net of
-Stable Diffusion 1.5 takes 180 GFLOP at 256 pixels. Convolutions, matrix products and attention
-count, the rest is below 1 %. Models may be on device `meta` (`mvc.architectures`).
+A multiplication and its addition count as two operations, as in PyTorch's counter: the U-Net of
+Stable Diffusion 1.5 takes 180 GFLOP at 256 pixels. Convolutions, matrix products and attention are
+counted; the rest is below 1 %. Models may be on device `meta`, see `estimate.architectures`.
 """
 
 import time
@@ -17,7 +17,7 @@ BACKWARD = 2  # gradients of the inputs and of the weights: one forward's operat
 
 
 def count_operations(run: Callable[[], object]) -> int:
-    """The operations of a call."""
+    """Count the operations of a call."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         run()
     return counter.get_total_flops()
@@ -26,12 +26,12 @@ def count_operations(run: Callable[[], object]) -> int:
 def count_unet_forward(
     unet: nn.Module, *, resolution: int, factor: int = 8, tokens: int = 77
 ) -> int:
-    """One evaluation of the U-Net for one image.
+    """Count the operations of one evaluation of the U-Net for one image.
 
     Args:
-        resolution: side of the image in pixels.
-        factor: pixels of a side to one latent position, see `latent_factor`.
-        tokens: context tokens.
+        resolution: side of the image, in pixels.
+        factor: pixels of a side per latent position, see `compute_latent_factor`.
+        tokens: number of context tokens.
     """
     side = resolution // factor
     latents = _make_zeros(unet, 1, unet.config.in_channels, side, side)
@@ -41,14 +41,14 @@ def count_unet_forward(
 
 
 def count_vae_encode(vae: nn.Module, *, resolution: int) -> int:
-    """The VAE's encoder on one image of this side in pixels."""
+    """Count the operations of the VAE's encoder on an image; `resolution` in pixels."""
     return count_operations(
         lambda: vae.encode(_make_zeros(vae, 1, vae.config.in_channels, *[resolution] * 2))
     )
 
 
 def count_vae_decode(vae: nn.Module, *, resolution: int) -> int:
-    """The VAE's decoder to one image of this side in pixels."""
+    """Count the operations of the VAE's decoder to an image; `resolution` in pixels."""
     side = resolution // compute_latent_factor(vae)
     return count_operations(
         lambda: vae.decode(_make_zeros(vae, 1, vae.config.latent_channels, side, side))
@@ -56,22 +56,21 @@ def count_vae_decode(vae: nn.Module, *, resolution: int) -> int:
 
 
 def compute_latent_factor(vae: nn.Module) -> int:
-    """Pixels of a side to one latent position: 8 for Stable Diffusion."""
+    """Compute the pixels of a side per latent position: 8 for Stable Diffusion."""
     return 2 ** (len(vae.config.block_out_channels) - 1)
 
 
 def count_text_tower(clip: nn.Module) -> int:
-    """The text tower on one prompt."""
-    from mvc.models.clip import compute_text_states
-    from mvc.models.clip import find_text_tower as tower
+    """Count the operations of the text tower on one prompt."""
+    from mvc.models.clip import compute_text_states, find_text_tower
 
-    m = tower(clip).positional_embedding.shape[0]
+    m = find_text_tower(clip).positional_embedding.shape[0]
     ids = _make_zeros(clip, 1, m).long()
     return count_operations(lambda: compute_text_states(clip, ids))
 
 
 def count_image_tower(clip: nn.Module) -> int:
-    """The image tower on one image."""
+    """Count the operations of the image tower on one image."""
     from mvc.models.clip import find_image_size
 
     size = find_image_size(clip)
@@ -79,10 +78,10 @@ def count_image_tower(clip: nn.Module) -> int:
 
 
 def count_caption(captioner: nn.Module, *, new_tokens: int, num_beams: int) -> int:
-    """BLIP-2 on one image: vision tower, Q-Former, and the language model on every token.
+    """Count BLIP-2 on one image: vision tower, Q-Former, and the language model on every token.
 
-    The language model takes two operations a weight and token; each beam reads the image's query
-    tokens and the start token anew. Its attention over at most some hundred tokens is left out.
+    The language model takes two operations per weight and token; each beam reads the image's query
+    tokens and the start token again. Its attention, over a few hundred tokens, is left out.
     """
     config = captioner.config
     side = config.vision_config.image_size
@@ -90,34 +89,34 @@ def count_caption(captioner: nn.Module, *, new_tokens: int, num_beams: int) -> i
     queries = captioner.query_tokens
     seen = (side // config.vision_config.patch_size) ** 2 + 1  # patches and the class token
     states = _make_zeros(captioner, 1, seen, config.vision_config.hidden_size)
-    look = count_operations(lambda: captioner.vision_model(pixels))
-    ask = count_operations(
+    vision = count_operations(lambda: captioner.vision_model(pixels))
+    qformer = count_operations(
         lambda: captioner.qformer(query_embeds=queries, encoder_hidden_states=states)
     )
     layers = (m for m in captioner.language_model.modules() if isinstance(m, nn.Linear))
     weights = sum(layer.weight.numel() for layer in layers)
-    return look + ask + 2 * weights * num_beams * (config.num_query_tokens + 1 + new_tokens)
+    return vision + qformer + 2 * weights * num_beams * (config.num_query_tokens + 1 + new_tokens)
 
 
 def count_classifier_forward(model: nn.Module, *, size: int) -> int:
-    """A classifier on one image of this side in pixels."""
+    """Count the operations of a classifier on one image; `size` in pixels."""
     return count_operations(lambda: model(_make_zeros(model, 1, 3, size, size)))
 
 
 def count_training_step(forward: int) -> int:
-    """Forward and backward of one image, from the forward's operations."""
+    """Count forward and backward pass of one image, from the operations of the forward pass."""
     return (1 + BACKWARD) * forward
 
 
 def count_sampling(unet: int, decode: int, *, steps: int, mode: str, encode: int = 0) -> int:
-    """One synthetic image: the branches of every step, the conditioning image, the decoding.
+    """Count one synthetic image: the branches of every step, conditioning image, decoding.
 
     Args:
-        unet, encode, decode: operations of `unet_forward`, `vae_encode`, `vae_decode`.
+        unet: operations of `count_unet_forward`; decode, encode: of the VAE.
         mode: guidance `text` or `both` (two branches), or `ip2p` (three).
 
     Raises:
-        ValueError: no such guidance.
+        ValueError: there is no such guidance.
     """
     branches = {"text": 2, "both": 2, "ip2p": 3}
     if mode not in branches:
@@ -126,7 +125,7 @@ def count_sampling(unet: int, decode: int, *, steps: int, mode: str, encode: int
 
 
 def measure_throughput(device: str | torch.device, *, seconds: float | int = 3) -> float:
-    """Operations a second that a device does on a U-Net's usual layers: a short measurement.
+    """Measure the operations per second of a device on usual layers of a U-Net, by a short run.
 
     A 3x3 convolution and a self-attention of 320 channels at 32 x 32 positions (256 pixels), in
     bfloat16 on a GPU and float32 on a CPU, with the threads that PyTorch has.
@@ -152,7 +151,7 @@ def measure_throughput(device: str | torch.device, *, seconds: float | int = 3) 
 def _build_block(
     device: torch.device, dtype: torch.dtype, images: int
 ) -> tuple[Callable[[Tensor], Tensor], Tensor]:
-    """The layers that `throughput` times, and an input of theirs."""
+    """Build the layers that `measure_throughput` times, and their input."""
     c, side, heads = 320, 32, 8
     options = {"device": device, "dtype": dtype}
     convolution = nn.Conv2d(c, c, 3, padding=1, **options).to(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""How many images a data set gives the stages, known or counted before anything is read."""
+"""Size of a data set: how many images the stages get, known or counted before any is read."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,14 +13,14 @@ from mvc.images.splits import split_by_fractions
 
 
 def measure(name: str, settings: Mapping) -> Size:
-    """Images of a data set after its splits.
+    """Measure a data set by the images of its splits.
 
     Args:
-        name: of the data set, for messages.
+        name: of the data set, for error messages.
         settings: its `loader`, `path` and the sections `images` and `unet`.
 
     Raises:
-        ValueError: a source whose images cannot be counted beforehand.
+        ValueError: the images cannot be counted beforehand.
     """
     loader = LOADERS[settings["loader"]]
     if loader.size:
@@ -35,10 +35,10 @@ def measure(name: str, settings: Mapping) -> Size:
 
 
 def list_images(name: str, loader: str, path: str | None) -> Sequence[Item]:
-    """The images of the user's own data, none of them read but those of Hugging Face data sets.
+    """List the images of the user's own data; only those of Hugging Face data sets are read.
 
     Raises:
-        ValueError: an archive, whose images are not listed before it is unpacked.
+        ValueError: the path is an archive, whose images cannot be listed before it is unpacked.
     """
     place = Path(path or "")
     if loader == "imagefolder" and place.is_dir():
@@ -54,7 +54,7 @@ def list_images(name: str, loader: str, path: str | None) -> Sequence[Item]:
 
 
 def _split_published(loader: Loader, section: Mapping, resolution: int) -> Size:
-    """Images of a published data set after its splits, its classes taken for equally large."""
+    """Split a published data set in numbers, as if its classes were equally large."""
     size, limit = loader.size, section["labels_per_class"]
     test = size.test
     if loader.per_class:

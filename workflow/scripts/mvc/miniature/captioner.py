@@ -1,4 +1,4 @@
-"""The miniature BLIP-2: its processor, its training and what it is worth.
+"""The miniature BLIP-2: processor, training and quality.
 
 Axes: n pictures, t tokens, c = 3 colour channels, h = w = 32 pixels.
 """
@@ -38,7 +38,7 @@ QFORMER = {
 
 
 def create_processor(captions: Sequence[str], *, size: int, queries: int) -> Blip2Processor:
-    """A byte-level BPE learnt from the captions, and the image processor."""
+    """Create a byte-level BPE, learned from the captions, and the image processor."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
@@ -74,10 +74,10 @@ def create(
     qformer: dict[str, int],
     text: dict[str, int],
 ) -> Blip2ForConditionalGeneration:
-    """An untrained BLIP-2: vision transformer, Q-Former, OPT.
+    """Create an untrained BLIP-2: vision transformer, Q-Former, OPT.
 
-    Two defaults of transformers leave a model that starts from nothing dead, so they are set
-    here: the vision tower's initial deviation (1e-10) and the query tokens (all zero, so alike).
+    Two defaults of transformers prevent training from scratch, so they are set here: the vision
+    tower's initial deviation (1e-10) and the query tokens (all zero, so alike).
     """
     tokenizer = processor.tokenizer
     config = Blip2Config(
@@ -104,7 +104,7 @@ def create(
 
 
 def encode_captions(processor: Blip2Processor, captions: Sequence[str]) -> Int[Tensor, "n t"]:
-    """Image placeholders, start, caption, end, padding."""
+    """Encode captions: image placeholders, start, caption, end, padding."""
     tokenizer = processor.tokenizer
     images = [tokenizer.convert_tokens_to_ids("<image>")] * processor.num_query_tokens
     rows = [[*images, *ids, END] for ids in tokenizer(list(captions)).input_ids]
@@ -124,11 +124,13 @@ def train(
     generator: torch.Generator,
     **settings,
 ) -> None:
-    """Next-token loss, plus `class_loss` x the class loss of a linear head on the pooled vision.
-    The head stands for a real vision tower's own pre-training; it is thrown away.
+    """Train on the next-token loss, plus `class_loss` x that of a linear class head.
+
+    The head, on the pooled vision output, stands for the pre-training of a real vision tower, and
+    is then thrown away.
 
     Args:
-        weights: how often each picture is drawn, in proportion.
+        weights: proportional to how often each picture is drawn.
         settings: of `training.run`.
     """
     prompt = model.config.num_query_tokens + 1  # image placeholders and the start token
@@ -160,7 +162,7 @@ def measure_quality(
     images: UInt8[Tensor, "n 3 h w"],
     labels: Int[np.ndarray, " n"],
 ) -> dict[str, float]:
-    """Shares in % of captions that name the class and the class group; number of distinct ones."""
+    """Measure how many captions name class and class group, in %, and how many are distinct."""
     texts = describe(model, processor, images)
     named = [find_class(text) for text in texts]
     pairs = list(zip(named, labels.tolist(), strict=True))
@@ -178,7 +180,7 @@ def describe(
     processor: Blip2Processor,
     images: UInt8[Tensor, "n 3 h w"],
 ) -> list[str]:
-    """Captions as the main pipeline makes them: beam search through the processor."""
+    """Describe pictures as the main pipeline does: beam search through the processor."""
     pictures = (Image.fromarray(x.permute(1, 2, 0).numpy()) for x in images)
     return list(
         generate_captions(

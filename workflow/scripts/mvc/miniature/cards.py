@@ -1,4 +1,4 @@
-"""The model cards: what each miniature model is, was trained on, and is worth."""
+"""Model cards: what each miniature model is, what it was trained on, and its quality."""
 
 from collections.abc import Callable, Mapping
 
@@ -36,22 +36,23 @@ Apache-2.0. Fashion-MNIST is by Zalando SE under the MIT licence.
 
 
 def format_captioner_card(cfg: Mapping, measured: Mapping) -> str:
-    """Card of the BLIP-2."""
-    own, seen = cfg["captioner"], measured["captioner"]
+    """Format the card of the BLIP-2."""
+    section, seen = cfg["captioner"], measured["captioner"]
+    vision, qformer, text = (section[part] for part in ("vision", "qformer", "text"))
     return _format_card(
         cfg,
         title="Miniature BLIP-2",
         purpose="A `Blip2ForConditionalGeneration` with its processor: it captions garments.",
-        plain_note=f"; {own['plain']:.0%} of the pictures drawn in training",
+        plain_note=f"; {section['plain']:.0%} of the pictures drawn in training",
         settings=[
-            f"vision transformer {own['vision']['hidden_size']} x "
-            f"{own['vision']['num_hidden_layers']}, patches of {own['vision']['patch_size']}",
-            f"Q-Former {own['qformer']['hidden_size']} x {own['qformer']['num_hidden_layers']}, "
-            f"{own['queries']} queries; OPT {own['text']['hidden_size']} x "
-            f"{own['text']['num_hidden_layers']}; byte-level BPE learnt from the captions",
-            f"next-token loss, plus {own['class_loss']} x the class loss of a linear head on the "
-            "pooled vision output, which stands for the vision tower's own pre-training",
-            _format_training(own),
+            f"vision transformer {vision['hidden_size']} x "
+            f"{vision['num_hidden_layers']}, patches of {vision['patch_size']}",
+            f"Q-Former {qformer['hidden_size']} x {qformer['num_hidden_layers']}, "
+            f"{section['queries']} queries; OPT {text['hidden_size']} x "
+            f"{text['num_hidden_layers']}; byte-level BPE learnt from the captions",
+            f"next-token loss, plus {section['class_loss']} x the class loss of a linear head on "
+            "the pooled vision output, which stands for the vision tower's own pre-training",
+            _format_training(section),
         ],
         quality=[
             f"{seen['images']:,} official test images, plain greyscale, beam search: "
@@ -63,8 +64,9 @@ def format_captioner_card(cfg: Mapping, measured: Mapping) -> str:
 
 
 def format_clip_card(cfg: Mapping, measured: Mapping) -> str:
-    """Card of the CLIP."""
-    own, seen = cfg["clip"], measured["clip"]
+    """Format the card of the CLIP."""
+    section, seen = cfg["clip"], measured["clip"]
+    vision, text = section["vision"], section["text"]
     return _format_card(
         cfg,
         title="Miniature CLIP",
@@ -75,12 +77,12 @@ def format_clip_card(cfg: Mapping, measured: Mapping) -> str:
         ),
         plain_note="",
         settings=[
-            f"vision transformer {own['vision']['width']} x {own['vision']['layers']}, patches of "
-            f"{own['vision']['patch_size']}; text transformer {own['text']['width']} x "
-            f"{own['text']['layers']}, 77 tokens; joint space {own['joint']}",
-            f"{own['plain']:.0%} of the batches plain pictures only, {own['photo']:.0%} "
+            f"vision transformer {vision['width']} x {vision['layers']}, patches of "
+            f"{vision['patch_size']}; text transformer {text['width']} x "
+            f"{text['layers']}, 77 tokens; joint space {section['joint']}",
+            f"{section['plain']:.0%} of the batches plain pictures only, {section['photo']:.0%} "
             "photographs only, the rest mixed; equal captions in a batch count as equally right",
-            _format_training(own),
+            _format_training(section),
         ],
         quality=[
             f"500 held-out pictures of all styles: recall@1 {seen['recall_at_1']} %, recall@5 "
@@ -92,7 +94,7 @@ def format_clip_card(cfg: Mapping, measured: Mapping) -> str:
 
 
 def format_diffusion_card(cfg: Mapping, measured: Mapping) -> str:
-    """Card of the Stable Diffusion: autoencoder and U-Net."""
+    """Format the card of the Stable Diffusion: autoencoder and U-Net."""
     vae, unet, seen = cfg["vae"], cfg["unet"], measured["vae"]
     return _format_card(
         cfg,
@@ -130,12 +132,12 @@ CARDS: dict[str, Callable[[Mapping, Mapping], str]] = {
 
 
 def _format_training(section: Mapping) -> str:
-    own = section["training"]
+    training = section["training"]
     return (
-        f"training: {own['steps']:,} steps of {own['batch_size']} pictures, AdamW, "
-        f"learning rate {own['learning_rate']} "
-        f"with {own['warmup_steps']} steps of warm-up and a cosine, "
-        f"weights averaged ({own['ema_decay']})"
+        f"training: {training['steps']:,} steps of {training['batch_size']} pictures, AdamW, "
+        f"learning rate {training['learning_rate']} "
+        f"with {training['warmup_steps']} steps of warm-up and a cosine, "
+        f"weights averaged ({training['ema_decay']})"
     )
 
 

@@ -1,4 +1,4 @@
-"""The miniature CLIP: its vocabulary, its training and what it is worth.
+"""The miniature CLIP: vocabulary, training and quality.
 
 Axes: n pairs, m tokens, c = 3 colour channels, h = w = 32 pixels.
 """
@@ -24,7 +24,7 @@ from mvc.models.clip import tokenize
 
 
 def learn_merges(captions: Sequence[str], *, limit: int) -> list[tuple[str, str]]:
-    """Byte-pair merges over the captions' words, most frequent pair first, ties by alphabet."""
+    """Learn byte-pair merges of the captions' words, most frequent pair first, ties by alphabet."""
     counts = Counter(word for text in captions for word in text.replace("-", " ").split())
     words = {word: [*word[:-1], word[-1] + "</w>"] for word in counts}
     merges = []
@@ -59,7 +59,7 @@ def write_merges(merges: Sequence[tuple[str, str]], path: str | Path) -> None:
 def make_configuration(
     *, joint: int, size: int, vision: dict[str, int], text: dict[str, int], vocabulary: int
 ) -> dict:
-    """The contents of `open_clip_config.json`."""
+    """Make the contents of `open_clip_config.json`."""
     half = [0.5, 0.5, 0.5]
     return {
         "model_cfg": {
@@ -78,18 +78,21 @@ def make_configuration(
 
 
 def create(config: dict) -> nn.Module:
-    """An untrained CustomTextCLIP."""
+    """Create an untrained CustomTextCLIP."""
     cfg = {k: v for k, v in config["model_cfg"].items() if k != "custom_text"}
     return open_clip.CustomTextCLIP(**cfg)
 
 
 def normalise_pixels(images: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
-    """Images as the vision tower takes them."""
+    """Normalise images for the vision tower."""
     return images.float() / 127.5 - 1
 
 
 def pool_captions(model: nn.Module, ids: Int[Tensor, "n m"]) -> Float[Tensor, "n j"]:
-    """Unit text features. Rows after the longest caption are left out: the tower is causal."""
+    """Pool captions to text features of unit length.
+
+    Positions after the longest caption are left out, since the tower is causal.
+    """
     tower = model.text
     end = ids.argmax(1)
     ids = ids[:, : int(end.max()) + 1]
@@ -109,11 +112,11 @@ def train(
     generator: torch.Generator,
     **settings,
 ) -> None:
-    """Contrastive training.
+    """Train by contrast: each picture against all captions of its batch, and the reverse.
 
     Args:
-        pools: (chance, rows): each batch comes from one pool. Pools of a single greyscale style
-            keep colour from solving the contrast alone.
+        pools: (chance, rows); each batch comes from one pool. Pools of a single greyscale style
+            prevent that colour alone solves the contrast.
         settings: of `training.run`.
     """
     chances = torch.tensor([chance for chance, _ in pools])
@@ -135,41 +138,41 @@ def train(
 def make_pools(
     styles: Int[np.ndarray, " n"], *, plain: float, photo: float
 ) -> list[tuple[float, Int[np.ndarray, " k"]]]:
-    """Plain pictures only, photographs only, everything: with the chances given."""
+    """Make pools of rows with their chances: plain pictures, photographs, everything."""
     rows = {name: np.flatnonzero(styles == STYLES.index(name)) for name in ("plain", "photo")}
     everything = np.arange(len(styles))
     return [(plain, rows["plain"]), (photo, rows["photo"]), (1 - plain - photo, everything)]
 
 
 def build_tokenizer(merges: str | Path) -> SimpleTokenizer:
-    """open_clip's tokenizer over our merges file."""
+    """Build open_clip's tokenizer on a merges file."""
     return SimpleTokenizer(bpe_path=str(merges))
 
 
 def encode_captions(tokens: SimpleTokenizer, captions: Sequence[str]) -> Int[Tensor, "n m"]:
-    """Token ids of captions; equal captions are tokenised once."""
+    """Encode captions as token ids; equal captions are tokenised once."""
     distinct, inverse = np.unique(np.array(captions), return_inverse=True)
     return tokenize(tokens, distinct.tolist())[0][torch.from_numpy(inverse)]
 
 
 @torch.no_grad()
 def measure_quality(model: nn.Module, corpus: Corpus, tokens: SimpleTokenizer) -> dict[str, float]:
-    """In %: recall of 500 mixed pictures' own captions; zero-shot class of plain pictures."""
+    """Measure, in %, recall of 500 pictures' captions, and zero-shot accuracy of plain ones."""
     first = corpus.select(np.arange(min(500, len(corpus.captions))))
     read = pool_captions(model, encode_captions(tokens, first.captions))
     scores = F.normalize(model.visual(normalise_pixels(first.images)), dim=-1) @ read.T
     rank = (scores > scores.diagonal()[:, None]).sum(1)
     recall = {f"recall_at_{k}": _to_percent(rank < k) for k in (1, 5)}
     plain = corpus.select_style("plain")
-    guess = measure_zero_shot(model, plain.images, tokens)
+    guess = predict_zero_shot(model, plain.images, tokens)
     return recall | {"zero_shot_class": _to_percent(guess == torch.from_numpy(plain.labels))}
 
 
 @torch.no_grad()
-def measure_zero_shot(
+def predict_zero_shot(
     model: nn.Module, images: UInt8[Tensor, "n 3 h w"], tokens: SimpleTokenizer
 ) -> Int[Tensor, " n"]:
-    """The class whose synonyms, on a black background, are on average nearest to each picture."""
+    """Predict the class whose synonyms, on a black background, are nearest to each picture."""
     prompts = [[f"{add_article(word)} on a black background" for word in s] for s in SYNONYMS]
     classes = [pool_captions(model, encode_captions(tokens, p)).mean(0) for p in prompts]
     seen = torch.cat([model.visual(normalise_pixels(part)) for part in images.split(256)])

@@ -1,4 +1,4 @@
-"""The miniature models' corpus: foundation images rendered in several styles, with captions.
+"""Corpus of the miniature models: foundation images rendered in several styles, with captions.
 
 Axes: n rendered images, h = w pixels.
 """
@@ -18,7 +18,7 @@ CHUNK = 2000  # images rendered at once; bounds the memory
 
 @dataclass
 class Corpus:
-    """Rendered images with what is known of each; row i of every field is image i."""
+    """Rendered images with their facts; row i of every field belongs to image i."""
 
     images: torch.Tensor  # uint8, n 3 h w
     captions: list[str]
@@ -27,7 +27,7 @@ class Corpus:
     sources: np.ndarray  # int64, n; index of the foundation image
 
     def select(self, rows: np.ndarray) -> "Corpus":
-        """The rows selected by a mask or by indices."""
+        """Select rows by a mask or by indices."""
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         return Corpus(
             self.images[torch.from_numpy(rows)],
@@ -38,11 +38,11 @@ class Corpus:
         )
 
     def select_style(self, style: str) -> "Corpus":
-        """The pictures of one style."""
+        """Select the pictures of one style."""
         return self.select(self.styles == render.STYLES.index(style))
 
     def list_outside(self, styles: Sequence[str]) -> np.ndarray:
-        """Rows of the pictures of all other styles."""
+        """List the rows of the pictures of all other styles."""
         return np.flatnonzero(~np.isin(self.styles, [render.STYLES.index(s) for s in styles]))
 
 
@@ -55,7 +55,11 @@ def build(
     shares: dict[str, float],
     seed: int,
 ) -> Corpus:
-    """Render every image `renders` times; each time in a style drawn with the given shares."""
+    """Render every image `renders` times, each time in a style drawn by `shares`.
+
+    Raises:
+        ValueError: the shares do not sum to 1.
+    """
     if abs(sum(shares.values()) - 1) > 1e-6:
         raise ValueError(f"corpus.shares sum to {sum(shares.values()):.3g}; must sum to 1")
     rng = np.random.default_rng(seed)
@@ -86,7 +90,7 @@ def build(
 
 
 def _place(grey, style, *, size, generator):
-    """Enlarge, flip, scale and shift; plain images move by whole pixels, so stay sharp."""
+    """Enlarge, flip, scale and shift; plain images move by whole pixels, which keeps them sharp."""
     n = len(grey)
     plain = torch.from_numpy(style == render.STYLES.index("plain"))
     flip = torch.randint(0, 2, (n,), generator=generator).float() * 2 - 1
@@ -98,7 +102,7 @@ def _place(grey, style, *, size, generator):
 
 
 def _dress(garments, style, *, rng, generator):
-    """Pixels, colour word (None for greyscale) and ground phrase of each garment."""
+    """Dress each garment: its pixels, colour word (None for greyscale) and ground phrase."""
     n, size = len(garments), garments.shape[-1]
     names = list(render.COLOURS)
     table = torch.tensor([render.COLOURS[name] for name in names])

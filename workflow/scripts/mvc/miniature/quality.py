@@ -1,4 +1,4 @@
-"""What the finished miniature models are worth, in numbers and in pictures to look at.
+"""Quality of the finished miniature models, in numbers and in pictures.
 
 Axes: n pictures, c = 3 colour channels, h = w pixels.
 """
@@ -30,7 +30,7 @@ ZOOM = 3  # screen pixels of a picture's pixel
 
 @dataclass
 class Models:
-    """The finished models, opened by the main pipeline's own functions."""
+    """The finished models, loaded by the functions of the main pipeline."""
 
     folder: Path  # with blip2/, clip/, stable-diffusion/
 
@@ -42,16 +42,16 @@ class Models:
         self.unet = load_unet(diffusion, text_width=self.clip.text.width)
 
     def measure(self, target: Corpus, held: Corpus, *, captions: int) -> dict[str, dict]:
-        """The numbers of the cards.
+        """Measure the numbers of the cards.
 
         Args:
             target: real greyscale images of the target data set.
-            held: the corpus' own held-out pictures.
-            captions: how many of the target's images are captioned.
+            held: the held-out pictures of the corpus.
+            captions: number of the target's images that are captioned.
         """
         few = target.select(np.arange(min(captions, len(target.labels))))
         named = captioner.measure_quality(self.captioner, self.processor, few.images, few.labels)
-        guess = clip.measure_zero_shot(self.clip, target.images, self.tokens).numpy()
+        guess = clip.predict_zero_shot(self.clip, target.images, self.tokens).numpy()
         psnr = vae.compute_psnr(target.images, self.reconstruct(target.images))
         return {
             "captioner": named,
@@ -63,12 +63,12 @@ class Models:
         }
 
     def reconstruct(self, images: UInt8[Tensor, "n 3 h w"]) -> UInt8[Tensor, "n 3 h w"]:
-        """Images through the autoencoder and back."""
+        """Reconstruct images by the autoencoder."""
         return vae.decode(self.vae, vae.encode_latents(self.vae, images))
 
     def sample(self, *, steps: int, scale: float, seed: int) -> UInt8[Tensor, "k 3 h w"]:
-        """One picture of each of `sample_captions`."""
-        ids, _ = tokenize(self.tokens, ["", *sample_captions()])
+        """Sample one picture for each of `list_captions`."""
+        ids, _ = tokenize(self.tokens, ["", *list_captions()])
         states = compute_text_states(self.clip, ids)
         generator = torch.Generator().manual_seed(seed)
         return unet.draw(
@@ -86,7 +86,7 @@ class Models:
 def convert_to_target(
     images: UInt8[np.ndarray, "n 28 28"], labels: UInt8[np.ndarray, " n"], *, size: int
 ) -> Corpus:
-    """Real greyscale images as the main pipeline shows them to the models, as plain pictures."""
+    """Convert real greyscale images to plain pictures, as the main pipeline shows them."""
     large = render.enlarge(torch.from_numpy(images.copy()).float() / 255, size)
     pixels = (large * 255).round().to(torch.uint8)[:, None].expand(-1, 3, -1, -1)
     styles = np.full(len(images), render.STYLES.index("plain"))
@@ -94,8 +94,8 @@ def convert_to_target(
     return Corpus(pixels, [""] * len(rows), labels.astype(np.int64), styles, rows)
 
 
-def sample_captions() -> list[str]:
-    """Four looks of each of the ten classes, look by look."""
+def list_captions() -> list[str]:
+    """List captions of four looks of each of the ten classes, look by look."""
     return [
         f"a photo of {add_article(f'{look} {words[0]}')} on {add_article(ground)}"
         for look, ground in LOOKS
@@ -104,12 +104,12 @@ def sample_captions() -> list[str]:
 
 
 def draw_grid(pictures: UInt8[Tensor, "n 3 h w"], *, columns: int) -> Image.Image:
-    """Pictures side by side, enlarged without smoothing, two white pixels between them."""
+    """Draw pictures side by side, enlarged without smoothing, two white pixels apart."""
     n, side = len(pictures), pictures.shape[-1] * ZOOM
     rows = -(-n // columns)
-    sheet = Image.new("RGB", (columns * (side + 2), rows * (side + 2)), "white")
+    canvas = Image.new("RGB", (columns * (side + 2), rows * (side + 2)), "white")
     for i, picture in enumerate(pictures):
         tile = Image.fromarray(picture.permute(1, 2, 0).numpy())
         place = ((i % columns) * (side + 2), (i // columns) * (side + 2))
-        sheet.paste(tile.resize((side, side), Image.Resampling.NEAREST), place)
-    return sheet
+        canvas.paste(tile.resize((side, side), Image.Resampling.NEAREST), place)
+    return canvas

@@ -1,4 +1,4 @@
-"""Render greyscale garments in the corpus' styles: coloured on a ground, photograph, plain.
+"""Rendering of greyscale garments in three styles: coloured on a ground, photograph, plain.
 
 Axes: n images, c = 3 colour channels, h = w = 32 pixels. All values in [0, 1].
 """
@@ -28,7 +28,7 @@ STYLES = ("coloured", "photo", "plain")
 
 
 def enlarge(images: Float[Tensor, "n 28 28"], size: int) -> Float[Tensor, "n h w"]:
-    """Bicubic resize with the same kernel as Pillow's, clamped to [0, 1]."""
+    """Enlarge by bicubic interpolation with Pillow's kernel, clamped to [0, 1]."""
     large = F.interpolate(images[:, None], (size, size), mode="bicubic", antialias=True)
     return large[:, 0].clamp(0, 1)
 
@@ -40,7 +40,7 @@ def move(
     scale: Float[Tensor, " n"],
     shift: Float[Tensor, "n 2"],
 ) -> Float[Tensor, "n h w"]:
-    """Flip (-1 or 1), scale and shift (pixels to the left and up); what enters is black."""
+    """Flip (-1 or 1), scale and shift (pixels to the left and up); new pixels are black."""
     theta = torch.zeros(len(images), 2, 3)
     theta[:, 0, 0], theta[:, 1, 1] = flip / scale, 1 / scale
     theta[:, :, 2] = shift * 2 / images.shape[-1]
@@ -50,7 +50,7 @@ def move(
 
 
 def draw_silhouette(images: Float[Tensor, "n h w"]) -> Float[Tensor, "n h w"]:
-    """Soft mask of the garment: its non-black pixels, small holes closed, edges kept soft."""
+    """Draw a soft mask of each garment: its non-black pixels, small holes closed, edges soft."""
     solid = (images * 10).clamp(0, 1)[:, None]
     grown = F.max_pool2d(solid, 3, stride=1, padding=1)
     closed = -F.max_pool2d(-grown, 3, stride=1, padding=1)
@@ -58,7 +58,7 @@ def draw_silhouette(images: Float[Tensor, "n h w"]) -> Float[Tensor, "n h w"]:
 
 
 def draw_pattern(kind: Int[Tensor, " n"], *, size: int, generator: torch.Generator):
-    """Ground patterns in [0, 1], by index into GROUNDS: `Float[Tensor, "n h w"]`."""
+    """Draw ground patterns in [0, 1], by index into GROUNDS: `Float[Tensor, "n h w"]`."""
     n = len(kind)
     rand = torch.rand(n, 4, 1, 1, generator=generator)
     axis = torch.arange(size, dtype=torch.float32)
@@ -97,7 +97,7 @@ def compose(
     cloth: Float[Tensor, "n 3"],
     ground: Float[Tensor, "n 3 h w"],
 ) -> Float[Tensor, "n 3 h w"]:
-    """Garments dyed in the cloth's colour (shading kept), laid on their ground."""
+    """Compose garments, dyed in the cloth's colour with their shading, on their grounds."""
     shade = (0.12 + 0.88 * garments)[:, None]
     dyed = shade * cloth[:, :, None, None] + 0.25 * shade**4 * (1 - cloth[:, :, None, None])
     mask = draw_silhouette(garments)[:, None]

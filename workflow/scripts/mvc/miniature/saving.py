@@ -1,4 +1,4 @@
-"""Reading and writing what the miniature models' rules hand to each other."""
+"""Files of the miniature models: weights, and what their rules hand to each other."""
 
 import copy
 import json
@@ -16,41 +16,41 @@ from mvc.miniature.corpus import Corpus
 
 
 def save_corpus(corpus: Corpus, pixels: str | Path, captions: str | Path) -> None:
-    """Images to safetensors; captions, labels, styles and sources to Parquet."""
+    """Save images as safetensors; captions, labels, styles and sources as Parquet."""
     save_tensors({"images": corpus.images}, pixels)
     columns = ("captions", "labels", "styles", "sources")
     image_tables.write(pa.table({name: getattr(corpus, name) for name in columns}), captions)
 
 
 def load_corpus(pixels: str | Path, captions: str | Path) -> Corpus:
-    """What `save_corpus` wrote."""
+    """Load a corpus that `save_corpus` wrote."""
     table = pq.read_table(captions)
     arrays = [table[name].to_numpy() for name in ("labels", "styles", "sources")]
     return Corpus(load_file(pixels)["images"], table["captions"].to_pylist(), *arrays)
 
 
 def save_tensors(tensors: dict[str, Tensor], path: str | Path) -> None:
-    """Write safetensors that everybody may read (the library's own files are 0600)."""
+    """Save safetensors that all users may read (the library's own files are 0600)."""
     with atomic(path) as temporary:
         save_file({name: t.contiguous() for name, t in tensors.items()}, temporary)
         temporary.chmod(0o644)
 
 
 def save_json(content: dict, path: str | Path) -> None:
-    """Write indented JSON."""
+    """Save indented JSON."""
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def save_model(model: nn.Module, folder: str | Path) -> None:
-    """Write a diffusers or transformers model in half precision in its own format."""
+    """Save a diffusers or transformers model in half precision, in its library's format."""
     copy.deepcopy(model).half().save_pretrained(folder)
     for path in Path(folder).glob("*.safetensors"):
         path.chmod(0o644)
 
 
 def save_clip(model: nn.Module, config: dict, folder: str | Path) -> None:
-    """Write an open_clip model in half precision in the format of `local-dir:`."""
+    """Save an open_clip model in half precision, in the format of `local-dir:`."""
     state = {name: value.half() for name, value in model.state_dict().items()}
     save_tensors(state, Path(folder) / "open_clip_model.safetensors")
     save_json(config, Path(folder) / "open_clip_config.json")
@@ -59,10 +59,10 @@ def save_clip(model: nn.Module, config: dict, folder: str | Path) -> None:
 def make_saver(
     path: str | Path, save: Callable[[Path], None], measure: Callable[[], dict] = dict
 ) -> Callable[..., None]:
-    """A function that saves a model into the folder of its file `path` and prints its quality.
+    """Make a function that saves a model into the folder of `path` and prints its quality.
 
-    Called with a step, in the middle of a training, it saves into `partial` below that folder,
-    which is no output of a rule and so survives a failed or stopped training.
+    Called with a step, during training, it saves into the subfolder `partial`, which is no output
+    of a rule and so survives a failed or stopped training.
     """
 
     def keep(step: int | None = None) -> None:
@@ -75,7 +75,7 @@ def make_saver(
 
 
 def save_captioner(model: nn.Module, processor, folder: str | Path) -> None:
-    """Write a BLIP-2 in half precision, without a class head, and its processor."""
+    """Save a BLIP-2 in half precision, without a class head, and its processor."""
     state = {k: v.half() for k, v in model.state_dict().items() if not k.startswith("head.")}
     model.save_pretrained(folder, state_dict=state)
     processor.save_pretrained(folder)
@@ -84,18 +84,18 @@ def save_captioner(model: nn.Module, processor, folder: str | Path) -> None:
 
 
 def save_pipeline(scheduler, index: dict, folder: str | Path) -> None:
-    """Write what a Stable Diffusion folder has besides its models."""
+    """Save what a Stable Diffusion folder has besides its models."""
     scheduler.save_pretrained(Path(folder) / "scheduler")
     save_json(index, Path(folder) / "model_index.json")
 
 
 def load_parts(inputs, foundation: dict[str, int]) -> tuple[Corpus, Corpus]:
-    """The corpus in two: pictures to train on, and those of the held-out garments.
+    """Load the corpus in two parts: pictures to train on, and those of held-out garments.
 
     Args:
         inputs: has `pixels` and `captions`, the corpus' files.
-        foundation: `images`, how many garments there are; `holdout`, how many of the last of
-            them are held out.
+        foundation: `images`, the number of garments; `holdout`, how many of the last are held
+            out.
     """
     corpus = load_corpus(inputs.pixels, inputs.captions)
     trained = corpus.sources < foundation["images"] - foundation["holdout"]

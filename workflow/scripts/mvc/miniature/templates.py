@@ -42,7 +42,7 @@ ATTRIBUTES = (("dark", "bright"), ("short", "long"), ("narrow", "wide"), ("smoot
 
 
 def measure(garments: Float[np.ndarray, "n h w"]) -> Float[np.ndarray, "n 4"]:
-    """Brightness, height, width and roughness (mean step between neighbours) of each garment."""
+    """Measure brightness, height, width and roughness (mean step between neighbours)."""
     solid = garments > 0.08
     area = np.maximum(solid.sum((1, 2)), 1)
     brightness = (garments * solid).sum((1, 2)) / area
@@ -57,7 +57,7 @@ def measure(garments: Float[np.ndarray, "n h w"]) -> Float[np.ndarray, "n 4"]:
 def describe(
     measures: Float[np.ndarray, "n 4"], labels: Int[np.ndarray, " n"]
 ) -> Int[np.ndarray, "n 4"]:
-    """Each measure as -1, 0 or 1: in the lowest, middle or highest third of its own class."""
+    """Describe each measure as -1, 0 or 1: lowest, middle or highest third of its class."""
     levels = np.zeros(measures.shape, dtype=np.int64)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
@@ -74,15 +74,17 @@ def write_caption(
     ground: str | None,
     generator: np.random.Generator,
 ) -> str:
-    """One sentence: opening, up to three attributes, colour, a synonym of the class, the ground.
+    """Write a sentence: opening, up to three attributes, colour, synonym of the class, ground.
 
     Args:
-        levels: brightness, height, width, roughness as -1, 0 or 1; 0 is left unsaid.
+        levels: brightness, height, width, roughness as -1, 0 or 1; 0 is left out.
         colour: of the garment; None for a greyscale picture.
         ground: e.g. "striped red background"; None leaves it out.
     """
-    said = [pair[int(level > 0)] for pair, level in zip(ATTRIBUTES, levels, strict=True) if level]
-    words = [word for word in said if generator.random() < 0.75][:3]
+    notable = [
+        pair[int(level > 0)] for pair, level in zip(ATTRIBUTES, levels, strict=True) if level
+    ]
+    words = [word for word in notable if generator.random() < 0.75][:3]
     words += [colour] if colour else []
     words.append(str(generator.choice(SYNONYMS[label])))
     opening = str(generator.choice(OPENINGS))
@@ -91,12 +93,12 @@ def write_caption(
 
 
 def add_article(words: str) -> str:
-    """The words after "a" or "an"."""
+    """Add "a" or "an" before words."""
     return f"{'an' if words[0] in 'aeio' else 'a'} {words}"
 
 
 def find_class(text: str) -> int | None:
-    """The class whose synonym the caption names; the longest match decides; None without one."""
+    """Find the class whose synonym the caption names, by the longest match; None without one."""
     padded = f" {text.lower()} "
     matches = [
         (len(word), label)
@@ -108,5 +110,5 @@ def find_class(text: str) -> int | None:
 
 
 def find_group(label: int) -> str:
-    """The class group that a label belongs to."""
+    """Find the class group of a label."""
     return next(name for name, labels in GROUPS.items() if label in labels)

@@ -1,4 +1,4 @@
-"""What the four trainings share: schedule, weight averaging, progress."""
+"""Training loop of the four miniature models: schedule, weight averaging, progress."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from mvc.console.progress import Meter
 
 
 def compute_rate(step: int, *, steps: int, peak: float, warmup_steps: int) -> float:
-    """Learning rate of a step: linear warm-up, then a cosine down to 1 % of the peak."""
+    """Compute a step's learning rate: linear warm-up, then a cosine down to 1 % of the peak."""
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
     progress = (step - warmup_steps) / max(steps - warmup_steps, 1)
@@ -19,7 +19,7 @@ def compute_rate(step: int, *, steps: int, peak: float, warmup_steps: int) -> fl
 
 
 def average(model: nn.Module, shadow: dict, step: int, *, decay: float) -> None:
-    """Move the exponential moving average of the weights one step on; short memory at first."""
+    """Advance the exponential moving average of the weights; its memory is short at first."""
     decay = min(decay, (1 + step) / (10 + step))
     with torch.no_grad():
         current = model.state_dict()
@@ -40,11 +40,11 @@ def run(
     keep: Callable[[int], None] | None = None,
     keep_every: int = 1000,
 ) -> None:
-    """Train with AdamW and leave the averaged weights in the model.
+    """Run a training with AdamW, and leave the averaged weights in the model.
 
     Args:
-        loss_of: the loss of one step, on a batch that it draws itself.
-        ema_decay: of the averaged weights, per step.
+        loss_of: returns the loss of a step, on a batch that it draws.
+        ema_decay: decay of the averaged weights per step.
         keep: called every `keep_every` steps with the averaged weights in place.
     """
     shadow = {name: value.detach().clone() for name, value in model.state_dict().items()}
@@ -73,7 +73,7 @@ def run(
 
 
 def apply_average(model: nn.Module, shadow: dict, act: Callable[[], None]) -> None:
-    """Call `act` while the model holds the averaged weights, then put its own back."""
+    """Call `act` while the model holds the averaged weights, then restore its own."""
     current = {name: value.clone() for name, value in model.state_dict().items()}
     model.load_state_dict(shadow)
     model.eval()
@@ -83,7 +83,7 @@ def apply_average(model: nn.Module, shadow: dict, act: Callable[[], None]) -> No
 
 
 def smooth(mean: float | None, loss: float, step: int) -> float:
-    """The moving average of the loss, after one more step.
+    """Smooth the loss: its moving average after one more step.
 
     Raises:
         FloatingPointError: the loss is not finite.

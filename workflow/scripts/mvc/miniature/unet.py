@@ -1,4 +1,4 @@
-"""The miniature Stable Diffusion's U-Net, trained as the real one: text to image, by Eq. 1.
+"""U-Net of the miniature Stable Diffusion, trained like the real one: text to image, by Eq. 1.
 
 Axes: n pictures, c latent channels, y = x = 8 latent positions, m context tokens, d text width.
 """
@@ -41,7 +41,7 @@ INDEX = {
     },
     "requires_safety_checker": False,
 }
-CLAMP = 5.0  # of the signal-to-noise ratio in the loss weights
+CLAMP = 5.0  # largest signal-to-noise ratio in the loss weights
 
 
 def create(
@@ -54,7 +54,7 @@ def create(
     heads: int,
     layers: int,
 ) -> UNet2DConditionModel:
-    """An untrained UNet2DConditionModel.
+    """Create an untrained UNet2DConditionModel.
 
     Args:
         channels, positions: of the latents.
@@ -79,14 +79,14 @@ def create(
 
 
 def build_scheduler() -> DDIMScheduler:
-    """The scheduler that lies in the model's folder."""
+    """Build the scheduler of the model's folder."""
     return DDIMScheduler(**SCHEDULE)
 
 
 def cache_latents(
     encoder: AutoencoderKL, images: UInt8[Tensor, "n 3 h w"]
 ) -> tuple[Float16[Tensor, "n c y x"], Float16[Tensor, "n c y x"]]:
-    """Mean and standard deviation of the scaled posterior of each picture."""
+    """Compute mean and standard deviation of each picture's scaled posterior."""
     posterior = encode(encoder, images, batch_size=256)
     mean, std = ((values * encoder.config.scaling_factor).half() for values in posterior)
     return mean, std
@@ -95,9 +95,9 @@ def cache_latents(
 def cache_text(
     clip: nn.Module, tokenizer, captions: Sequence[str], *, batch_size: int = 128
 ) -> tuple[Float16[Tensor, "k m d"], Int[Tensor, " n"]]:
-    """Text states of the distinct captions, "" the first of them, and each caption's row.
+    """Compute the text states of the distinct captions, first of them "", and each caption's row.
 
-    About 20 KB a caption in half precision.
+    A caption takes about 20 KB in half precision.
     """
     distinct, inverse = np.unique(np.array(["", *captions]), return_inverse=True)
     ids = tokenize(tokenizer, distinct.tolist())[0]
@@ -120,15 +120,16 @@ def train(
     generator: torch.Generator,
     **settings,
 ) -> None:
-    """Noise prediction, each example weighted by min(SNR, 5) / SNR.
+    """Train noise prediction, each example weighted by min(SNR, 5) / SNR.
 
-    The weights (Hang et al. 2023, min-SNR) stop nearly clean timesteps from taking most of a short
+    The weights (Hang et al. 2023, min-SNR) keep nearly clean timesteps from dominating a short
     training. One timestep is drawn from each of `batch_size` equal strata: uniform, less variance.
 
     Args:
-        mean, std: of the scaled posterior of z_0, which is sampled anew each time.
+        mean, std: of the scaled posterior, from which z_0 is sampled at each draw.
         text: states of the distinct captions; row 0 is the empty caption's.
-        dropout: share of examples without their caption. settings: of `training.run`.
+        dropout: share of examples without their caption.
+        settings: of `training.run`.
     """
     kept = build_scheduler().alphas_cumprod
     ratio = kept / (1 - kept)
@@ -161,7 +162,7 @@ def draw(
     scale: float,
     generator: torch.Generator,
 ) -> UInt8[Tensor, "n 3 h w"]:
-    """Pictures of captions, by the sampler of the main pipeline.
+    """Draw pictures of captions with the sampler of the main pipeline.
 
     Args:
         folder: of the Stable Diffusion, with its scheduler.

@@ -1,4 +1,4 @@
-"""The miniature Stable Diffusion's autoencoder.
+"""Autoencoder of the miniature Stable Diffusion: training and quality.
 
 Axes: n images, c = 3 colour channels, h = w = 32 pixels.
 """
@@ -18,7 +18,7 @@ from mvc.miniature.render import STYLES
 
 
 def create(*, widths: list[int], layers: int, latent_channels: int, size: int) -> AutoencoderKL:
-    """An untrained AutoencoderKL; every width after the first halves the resolution."""
+    """Create an untrained AutoencoderKL; every width after the first halves the resolution."""
     return AutoencoderKL(
         down_block_types=["DownEncoderBlock2D"] * len(widths),
         up_block_types=["UpDecoderBlock2D"] * len(widths),
@@ -45,7 +45,7 @@ def train(
     """Minimise squared + absolute error + `kl` x divergence, all means over elements.
 
     Args:
-        weights: how often each image is drawn, in proportion.
+        weights: proportional to how often each image is drawn.
         settings: of `training.run`.
     """
     chances = torch.from_numpy(weights / weights.sum()).double()
@@ -66,7 +66,7 @@ def train(
 def encode_latents(
     model: AutoencoderKL, images: UInt8[Tensor, "n 3 h w"], *, batch_size: int = 256
 ) -> Tensor:
-    """Posterior means, unscaled: `Float[Tensor, "n latent_channels h/4 w/4"]`."""
+    """Encode images to unscaled posterior means: `Float[Tensor, "n latent_channels h/4 w/4"]`."""
     parts = images.split(batch_size)
     return torch.cat([model.encode(p.float() / 127.5 - 1).latent_dist.mode() for p in parts])
 
@@ -75,19 +75,23 @@ def encode_latents(
 def decode(
     model: AutoencoderKL, codes: Tensor, *, batch_size: int = 256
 ) -> UInt8[Tensor, "n 3 h w"]:
-    """Pixels of unscaled latents."""
+    """Decode unscaled latents to pixels."""
     parts = [model.decode(part).sample for part in codes.split(batch_size)]
     return ((torch.cat(parts) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def compute_psnr(first: UInt8[Tensor, "n 3 h w"], second: UInt8[Tensor, "n 3 h w"]) -> float:
-    """Peak signal-to-noise ratio in dB: the mean over images of each image's own ratio."""
+    """Compute the peak signal-to-noise ratio in dB of each image, averaged over images."""
     error = (first.float() - second.float()).div(255).square().mean((1, 2, 3))
     return float((-10 * torch.log10(error.clamp_min(1e-10))).mean())
 
 
 def calibrate(model: AutoencoderKL, images: UInt8[Tensor, "n 3 h w"]) -> float:
-    """Set and return the scaling factor, 1 / standard deviation of the latents."""
+    """Set and return the scaling factor, 1 / standard deviation of the latents.
+
+    Raises:
+        ValueError: the factor is not finite.
+    """
     factor = 1 / float(encode_latents(model, images).std())
     if not math.isfinite(factor):
         raise ValueError(f"scaling factor = {factor}; the autoencoder is not trained")
@@ -96,13 +100,13 @@ def calibrate(model: AutoencoderKL, images: UInt8[Tensor, "n 3 h w"]) -> float:
 
 
 def draw_weights(styles: Int[np.ndarray, " n"], *, plain: float) -> Float[np.ndarray, " n"]:
-    """Weights with which plain pictures make up the share `plain` of the draws."""
+    """Compute weights with which plain pictures make up the share `plain` of all draws."""
     grey = styles == STYLES.index("plain")
     return np.where(grey, plain / max(grey.sum(), 1), (1 - plain) / max((~grey).sum(), 1))
 
 
 def measure_quality(model: AutoencoderKL, corpus: Corpus) -> dict[str, float]:
-    """PSNR in dB of each style's pictures, decoded from their latents."""
+    """Measure the PSNR in dB of each style's pictures, decoded from their latents."""
     report = {}
     for style in STYLES:
         images = corpus.select_style(style).images[:1000]
