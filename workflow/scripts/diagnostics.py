@@ -1,4 +1,4 @@
-"""diagnostics: the arms that stand in no table, with those that they are compared with."""
+"""diagnostics: the arms outside the tables, with those that they are compared with."""
 
 from mvc.core.atomic import write_csv, write_text
 from mvc.job import stage_log

@@ -14,14 +14,16 @@ def main(snakemake) -> None:
             print(f"{name}: {images.train:,} labelled images of {images.classes} classes")
             lines += cost.estimate_stages(name, settings, images, cfg["models"])
         if cfg["teraflops"] is None:
-            throughput = flops.measure_throughput(pick_device(), seconds=cfg["seconds"])
-            measured = "measured on this GPU" if pick_device().type == "cuda" else "one thread here"
+            device = pick_device()
+            throughput = flops.measure_throughput(device, seconds=cfg["seconds"])
+            place = "this GPU" if device.type == "cuda" else "one thread of this CPU"
+            measured = f"measured on {place}"
         else:
             throughput = cfg["teraflops"] * 1e12
             measured = "by estimate.teraflops"
         page = cost.format_page(lines, throughput, measured)
         print(page)
-    print(page)  # on the terminal, besides the log
+    print(page)  # on the terminal too
 
 
 if __name__ == "__main__":

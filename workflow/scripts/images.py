@@ -1,4 +1,4 @@
-"""images: raw data to five splits of labelled image files, the held-out list and a report."""
+"""images: five splits of labelled image files from raw data, the held-out list and a report."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""miniature_captioner: corpus to the miniature BLIP-2 and its processor."""
+"""miniature_captioner: train the miniature BLIP-2 on the corpus, and save its processor."""
 
 import torch
 from mvc.job import stage_log

@@ -1,4 +1,4 @@
-"""miniature_cards: settings and measures to a model card for each of the three folders."""
+"""miniature_cards: write the model cards of the three miniatures."""
 
 import json
 from pathlib import Path

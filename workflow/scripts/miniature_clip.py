@@ -1,4 +1,4 @@
-"""miniature_clip: corpus to the miniature CLIP and its vocabulary."""
+"""miniature_clip: train the miniature CLIP on the corpus, with a vocabulary of its own."""
 
 import torch
 from mvc.job import stage_log

@@ -1,4 +1,4 @@
-"""miniature_corpus: the foundation's garments to styled pictures with captions."""
+"""miniature_corpus: render the corpus: garments in several styles, with captions."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""miniature_quality: the models to their measures on the official test set, and to pictures."""
+"""miniature_quality: measure the miniatures on the official test set, and draw examples."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""miniature_text: corpus and CLIP to the text states that the U-Net is trained on."""
+"""miniature_text: compute the text states that the U-Net is trained on."""
 
 from pathlib import Path
 

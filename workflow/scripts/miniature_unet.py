@@ -1,4 +1,4 @@
-"""miniature_unet: corpus, autoencoder and CLIP to the U-Net of the miniature Stable Diffusion."""
+"""miniature_unet: train the U-Net of the miniature Stable Diffusion."""
 
 from pathlib import Path
 

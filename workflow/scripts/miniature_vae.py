@@ -1,4 +1,4 @@
-"""miniature_vae: corpus to the autoencoder of the miniature Stable Diffusion."""
+"""miniature_vae: train the autoencoder of the miniature Stable Diffusion."""
 
 from pathlib import Path
 

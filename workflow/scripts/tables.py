@@ -1,4 +1,4 @@
-"""tables: one table of the paper as CSV, Markdown and LaTeX, and the runs it is made of."""
+"""tables: one table of the paper as CSV, Markdown and LaTeX, and its runs."""
 
 from mvc.config.table_columns import TABLES
 from mvc.core.atomic import write_csv, write_text

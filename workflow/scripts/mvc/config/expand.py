@@ -33,7 +33,7 @@ def expand_config(config: Mapping) -> dict:
 
 
 def _list_subsets(datasets: Mapping) -> Iterator[tuple[str, object]]:
-    """Data sets, each with `subsets: n` as n that differ in their seed: 0 to n - 1."""
+    """Data sets; one with `subsets: n` becomes n, which differ in their seed, 0 to n - 1."""
     for name, values in datasets.items():
         n = values.get("subsets") if isinstance(values, Mapping) else None
         if not isinstance(n, int) or n < 1:
@@ -45,7 +45,7 @@ def _list_subsets(datasets: Mapping) -> Iterator[tuple[str, object]]:
 
 
 def _lay_over(section: Mapping, below: object) -> dict:
-    """A data set's section `classifiers`: its arms over the general ones, its models alone."""
+    """A data set's `classifiers`: its arms over the general ones; its models replace them."""
     both = dict(section)
     if isinstance(section.get("arms"), Mapping) and isinstance(below, Mapping):
         both["arms"] = {**below.get("arms", {}), **section["arms"]}

@@ -168,7 +168,7 @@ def choose_figure_datasets(config: Mapping) -> dict[str, str]:
 
 
 def name_folder(config: Mapping) -> str:
-    """Where the tables and figures of all data sets lie: `photos/tables` with `name: photos`."""
+    """The folder of tables and figures below results/: `photos/` with `name: photos`, else none."""
     return f"{config['name']}/" if config["name"] else ""
 
 
@@ -187,7 +187,7 @@ def list_table_files(config: Mapping) -> list[str]:
 
 
 def list_report_files(config: Mapping) -> list[str]:
-    """Reports besides the tables: diagnostics only where some arm of theirs is run."""
+    """List reports other than the tables; diagnostics only where one of their arms is run."""
     folder = f"results/{name_folder(config)}tables"
     diagnostics = [f"{folder}/diagnostics.csv"] if list_diagnostic_runs(config) else []
     unets = _list_unet_reports(config, config["datasets"])
@@ -223,7 +223,7 @@ def _list_sides(config: Mapping) -> list[Side]:
     ]
     if not pairs:
         raise ValueError(
-            "evidence.comparisons is empty; lay a configuration over it that has some, such as "
+            "evidence.comparisons is empty; add a configuration file that has some, such as "
             "--configfile config/evidence.yaml, or for the targets sweep and headroom "
             "config/sweep.yaml and config/headroom.yaml"
         )

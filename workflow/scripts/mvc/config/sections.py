@@ -1,4 +1,4 @@
-"""A section of the configuration as one data set has it, and the order of its keys."""
+"""Sections of the configuration as a data set has them, and the order of keys."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ def find_seed(config: Mapping, dataset: str) -> int:
     """The root seed of a data set's random streams.
 
     Raises:
-        ValueError: there is no such data set; names those that there are.
+        ValueError: an unknown data set; names the known ones.
     """
     if dataset not in config["datasets"]:
         raise ValueError(

@@ -12,7 +12,7 @@ SUBSET = "{subset}"
 
 
 class Side(NamedTuple):
-    """What is trained and measured."""
+    """One side of a comparison: an arm of a classifier on a data set."""
 
     dataset: str
     model: str
@@ -69,7 +69,7 @@ def pair_subsets(name: str, comparison: Mapping, datasets: Iterable[str]) -> lis
 
 
 def _find_numbers(pattern: str, names: Iterable[str]) -> list[int]:
-    """The numbers that make names out of a pattern; 0 for a pattern without a place for one."""
+    """Find the numbers that make known names of a pattern; [0] for one without `{subset}`."""
     if SUBSET not in pattern:
         return [0]
     head, tail = map(re.escape, pattern.split(SUBSET, 1))

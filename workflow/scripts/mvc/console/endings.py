@@ -1,4 +1,4 @@
-"""The last words of a run: what it made in how long, or what failed and how to fix it."""
+"""The last message of a run: what it made in how long, or what failed and how to fix it."""
 
 import logging
 import re

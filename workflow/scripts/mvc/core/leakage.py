@@ -1,7 +1,7 @@
 """Leakage checks: refuse held-out images in any input of the generator.
 
 The stage `images` writes names and hashes of the validation and test images to `held_out.parquet`.
-Every stage between it and the classifiers checks its own input against that table.
+Every stage that reads images for the generator compares its input with that table.
 """
 
 from collections.abc import Iterable

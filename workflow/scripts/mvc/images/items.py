@@ -38,7 +38,7 @@ def make_file_item(
 
 
 def settle_parts(parts: Sequence[str]) -> list[str]:
-    """Settle the parts of a source: `train` becomes `all` where no part is `test`, to be split."""
+    """Settle the parts of a source: without a part `test`, `train` becomes `all`, to be split."""
     drawn = "train" if "test" in parts else "all"
     return [drawn if part == "train" else part for part in parts]
 

@@ -6,7 +6,7 @@ Axes: r real and x extra images; batches vary in length.
 - `combined`: passes over real and extra images together.
 - `two_phase`: `combined`, then the real images alone for fewer steps at a smaller learning rate.
 - `rsp`: passes over the real images; each slot of a batch takes, with probability p, a random
-  extra image of its own class: in its place (`replace`) or besides (`append`).
+  extra image of its own class: in its place (`replace`) or in addition (`append`).
 
 The length is set in `epochs` or in `steps`. Epochs are passes, to which phase 2 adds its share.
 Steps are the total of every arm, phase 2 included, with or without extra images. With `epochs`, an

@@ -77,7 +77,7 @@ def _load(loader: str, cfg: dict, key: str, data: Path) -> Loaded:
             break
     else:
         forms = " or ".join(", ".join((*x.train, x.test, x.names)) for x in LAYOUTS[loader])
-        raise ValueError(f"{key}.path = {path}: not all of the files {forms} are there")
+        raise ValueError(f"{key}.path = {path}: must hold all of the files {forms}")
     read = _read_binary if layout.label_bytes else _read_python
     classes = _read_classes(folder / layout.names, layout)
     items = []
@@ -133,7 +133,7 @@ def _decode_text(value: object) -> str:
 
 
 class _Dtype:
-    """Stands for numpy's dtype in a pickle."""
+    """Stand-in for numpy's dtype in a pickle."""
 
     def __init__(self, kind: bytes | str, *_: object):
         if _decode_text(kind) != "u1":
@@ -146,7 +146,7 @@ class _Dtype:
 
 
 class _Array:
-    """Stands for numpy's array in a pickle: what its state holds, checked by numpy's own rules."""
+    """Stand-in for numpy's array in a pickle, with its state checked by numpy's own rules."""
 
     values: np.ndarray | None = None
 
@@ -158,7 +158,7 @@ class _Array:
 
 
 class _Batch(pickle.Unpickler):
-    """Reads what a batch of CIFAR holds and refuses every other name."""
+    """Unpickler that reads what a batch of CIFAR holds and refuses every other name."""
 
     KNOWN = {
         ("numpy.core.multiarray", "_reconstruct"): lambda *_: _Array(),

@@ -22,7 +22,7 @@ def load_tiny_imagenet(cfg: dict, *, key: str, data: Path, threads: int) -> Load
     path = downloads.locate_source(cfg["path"], "tiny_imagenet", data=data, key=f"{key}.path")
     root = folders.find_holder(archives.unpack(path, data), *FILES)
     if root is None:
-        raise ValueError(f"{key}.path = {path}: not all of {', '.join(FILES)} are there")
+        raise ValueError(f"{key}.path = {path}: must hold all of {', '.join(FILES)}")
     ids = sorted(set(_read_text(root / "wnids.txt").split()))
     classes = name_classes(ids, _read_text(root / "words.txt"))
     names = dict(zip(ids, classes, strict=True))
