@@ -21,7 +21,7 @@ environment: .venv/installed  ## make .venv and install the locked versions (6 G
 	touch $@
 
 demo: environment  ## run the default pipeline and print its table (20 minutes on two cores)
-	$(BIN)/snakemake --cores $(CORES) --quiet rules -- results/tables/table1.csv
+	$(BIN)/snakemake --cores $(CORES) --quiet rules -- demo
 	@$(BIN)/python workflow/scripts/show.py results/tables/table1_runs.csv
 
 status: environment  ## report what is done, running, failed or stale, and why

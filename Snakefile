@@ -38,6 +38,12 @@ rule all:
     localrule: True
 
 
+rule demo:
+    input:
+        plan.list_demo_files(config),
+    localrule: True
+
+
 onstart:
     check_folders()
     check_overwritten()

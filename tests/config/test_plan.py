@@ -8,9 +8,11 @@ from mvc.config.plan import (
     choose_generator,
     list_columns,
     list_comparison_runs,
+    list_demo_files,
     list_diagnostic_runs,
     list_extra_images,
     list_report_files,
+    list_rows,
     list_table_files,
     list_table_runs,
 )
@@ -100,3 +102,9 @@ def test_list_report_files_has_diagnostics_only_with_arms_of_theirs(config):
     config["classifiers"]["arms"] = {arm: arms[arm] for arm in ("baseline", "aa")}
     assert "results/tables/diagnostics.csv" not in list_report_files(config)
     assert "results/x/tables/table1.csv" in list_table_files(config | {"name": "x"})
+
+
+def test_list_demo_files_is_table_1_and_the_samples_of_its_data_sets(config):
+    datasets = [dataset for dataset, _ in list_rows(config, "table1")]
+    samples = [f"results/{dataset}/unet/samples.png" for dataset in dict.fromkeys(datasets)]
+    assert list_demo_files(config) == ["results/tables/table1.csv", *samples]

@@ -6,7 +6,17 @@ import pytest
 from project_tree import REPO
 from rule_texts import GPU, LOCAL, RULES
 
-LOOKS = {"table", "tables", "diagnostics", "quality_table", "figure1", "figure5", "estimate", "all"}
+LOOKS = {
+    "table",
+    "tables",
+    "diagnostics",
+    "quality_table",
+    "figure1",
+    "figure5",
+    "estimate",
+    "all",
+    "demo",
+}
 LOOKS |= {"comparisons", "sweep", "headroom", "evidence"}
 LOOKS |= {"augmented", "miniature", "miniature_cards"}
 

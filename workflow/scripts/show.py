@@ -20,7 +20,7 @@ ABOUT = """\
 
 Next
   {page:<26} p values, what was measured, the paper's figures
-  results/<data set>/unet/   the fine-tuned generator, its losses and samples
+  results/*/unet/samples.png what the fine-tuned generators draw
   docs/evidence.md           five labels per class, on eight labelled subsets
   README.md                  your own images, the real models, a cluster
 """

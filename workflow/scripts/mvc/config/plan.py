@@ -186,6 +186,13 @@ def list_table_files(config: Mapping) -> list[str]:
     return tables + figures + _list_unet_reports(config, finetuned | set(shown.values()))
 
 
+def list_demo_files(config: Mapping) -> list[str]:
+    """Table 1, and what the generators of its data sets draw."""
+    datasets = {dataset for dataset, _ in list_rows(config, "table1")}
+    table = f"results/{name_folder(config)}tables/table1.csv"
+    return [table, *_list_unet_reports(config, datasets)]
+
+
 def list_report_files(config: Mapping) -> list[str]:
     """List reports other than the tables; diagnostics only where one of their arms is run."""
     folder = f"results/{name_folder(config)}tables"
