@@ -45,7 +45,7 @@ def job(tmp_path, monkeypatch):
         (90 * 3600, "90 h 0 min"),
     ],
 )
-def test_a_time_for_a_person(seconds, text):
+def test_format_duration_is_readable(seconds, text):
     assert format_duration(seconds) == text
 
 
@@ -94,7 +94,7 @@ def test_twenty_hours_have_a_log_that_can_be_read(clock, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(said) and 200 < len(lines) < 400
     pauses = [after - before for before, after in zip(said, said[1:], strict=False)]
-    assert min(pauses[:-1]) >= 5 and max(pauses) < 302, "and a person never waits long"
+    assert min(pauses[:-1]) >= 5 and max(pauses) < 302, "and a user never waits long"
 
 
 def test_nothing_to_do_says_nothing(clock, capsys):

@@ -103,7 +103,7 @@ def test_first_frame_of_several(suffix):
 @pytest.mark.parametrize("suffix", ["PNG", "TIFF"])
 def test_exif_turns_the_picture_upright(orientation, suffix):
     upright = np.asarray(noise())
-    back = {  # what a camera held so has stored: the inverse of the turn that mends it
+    back = {  # what a camera held like this stores: the inverse of the turn that corrects it
         1: lambda a: a,
         2: lambda a: a[:, ::-1],
         3: lambda a: a[::-1, ::-1],

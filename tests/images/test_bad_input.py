@@ -1,4 +1,4 @@
-"""Raw data that cannot be used is refused by name, with the mend; what can be used is counted."""
+"""Raw data that cannot be used is refused by name, with a remedy; usable data is counted."""
 
 import json
 import os

@@ -217,7 +217,7 @@ def conditions():
 
 @pytest.fixture(scope="module")
 def piped(sd, widened, conditions):
-    """Images by the pipeline, opened from the folders as a person would."""
+    """Images by the pipeline, opened from the folders as a user would."""
     pixels, tokens, null, noise = conditions
     made = Pipeline.from_pretrained(
         sd,

@@ -1,4 +1,4 @@
-"""Fast AutoAugment: folds, the loss that policies are judged by, the search."""
+"""Fast AutoAugment: folds, the loss that scores policies, the search."""
 
 import numpy as np
 import pytest

@@ -23,7 +23,7 @@ def pictures(n):
     return torch.randint(0, 256, (n, 3, 32, 32), generator=rng, dtype=torch.uint8)
 
 
-def judged(files, labels, batch_size=4, first=0):
+def measure(files, labels, batch_size=4, first=0):
     """The probabilities of images that stand in their set from place `first` on."""
     how = {"clip": CLIP, "prefix": "a {class}", "batch_size": batch_size, "device": CPU}
     places = range(first, first + len(files))
@@ -46,24 +46,24 @@ def test_probabilities_are_those_of_open_clips_zero_shot_recipe():
         texts = normalize(model.encode_text(ids), dim=1)
         logits = model.logit_scale.exp() * images @ texts.T
     expected = logits.softmax(1)[torch.arange(11), labels]
-    assert torch.allclose(judged(files, labels), expected, atol=1e-5)
+    assert torch.allclose(measure(files, labels), expected, atol=1e-5)
 
 
 @pytest.mark.bitwise
 def test_neither_the_batch_nor_the_shard_changes_a_probability():
     files, labels = encode(pictures(21), grayscale=False), [0, 1, 2] * 7
-    whole = judged(files, labels)
-    assert torch.equal(whole, judged(files, labels, batch_size=3))
+    whole = measure(files, labels)
+    assert torch.equal(whole, measure(files, labels, batch_size=3))
     for count in (2, 3, 5):
         parts = [counts.slice_shard(21, shard, count) for shard in range(count)]
         shards = [
-            judged(files[p.start : p.stop], labels[p.start : p.stop], 4, p.start) for p in parts
+            measure(files[p.start : p.stop], labels[p.start : p.stop], 4, p.start) for p in parts
         ]
         assert torch.equal(whole, torch.cat(shards)), count
 
 
 def test_a_generator_may_have_no_image_in_a_shard():
-    assert judged([], []).shape == (0,)
+    assert measure([], []).shape == (0,)
 
 
 def test_by_hand():

@@ -21,7 +21,7 @@ LOSS, WEIGHTS = dict(rtol=2e-5), dict(rtol=0, atol=1e-5)
 
 
 def finished(folder: Path, name: str, count: int) -> Path:
-    """A run of the script by so many processes, to its end."""
+    """A run of the script by that many processes, to its end."""
     status, said = tuning.ended(tuning.start(folder, folder / name, count, steps=STEPS))
     assert status == 0, said
     return folder / name
@@ -41,7 +41,7 @@ def stopped(folder: Path, name: str, count: int) -> Path:
 
 
 def resumed(stopped: Path, name: str, count: int) -> Path:
-    """A stopped run taken up by so many processes; the stopped one stays as it is."""
+    """A stopped run that that many processes resume; the stopped one stays as it is."""
     shutil.copytree(stopped, stopped.parent / name)
     return finished(stopped.parent, name, count)
 

@@ -147,7 +147,7 @@ def test_a_stop_on_a_full_disk_says_that_nothing_was_saved(pool, tmp_path, capsy
 
 
 @pytest.mark.parametrize("left", [0, 5, 1000, -1])
-def test_a_damaged_state_is_put_aside(pool, tmp_path, capsys, left):
+def test_load_checkpoint_sets_a_damaged_one_aside(pool, tmp_path, capsys, left):
     state = tmp_path / ".checkpoint-abc.safetensors"
     signalled(pool, state, signal.SIGTERM)
     whole = state.read_bytes()

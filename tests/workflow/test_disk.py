@@ -1,4 +1,4 @@
-"""A full disk and one that is read-only: clear errors, nothing half written, and the mend works."""
+"""A full disk and a read-only one: clear errors, nothing half written, and the remedy works."""
 
 import os
 import shutil
@@ -53,7 +53,7 @@ class Disk:
         )
 
     def fill(self, *, left: int) -> None:
-        """Take all space but so many pages of 4 kB."""
+        """Take all space but `left` pages of 4 kB."""
         with (self.seen / "filling").open("wb", buffering=0) as file:
             try:
                 while file.write(bytes(4096)):
