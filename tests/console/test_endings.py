@@ -197,6 +197,7 @@ def test_a_failure_is_reported_once_with_the_fix_last(copied):
     said = snakemake(copied, "--quiet", "rules", "--", embeddings, ok=False)
     assert said.count("is cut off") == 1 and said.count("Traceback") == 0
     end = said[said.index("Stage embeddings failed (photos/embeddings):") :]
-    assert "only this file is made anew\n\nThe whole log: logs/photos/embeddings.log\n" in end
-    log = (copied / "logs/photos/embeddings.log").read_text()
-    assert "Traceback" in log and "in _read_one" in log
+    fix, log = end.index("delete it and run again"), end.index("The whole log: logs/photos/embed")
+    assert "\n\n" in end[fix:log] and end[fix:log].count("\n") == 2, "the fix comes last"
+    text = (copied / "logs/photos/embeddings.log").read_text()
+    assert "Traceback" in text and "in _read_one" in text
