@@ -30,7 +30,7 @@ status: environment  ## report what is done, running, failed or stale, and why
 test: environment  ## run all tests
 	$(PYTEST)
 
-test-fast: environment  ## run the unit tests (3 minutes)
+test-fast: environment  ## run the unit tests (a minute)
 	$(PYTEST) -m "$(FAST)"
 
 test-workflow: environment  ## run the tests that start Snakemake or train a model
