@@ -55,7 +55,7 @@ def list_overwritten(
                 f"{path} was made from other data sets ({', '.join(sorted(unknown))}) and would be "
                 "overwritten. Give this configuration a name, and its tables and figures get a "
                 f"folder of their own: --config name={next(iter(datasets))}, or a line name: … in "
-                "its file."
+                "its file. If the file is of no more use, delete it."
             )
 
 
