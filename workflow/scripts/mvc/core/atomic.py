@@ -43,10 +43,10 @@ def write_text(text: str, path: str | Path) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_csv(frame, path: str | Path) -> None:
-    """Write a pandas data frame without its index, atomically."""
+def write_csv(frame, path: str | Path, **options) -> None:
+    """Write a pandas data frame without its index, atomically; `options` are those of `to_csv`."""
     with atomic(path) as temporary:
-        frame.to_csv(temporary, index=False)
+        frame.to_csv(temporary, index=False, **options)
 
 
 def check_folder(folder: str | Path) -> None:

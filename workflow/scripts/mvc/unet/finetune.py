@@ -15,7 +15,7 @@ from torch import Tensor
 from mvc.banks.recipes import read_recipes
 from mvc.console.progress import Meter
 from mvc.core import image_tables
-from mvc.core.atomic import atomic
+from mvc.core.atomic import atomic, write_csv
 from mvc.core.leakage import check_held_out
 from mvc.models.stable_diffusion import cache_latents, load_unet, load_vae, widen
 from mvc.unet.checkpoint import remove_checkpoints
@@ -140,8 +140,7 @@ def make_progress_log(steps: int) -> Callable[[int, float], None]:
 def write_losses(losses: Tensor, path: str | Path) -> None:
     """Write the loss of every step as CSV."""
     frame = pd.DataFrame({"step": range(1, len(losses) + 1), "loss": losses.tolist()})
-    with atomic(path) as temporary:
-        frame.to_csv(temporary, index=False, float_format="%.6g")
+    write_csv(frame, path, float_format="%.6g")
 
 
 def write_unet(unet: torch.nn.Module, *, weights: str | Path, config: str | Path) -> None:
