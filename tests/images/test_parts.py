@@ -1,0 +1,25 @@
+import pytest
+from mvc.images.parts import PARTS, WORDS, assign_parts, name_part
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_words_are_known_in_any_case_and_beside_others(word):
+    for name in (word, word.upper(), word.title(), f"{word}_set", f"seg-{word}", f"{word}2019"):
+        assert name_part(name) == WORDS[word] and WORDS[word] in PARTS
+
+
+@pytest.mark.parametrize("name", ["trainer", "contest", "value", "medieval", "train_and_test", ""])
+def test_names_that_are_no_part(name):
+    assert name_part(name) is None
+
+
+def test_assigned_parts():
+    assert assign_parts(["Training", "val"]) == {"Training": "train", "val": "validation"}
+
+
+@pytest.mark.parametrize(
+    ("names", "said"), [(["train", "crane"], "crane"), (["val", "valid"], "'val' and 'valid'")]
+)
+def test_unknown_and_doubled_parts_are_refused(names, said):
+    with pytest.raises(ValueError, match=said):
+        assign_parts(names)

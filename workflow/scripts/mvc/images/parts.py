@@ -1,0 +1,53 @@
+"""The parts of a published data set, by the words that sources call them. Standard library only.
+
+One function for every loader, so that a folder `Testing`, a split `test`, a file
+`testing-00000.parquet` and a manifest's `TEST` are the same part. Words as Hugging Face `datasets`
+knows them, whatever their case: `eval` is a test part.
+"""
+
+import re
+from collections.abc import Sequence
+
+PARTS = ("train", "validation", "test")
+WORDS = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+    "eval": "test",
+    "evaluation": "test",
+}
+
+
+def name_part(name: str) -> str | None:
+    """Name the part that a name means: the one part that its words mean, or None.
+
+    >>> [name_part(name) for name in ("Testing", "seg_train", "VAL", "crane", "train_and_test")]
+    ['test', 'train', 'validation', None, None]
+    """
+    words = re.split(r"[\W\d_]+", name.casefold())
+    meant = {WORDS[word] for word in words if word in WORDS}
+    return meant.pop() if len(meant) == 1 else None
+
+
+def assign_parts(names: Sequence[str]) -> dict[str, str]:
+    """Assign a part to each of the names under which a source keeps its images.
+
+    Raises:
+        ValueError: a name is no known part, or two names are the same part; names them.
+    """
+    parts = {name: name_part(name) for name in names}
+    if unknown := [name for name, part in parts.items() if part is None]:
+        raise ValueError(
+            f"{', '.join(map(repr, unknown))}: no known part of a data set (there are "
+            f"{', '.join(map(repr, names))}); known are {', '.join(WORDS)}, in any case"
+        )
+    for part in PARTS:
+        same = [name for name in parts if parts[name] == part]
+        if len(same) > 1:
+            raise ValueError(f"{' and '.join(map(repr, same))} are both a {part} part: keep one")
+    return parts
