@@ -18,9 +18,10 @@ def tiny_config(root: Path) -> dict:
     config["images"] |= {"labels_per_class": 4, "test_fraction": 0.25, "validation_fraction": 0.15}
     config["captions"] |= {"max_new_tokens": 6, "num_beams": 2}
     config["banks"]["per_real"] = 1
-    config["unet"] |= {"steps": 4, "batch_size": 4}
+    config["unet"] |= {"steps": 4, "steps_per_image": None, "batch_size": 4, "text": "bank"}
     config["synthetic"] |= {"shards": 2, "steps": 2}
     config["classifiers"] |= {"seeds": [0], "steps": 3, "batch_size": 8}
+    config["classifiers"] |= {"per_real": None, "select": "first", "strategy": "two_phase"}
     arms = ("baseline", "aa", "faa", "ra", "ra+syn", "aa+syn", "aa+pretrained", "aa+rsp", "random")
     arms += ("ra+pretrained", "ra+real", "ra+real_vae", "ra+train_vae")
     config["classifiers"]["arms"] = {arm: config["classifiers"]["arms"][arm] for arm in arms}

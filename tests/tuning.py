@@ -13,6 +13,7 @@ LABELS = [0, 0, 0, 0, 1, 1, 1, 1]
 CFG = dict(
     resolution=32,
     steps=8,
+    steps_per_image=None,
     batch_size=4,
     learning_rate=1e-3,
     schedule="cosine",

@@ -11,6 +11,7 @@ from mvc.comparisons import compare as comparing
 from mvc.comparisons import report
 from mvc.config.expand import expand_config
 from mvc.config.plan import STUDIES
+from mvc.config.sections import merge_section
 from mvc.config.subsets import Side, pair_subsets
 from scipy import stats
 from snakemake.utils import update_config
@@ -186,7 +187,7 @@ def test_the_studies_compare_runs_that_there_are_on_their_split(name):
         found = pair_subsets(key, comparison, config["datasets"])
         assert len(found) >= 3, key
         for side in (side for pair in found for side in (pair.treated, pair.control)):
-            section = {**config["classifiers"], **config["datasets"][side.dataset]["classifiers"]}
+            section = merge_section(config, "classifiers", side.dataset)
             assert section["split"] == STUDIES[name]
             assert side.model in section["models"] and side.arm in section["arms"], key
 

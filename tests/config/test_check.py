@@ -137,10 +137,10 @@ def test_a_variant_of_a_data_set_is_one_line():
     )
     assert list_faults(config, SCHEMA) == []
     base = config["datasets"]["fashion-mnist-reduced"]
-    assert "unet" not in base
-    assert config["datasets"]["own-pairing"] == base | {"unet": {"pairing": "own"}}
+    own = config["datasets"]["own-pairing"]
+    assert own == base | {"unet": base["unet"] | {"pairing": "own"}}
     assert config["datasets"]["x"]["images"] == {"labels_per_class": 10, "extra_per_class": 5}
-    assert config["datasets"]["x"]["unet"] == {"pairing": "own"}
+    assert config["datasets"]["x"]["unet"] == own["unet"]
 
 
 @pytest.mark.parametrize("text", ["a: {like: nobody}", "a: {like: b}, b: {like: a}"])

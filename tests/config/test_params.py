@@ -54,6 +54,7 @@ EDITS = {
     "banks.base": ("round_robin", "banks"),
     "unet.resolution": (64, f"real {TUNED}"),
     "unet.steps": (5, "unet"),
+    "unet.steps_per_image": (2, "unet"),
     "unet.batch_size": (2, "unet"),
     "unet.processes": (2, ""),
     "unet.learning_rate": (0.01, "unet"),

@@ -33,8 +33,8 @@ READS = {
     "banks": Reads({"banks": "per_real coarse fine rows edits base"}, seed=True),
     "unet": Reads(
         {
-            "unet": "resolution steps batch_size learning_rate schedule warmup_steps weight_decay "
-            "max_grad_norm ema_decay pairing text dropout flip"
+            "unet": "resolution steps steps_per_image batch_size learning_rate schedule "
+            "warmup_steps weight_decay max_grad_norm ema_decay pairing text dropout flip"
         },
         ("diffusion",),
         seed=True,

@@ -19,6 +19,16 @@ def count_bank(captions: Iterable[int], per_real: float | int) -> int:
     return sum(count_mixed(n, per_real) for n in captions)
 
 
+def count_steps(images: int, steps: int, steps_per_image: float | int | None) -> int:
+    """Optimiser steps of fine-tuning on this many images: ceil(steps_per_image x images), at most
+    `steps`; `steps` where `steps_per_image` is None.
+
+    >>> count_steps(50, 1500, 6), count_steps(2000, 1500, 6), count_steps(50, 1500, None)
+    (300, 1500, 1500)
+    """
+    return steps if steps_per_image is None else min(steps, count_mixed(images, steps_per_image))
+
+
 def split_evenly(total: int, parts: int) -> list[int]:
     """Sizes that sum to `total` and differ by at most one."""
     return [len(slice_shard(total, part, parts)) for part in range(parts)]

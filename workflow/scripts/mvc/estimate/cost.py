@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mvc.core.counts import count_bank
+from mvc.core.counts import count_bank, count_steps
 from mvc.core.markdown import format_count, format_table
 from mvc.estimate import architectures, flops
 
@@ -141,7 +141,7 @@ def _estimate_finetuning(name: str, settings: Mapping, size: Size, models: Mappi
     forward, weights, _ = estimate_unet(diffusion, cfg["resolution"])
     encode, _ = estimate_vae(diffusion, cfg["resolution"])
     views = size.train * (2 if cfg["flip"] else 1)
-    pairs = cfg["steps"] * cfg["batch_size"]
+    pairs = count_steps(size.train, cfg["steps"], cfg["steps_per_image"]) * cfg["batch_size"]
     operations = flops.count_training_step(forward) * pairs + encode * views
     return Line(name, "unet", 1, pairs, "image pairs", operations, weights * WEIGHT)
 

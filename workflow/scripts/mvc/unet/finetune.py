@@ -16,6 +16,7 @@ from mvc.banks.recipes import read_recipes
 from mvc.console.progress import Meter
 from mvc.core import image_tables
 from mvc.core.atomic import atomic, write_csv
+from mvc.core.counts import count_steps
 from mvc.core.leakage import check_held_out
 from mvc.models.stable_diffusion import cache_latents, load_unet, load_vae, widen
 from mvc.unet.checkpoint import remove_checkpoints
@@ -40,6 +41,7 @@ def tune(
     """
     accelerator = Accelerator(mixed_precision=choose_precision(), cpu=not torch.cuda.is_available())
     train = image_tables.read(inputs["images"])
+    cfg = settle_steps(cfg, len(train))
     bank = image_tables.read(inputs["bank"]) if cfg["text"] == "bank" else None
     check_held_out(train, image_tables.read(inputs["held_out"]))
     embeddings = load_file(inputs["embeddings"])
@@ -57,6 +59,15 @@ def tune(
         write_unet(trainer.finish(), weights=outputs["weights"], config=outputs["config"])
         remove_checkpoints(outputs["weights"])
     return steps, "steps", f"loss {losses[-100:].mean():.4f} at the end"
+
+
+def settle_steps(cfg: Mapping, images: int) -> dict:
+    """Settle the number of optimiser steps by the number of training images, and print it."""
+    per_image = cfg["steps_per_image"]
+    steps = count_steps(images, cfg["steps"], per_image)
+    if per_image is not None:
+        print(f"{steps:,} steps: {per_image} per image of {images:,}, at most {cfg['steps']:,}")
+    return {**cfg, "steps": steps}
 
 
 def choose_precision() -> str:
