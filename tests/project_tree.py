@@ -32,7 +32,7 @@ def tiny_config(root: Path) -> dict:
     config["oracle"] |= {"steps": 3, "batch_size": 8, "resolution": 16}
     config["quality"] |= {"k": 1, "batch_size": 8}
     config["figures"] |= {"classes": 3, "images": 1}
-    config["figures"]["samples"] = {"per_class": 1, "steps": 2, "scale": 2.0}
+    config["figures"]["samples"] = {"classes": 9, "per_class": 1, "steps": 2, "scale": 2.0}
     return config
 
 

@@ -138,6 +138,7 @@ EDITS = {
     "figures.cell": (50, "figure1 figure2 figure5 figure6"),
     "figures.coarse": (1, "figure2"),
     "figures.fine": (1, "figure2"),
+    "figures.samples.classes": (2, "unet_report"),
     "figures.samples.per_class": (2, "unet_report"),
     "figures.samples.steps": (3, "unet_report"),
     "figures.samples.scale": (3.0, "unet_report"),

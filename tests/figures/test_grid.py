@@ -168,3 +168,18 @@ def test_a_gallery_stands_in_order_and_leaves_missing_images_empty():
     assert a[1] == b[1] < c[1] == d[1] and a[0] == c[0] < b[0] == d[0]
     below = np.asarray(drawing)[c[1] + 24 + grid.GAP, c[0]]
     assert tuple(below) == grid.EMPTY
+
+
+def test_hundreds_of_classes_stand_in_blocks_that_a_browser_opens():
+    row = [picture(c, 32, 32) for c in range(300)]
+    drawing = grid.draw_blocks([row, row], ["real", ""], [f"class {c}" for c in range(300)], 2)
+    first, last = row[0], row[-1]
+    assert max(drawing.size) < 8_000 and drawing.width < 1_200
+    assert place(drawing, first, 2)[1] < place(drawing, last, 2)[1]
+    few = [row[:12]], ["real"], [f"class {c}" for c in range(12)], 2
+    assert grid.draw_blocks(*few).tobytes() == grid.draw_grid(*few).tobytes()
+
+
+def test_classes_are_spread_evenly():
+    assert grid.choose_spread(range(300), 3) == [0, 100, 200]
+    assert grid.choose_spread([4, 7], 60) == [4, 7]

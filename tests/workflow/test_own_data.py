@@ -19,7 +19,7 @@ datasets: {my-data: {images: {labels_per_class: 2}}}
 captions: {max_new_tokens: 6, num_beams: 1}
 banks: {per_real: 1}
 unet: {steps: 2, batch_size: 4}
-figures: {samples: {per_class: 1, steps: 2, scale: 2.0}}
+figures: {samples: {classes: 9, per_class: 1, steps: 2, scale: 2.0}}
 synthetic: {steps: 2, shards: 1}
 """
 # A variant whose synthetic images are of both generators, with the controls of docs/own-data.md.

@@ -30,6 +30,7 @@ def main(snakemake) -> None:
             sampler,
             image_tables.read(files.images),
             image_tables.read(files.bank),
+            classes=wanted["classes"],
             per_class=wanted["per_class"],
             side=cfg["resolution"],
             seed=cfg["seed"],

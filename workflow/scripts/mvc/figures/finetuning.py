@@ -19,11 +19,24 @@ import matplotlib.pyplot as plt  # noqa: E402, once the backend is chosen
 
 
 def sample_grid(
-    sampler: Sampler, train: pa.Table, bank: pa.Table, *, per_class: int, side: int, seed: int
+    sampler: Sampler,
+    train: pa.Table,
+    bank: pa.Table,
+    *,
+    classes: int,
+    per_class: int,
+    side: int,
+    seed: int,
 ) -> Image.Image:
-    """Sample `per_class` images of each class, from the bank's first entries of the class."""
+    """Sample `per_class` images of each class, from the bank's first entries of the class.
+
+    Of more than `classes` classes so many are shown, evenly spread, and the log says so.
+    """
     names = read_class_names(train)
-    entries = grid.choose_first(bank["label"].to_pylist(), list(names), per_class)
+    shown = grid.choose_spread(list(names), classes)
+    if len(shown) < len(names):
+        print(f"{len(shown)} of {len(names)} classes shown (figures.samples.classes)")
+    entries = grid.choose_first(bank["label"].to_pylist(), shown, per_class)
     picked = bank.take([entry for members in entries for entry in members])
     plan = make_plan("finetuned", picked, train["label"].to_pylist(), shard=0, shards=1, seed=seed)
     contents = get_bytes(train)
@@ -32,7 +45,8 @@ def sample_grid(
     columns = [[next(images) for _ in members] for members in entries]
     titles = ["fine-tuned"] + [""] * (per_class - 1)
     rows = grid.arrange(columns, per_class)
-    return grid.draw_grid(rows, titles, list(names.values()), grid.choose_scale(side, CELL))
+    headings = [names[label] for label in shown]
+    return grid.draw_blocks(rows, titles, headings, grid.choose_scale(side, CELL))
 
 
 def draw_losses(losses: str | Path, path: str | Path) -> None:

@@ -15,6 +15,7 @@ from mvc.core.decoding import decode
 from mvc.core.image_tables import get_bytes, read_class_names
 
 GAP, GROUP_GAP, MARGIN = 2, 10, 14  # pixels between images, between groups of rows, around all
+BLOCK = 12  # columns of classes side by side; further ones stand below them
 INK, PAPER, EMPTY = (32, 33, 36), (255, 255, 255), (238, 238, 240)
 
 
@@ -68,6 +69,35 @@ def draw_grid(
     for start, middle in zip(starts, _compute_middles(starts, ys, cell), strict=True):
         draw.multiline_text((left - 10, middle), row_titles[start], INK, font, "rm", align="right")
     return canvas
+
+
+def draw_blocks(
+    rows: Sequence[Sequence[Image.Image | None]],
+    row_titles: Sequence[str],
+    column_titles: Sequence[str],
+    scale: int | float,
+) -> Image.Image:
+    """Draw a column per class in blocks of at most `BLOCK`, one below the other.
+
+    Three hundred classes in one row would be wider than a browser opens. See `draw_grid`.
+    """
+    blocks = [
+        draw_grid(
+            [row[i : i + BLOCK] for row in rows], row_titles, column_titles[i : i + BLOCK], scale
+        )
+        for i in range(0, len(column_titles), BLOCK)
+    ]
+    size = max(block.width for block in blocks), sum(block.height for block in blocks)
+    sheet = Image.new("RGB", size, PAPER)
+    for i, block in enumerate(blocks):
+        sheet.paste(block, (0, sum(above.height for above in blocks[:i])))
+    return sheet
+
+
+def choose_spread(classes: Sequence[int], most: int) -> list[int]:
+    """Choose at most so many classes, evenly spread over all of them."""
+    shown = min(most, len(classes))
+    return [classes[i * len(classes) // shown] for i in range(shown)]
 
 
 def choose_first(labels: Sequence[int], classes: Sequence[int], count: int) -> list[list[int]]:
@@ -185,4 +215,4 @@ def draw_gallery(
         rows += arrange(images, lines)
         titles += [title] + [""] * (lines - 1)
     side = max(image.width for row in rows for image in row if image is not None)
-    return draw_grid(rows, titles, list(names.values()), choose_scale(side, cell))
+    return draw_blocks(rows, titles, list(names.values()), choose_scale(side, cell))

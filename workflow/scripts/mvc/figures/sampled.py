@@ -100,7 +100,7 @@ def draw_mixtures(
         images = sample(leave_unmixed(base), "figure2/other", variant * len(base))
         changes += _measure_changes("other noise", variant, names.values(), images, unmixed)
     scale = grid.choose_scale(side, cell)
-    return grid.draw_grid(rows, titles, list(names.values()), scale), changes
+    return grid.draw_blocks(rows, titles, list(names.values()), scale), changes
 
 
 def _measure_changes(
