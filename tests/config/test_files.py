@@ -27,8 +27,9 @@ def test_list_weights_files_takes_a_file_or_its_folder(folder):
     assert list_weights_files("pretrained") == list_weights_files(None) == []
 
 
-def test_list_overwritten_names_other_data_sets_of_tables_that_exist(folder):
-    paths = ["results/tables/table1.csv", "results/tables/new.csv", "results/photos/bank.parquet"]
+@pytest.mark.parametrize("file", ["tables/table1.csv", "evidence/comparisons.csv"])
+def test_list_overwritten_names_other_data_sets_of_tables_that_exist(folder, file):
+    paths = [f"results/{file}", "results/tables/new.csv", "results/photos/bank.parquet"]
     sources = dict.fromkeys(paths, ["results/others/a/0.json", "models/other.json"])
     for path in (paths[0], paths[2]):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -2,15 +2,15 @@ rule comparisons:
     input:
         lambda wildcards: list_paths(plan.list_comparison_runs(config, wildcards.study)),
     output:
-        csv=ensure("results/{study}/comparisons.csv", non_empty=True),
-        md=ensure("results/{study}/comparisons.md", non_empty=True),
-        intervals="results/{study}/intervals.png",
-        curves="results/{study}/curves.png",
-        runs="results/{study}/runs.parquet",
+        csv=ensure("results/<name>{study}/comparisons.csv", non_empty=True),
+        md=ensure("results/<name>{study}/comparisons.md", non_empty=True),
+        intervals="results/<name>{study}/intervals.png",
+        curves="results/<name>{study}/curves.png",
+        runs="results/<name>{study}/runs.parquet",
     log:
-        "logs/{study}/comparisons.log",
+        "logs/<name>{study}/comparisons.log",
     benchmark:
-        "results/benchmarks/{study}/comparisons.tsv"
+        "results/benchmarks/<name>{study}/comparisons.tsv"
     wildcard_constraints:
         study="|".join(plan.STUDIES),
     localrule: True

@@ -4,8 +4,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mvc.config.catalogue import LOADERS
+from mvc.config.plan import STUDIES
 from mvc.config.sections import merge_section
 
+SHARED = ("tables", "figures", *STUDIES)  # folders of files that are of all data sets together
 # Files of a model folder that are read; its card is not.
 MODEL_SUFFIXES = (".json", ".safetensors", ".txt", ".gz")
 
@@ -39,7 +41,7 @@ def list_overwritten(
     datasets: Collection[str],
     find_sources: Callable[[str], Iterable[str] | None],
 ) -> Iterator[str]:
-    """List tables and figures of other data sets that would be overwritten, one line each.
+    """List tables, figures and comparisons of other data sets that would be overwritten, by line.
 
     Args:
         paths: files to be made.
@@ -47,7 +49,7 @@ def list_overwritten(
         find_sources: returns what a file was made from, by Snakemake's records.
     """
     for path in paths:  # Snakemake's own objects, by which it keeps its records
-        if Path(path).parent.name not in ("tables", "figures") or not Path(path).exists():
+        if Path(path).parent.name not in SHARED or not Path(path).exists():
             continue
         sources = [file for file in find_sources(path) or [] if file.startswith("results/")]
         if unknown := {Path(file).parts[1] for file in sources}.difference(datasets):
