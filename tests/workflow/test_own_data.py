@@ -19,6 +19,7 @@ datasets: {my-data: {images: {labels_per_class: 2}}}
 captions: {max_new_tokens: 6, num_beams: 1}
 banks: {per_real: 1}
 unet: {steps: 2, batch_size: 4}
+classifiers: {per_real: 1}
 figures: {samples: {classes: 9, per_class: 1, steps: 2, scale: 2.0}}
 synthetic: {steps: 2, shards: 1}
 """
@@ -30,6 +31,7 @@ datasets:
     unet: {pairing: own, text: caption}
     synthetic: {pretrained_share: 0.5}
 classifiers:
+  strategy: two_phase
   steps: null
   epochs: 2
   models: {test_resnet: null, test_efficientnet: null}
