@@ -214,6 +214,8 @@ def test_choosing_settings_reads_no_test_image(project, tmp_path):
     assert [re.search(r"rule (\w+)", job)[1] for job in naming] == ["images"]
     said = snakemake(project, "--dry-run", *configs, "evidence", ok=False)
     assert "classifiers.split = validation (photos)" in said
+    named = snakemake(project, "--dry-run", "--config", "name=mine", *configs, "sweep")
+    assert "results/mine/sweep/comparisons.md" in named
 
 
 @pytest.mark.slow

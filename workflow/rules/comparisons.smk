@@ -25,17 +25,17 @@ rule comparisons:
 
 rule sweep:
     input:
-        "results/sweep/comparisons.md",
+        "results/<name>sweep/comparisons.md",
     localrule: True
 
 
 rule headroom:
     input:
-        "results/headroom/comparisons.md",
+        "results/<name>headroom/comparisons.md",
     localrule: True
 
 
 rule evidence:
     input:
-        "results/evidence/comparisons.md",
+        "results/<name>evidence/comparisons.md",
     localrule: True
