@@ -30,7 +30,8 @@ DIGESTS = {
     "captions": f"{TABLES} core.decoding captions core.batching core.device core.leakage "
     "models.blip2 models.opening",
     "embeddings": f"{TABLES} {CLIP} core.device embeddings",
-    "unet": f"{TABLES} {RECIPES} {DIFFUSION} core.hashing core.leakage unet.checkpoint "
+    "unet": f"{TABLES} {RECIPES} {DIFFUSION} core.hashing core.leakage unet.adapt "
+    "unet.checkpoint "
     "unet.finetune unet.launch unet.pairs unet.trainer",
     "unet_report": f"{SAMPLING} figures.finetuning figures.grid figures.sampled",
     "synthetic": f"{SAMPLING} {CLIP} captions core.leakage synthetic.clip_filter",

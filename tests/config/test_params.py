@@ -53,6 +53,8 @@ EDITS = {
     "banks.edits": ("noise", "banks"),
     "banks.base": ("round_robin", "banks"),
     "unet.resolution": (64, f"real {TUNED}"),
+    "unet.train": ("norms", "unet"),
+    "unet.rank": (4, "unet"),
     "unet.steps": (5, "unet"),
     "unet.steps_per_image": (2, "unet"),
     "unet.batch_size": (2, "unet"),

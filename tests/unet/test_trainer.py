@@ -12,10 +12,12 @@ from accelerate import Accelerator
 from mvc.banks.recipes import leave_unmixed
 from mvc.models.stable_diffusion import widen
 from mvc.unet import checkpoint, finetune
+from mvc.unet.adapt import KINDS
 from mvc.unet.pairs import Pool, draw_batch
 from mvc.unet.trainer import Trainer
 
 CFG = dict(
+    rank=2,
     learning_rate=1e-3,
     schedule="cosine",
     warmup_steps=2,
@@ -44,11 +46,10 @@ def pool():
     )
 
 
-def trainer(steps=8):
+def trainer(steps=8, train="full"):
     net = widen(tiny.unet(), tiny.LATENT)
-    return Trainer(
-        net, steps=steps, betas=tiny.scheduler(), accelerator=Accelerator(cpu=True), **CFG
-    )
+    made = dict(betas=tiny.scheduler(), accelerator=Accelerator(cpu=True))
+    return Trainer(net, steps=steps, train=train, **made, **CFG)
 
 
 def weights(t):
@@ -68,8 +69,9 @@ def test_loss_is_equation_4_on_equation_1(pool):
     assert t.update(batch).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_every_weight_is_trained(pool, tmp_path):
-    t = trainer(steps=3)
+@pytest.mark.parametrize("train", KINDS)
+def test_every_marked_weight_is_trained(pool, tmp_path, train):
+    t = trainer(steps=3, train=train)
     before = [p.detach().clone() for p in t.parameters]
     t.train(pool, tmp_path / "state", lambda step, loss: None, **DRAWING)
     assert all(not torch.equal(a, b) for a, b in zip(before, t.parameters, strict=True))

@@ -33,7 +33,7 @@ READS = {
     "banks": Reads({"banks": "per_real coarse fine rows edits base"}, seed=True),
     "unet": Reads(
         {
-            "unet": "resolution steps steps_per_image batch_size learning_rate schedule "
+            "unet": "train rank resolution steps steps_per_image batch_size learning_rate schedule "
             "warmup_steps weight_decay max_grad_norm ema_decay pairing text dropout flip"
         },
         ("diffusion",),

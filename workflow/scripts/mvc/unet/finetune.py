@@ -106,6 +106,8 @@ def make_pool(
 def make_trainer(unet: torch.nn.Module, cfg: Mapping, accelerator: Accelerator) -> Trainer:
     """Make a trainer by the section `unet`, on the noise schedule of `models.diffusion`."""
     keys = (
+        "train",
+        "rank",
         "steps",
         "learning_rate",
         "schedule",
@@ -115,12 +117,16 @@ def make_trainer(unet: torch.nn.Module, cfg: Mapping, accelerator: Accelerator) 
         "ema_decay",
     )
     torch.manual_seed(cfg["seed"])
-    return Trainer(
+    trainer = Trainer(
         unet,
         betas=DDPMScheduler.from_pretrained(cfg["diffusion"], subfolder="scheduler"),
         accelerator=accelerator,
         **{key: cfg[key] for key in keys},
     )
+    trained = sum(weight.numel() for weight in trainer.parameters)
+    of = sum(weight.numel() for weight in unet.parameters())
+    print(f"{trained:,} of {of:,} weights are trained (unet.train: {cfg['train']})")
+    return trainer
 
 
 def describe_batches(cfg: Mapping, vae, betas: DDPMScheduler) -> dict:

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
 
-from mvc.unet import checkpoint
+from mvc.unet import adapt, checkpoint
 from mvc.unet.launch import StopSignal
 from mvc.unet.pairs import Batch, Pool, draw_batch
 
@@ -30,6 +30,8 @@ class Trainer:
         self,
         unet: torch.nn.Module,
         *,
+        train: str,
+        rank: int,
         steps: int,
         learning_rate: float,
         schedule: str,
@@ -47,8 +49,9 @@ class Trainer:
         self.steps = steps
         self.step = 0
         self.losses = torch.full((steps,), torch.nan)
-        unet.to(accelerator.device).train().requires_grad_(True)  # before EMAModel copies them
-        self.parameters = list(unet.parameters())
+        self.kind = train
+        unet.to(accelerator.device).train()  # before EMAModel copies the weights
+        self.parameters = adapt.mark_trained(unet, train, rank=rank)
         optimizer = torch.optim.AdamW(
             self.parameters, lr=learning_rate, weight_decay=weight_decay, fused=True
         )
@@ -187,7 +190,7 @@ class Trainer:
         """Put the EMA's weights into the U-Net, and return it without the wrapper of training."""
         self.ema.copy_to(self.parameters)
         unet = self.accelerator.unwrap_model(self.unet, keep_fp32_wrapper=False)
-        return unet.eval().requires_grad_(False)
+        return adapt.merge_adapters(unet, self.kind).eval().requires_grad_(False)
 
 
 def _choose_rows(batch_size: int, accelerator: Accelerator) -> slice:
