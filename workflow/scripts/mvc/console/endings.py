@@ -21,11 +21,11 @@ STOPPED = "Stopped before the end: run again to go on, what is finished is kept.
 
 
 class Jobs(logging.Handler):
-    """A log handler that counts the jobs that finish and keeps those that fail."""
+    """A log handler that counts the jobs that start and keeps those that fail."""
 
     def __init__(self):
         super().__init__()
-        self.start, self.wall, self.done = time.monotonic(), time.time(), 0
+        self.start, self.wall = time.monotonic(), time.time()
         self.real, self.failed, self.of_groups, self.stopped = set(), {}, {}, False
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -34,7 +34,6 @@ class Jobs(logging.Handler):
         if event == "job_info" and (record.output or record.log):  # a target has neither
             self.real.add(record.jobid)
         elif event == "job_finished":
-            self.done += record.job_id in self.real
             self.failed.pop(record.job_id, None)  # it succeeded in a later attempt
         elif event == "group_error":
             self.of_groups |= {info["jobid"]: record.aux_logs for info in record.job_error_info}
@@ -50,7 +49,8 @@ class Jobs(logging.Handler):
         files = sorted(files, key=lambda file: (not file.endswith(".md"), file))
         more = [f"{len(files) - MOST_FILES} more"] if len(files) > MOST_FILES else []
         named = ", ".join(files[:MOST_FILES] + more)
-        jobs = "1 job" if self.done == 1 else f"{self.done:,} jobs"
+        done = len(self.real)  # all that started: `--quiet progress` says of none that it finished
+        jobs = "1 job" if done == 1 else f"{done:,} jobs"
         duration = format_duration(time.monotonic() - self.start)
         return f"{jobs} in {duration}" + (f"; {named}" if named else "")
 
