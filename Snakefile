@@ -47,7 +47,7 @@ rule demo:
 onstart:
     check_folders()
     check_overwritten()
-    TICKER.start()
+    show_warnings()
 
 
 onsuccess:

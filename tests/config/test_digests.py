@@ -15,7 +15,7 @@ TABLES = "core.atomic core.image_tables"
 PIXELS = "core.decoding core.pixels"
 RECIPES = "banks.mixing banks.recipes core.counts core.seeds"
 CLIP = "core.batching models.clip models.opening"
-DIFFUSION = f"{PIXELS} models.opening models.stable_diffusion"
+DIFFUSION = f"{PIXELS} models.fitting models.opening models.stable_diffusion"
 SAMPLING = (
     f"{TABLES} {RECIPES} {DIFFUSION} core.batching core.device core.hashing "
     "synthetic.guidance synthetic.plan synthetic.sampler"

@@ -128,6 +128,18 @@ def test_clip_by_architecture_and_a_file_that_is_not_there():
         clip.load_clip("ViT-L-14-quickgelu/nowhere.safetensors")
 
 
+@pytest.mark.parametrize(
+    "name, fits",
+    [("ViT-L-14/openai", "ViT-L-14-quickgelu/openai"), ("RN50/openai", "RN50-quickgelu/openai")],
+)
+def test_check_activation_names_the_architecture_of_the_weights(name, fits):
+    """open_clip warns in a log, and all states are others."""
+    with pytest.raises(ValueError, match=fits):
+        clip.load_clip(name)
+    clip.check_activation("ViT-L-14-quickgelu", "openai")
+    clip.check_activation("ViT-B-32", "laion2b_e16")
+
+
 def test_other_errors_pass_through():
     with pytest.raises(KeyError), opening.explain_missing("clip", "x"):
         raise KeyError("a mistake in the code")

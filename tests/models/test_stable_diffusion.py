@@ -3,6 +3,7 @@
 import pytest
 import tiny
 import torch
+from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
 from mvc.core.pixels import encode as png
 from mvc.models import stable_diffusion
 
@@ -51,6 +52,37 @@ def test_conditioning_convention_is_written_and_read_back(folder, tmp_path):
 def test_text_width_of_another_model_is_refused(folder):
     with pytest.raises(ValueError, match=f"width {tiny.TEXT}, models.clip gives 768"):
         stable_diffusion.load_unet(folder, text_width=768)
+
+
+def test_what_does_not_fit_is_refused_when_it_is_opened(folder, tmp_path):
+    """A model from the hub can be checked no earlier."""
+    tiny.unet(inputs=2 * tiny.LATENT).save_pretrained(tmp_path / "unet")
+    with pytest.raises(ValueError, match="in_channels = 8, out_channels = 4; must be equal"):
+        stable_diffusion.load_unet(tmp_path, text_width=tiny.TEXT)
+    unet = stable_diffusion.load_unet(folder, text_width=tiny.TEXT)
+    vae = stable_diffusion.load_vae(folder)
+    stable_diffusion.check_pair(folder, unet, vae)
+    vae.register_to_config(latent_channels=8)
+    with pytest.raises(ValueError, match="latent_channels = 8; must be equal"):
+        stable_diffusion.check_pair(folder, unet, vae)
+    vae.register_to_config(latent_channels=tiny.LATENT, shift_factor=0.1)
+    vae.save_pretrained(tmp_path / "vae")
+    with pytest.raises(ValueError, match="shift_factor = 0.1; must be null"):
+        stable_diffusion.load_vae(tmp_path)
+
+
+@pytest.mark.parametrize("load", [stable_diffusion.load_betas, stable_diffusion.load_solver])
+@pytest.mark.parametrize(
+    "scheduler, said",
+    [
+        (DDIMScheduler(prediction_type="v_prediction"), "'v_prediction'; must be epsilon"),
+        (FlowMatchEulerDiscreteScheduler(), "FlowMatchEulerDiscreteScheduler; must be one with"),
+    ],
+)
+def test_a_scheduler_that_training_does_not_follow_is_refused(tmp_path, load, scheduler, said):
+    scheduler.save_pretrained(tmp_path / "scheduler")
+    with pytest.raises(ValueError, match=said):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -22,17 +22,15 @@ from mvc.config.files import (
 from mvc.config.renamed import list_old_spellings
 from mvc.config.sections import merge_section, sort_config
 from mvc.console.endings import Jobs
-from mvc.console.ticker import Ticker
 from mvc.core.atomic import check_folder
 from mvc.images.sources import digest_source
+from mvc.models.checking import list_model_faults, list_warnings
 
 # Environment variable with digests of what a run had read when it started, for its jobs.
 STARTED_WITH = "MVC_STARTED_WITH"
 # Collects what a run prints at its end.
 JOBS = Jobs()
 logger.addHandler(JOBS)
-# Prints what the running jobs are at.
-TICKER = Ticker(JOBS.running, logger.info)
 
 
 wildcard_constraints:
@@ -66,6 +64,8 @@ def start(record):
 check_schema(config, "config.schema.yaml")
 config = sort_config(expand_config(config))
 check(list_missing_files(config))
+if workflow.is_main_process:
+    check(list_model_faults(config))
 STARTED = start(None if workflow.is_main_process else os.environ.get(STARTED_WITH))
 # The data set that each figure shows.
 SHOWN = plan.choose_figure_datasets(config)
@@ -82,6 +82,12 @@ def check_folders():
             check_folder(folder)
         except OSError as error:
             raise WorkflowError(error.strerror) from error
+
+
+def show_warnings():
+    """Print what can be run but is hardly meant."""
+    for line in list_warnings(config):
+        logger.warning(f"Warning: {line}")
 
 
 def check_overwritten():

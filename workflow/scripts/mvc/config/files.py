@@ -1,5 +1,6 @@
 """Files that the configuration names: which of them a stage reads, and which are missing."""
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -34,6 +35,12 @@ def list_weights_files(weights: str | None) -> list[str]:
     if path.is_dir():
         return [str(file) for file in sorted(path.iterdir()) if file.suffix in MODEL_SUFFIXES]
     return [weights] if path.is_file() else []
+
+
+def find_package(name: str) -> Path | None:
+    """The folder of a library, without an import of it; None where this Python has none."""
+    folders = (Path(place) / name for place in sys.path)
+    return next((folder for folder in folders if (folder / "__init__.py").is_file()), None)
 
 
 def list_overwritten(

@@ -45,6 +45,7 @@ def load_clip(name: str, *, device: str | torch.device = "cpu"):
                 f"models.clip = {name}: neither a folder nor `architecture/pretrained` known to "
                 "open_clip; for instance ViT-L-14-quickgelu/openai"
             )
+        check_activation(spec, pretrained)
     with explain_missing("clip", name, hub=hub.strip("/")):
         require_files(folder, FILES["clip"])
         model, preprocess = open_clip.create_model_from_pretrained(
@@ -54,6 +55,25 @@ def load_clip(name: str, *, device: str | torch.device = "cpu"):
         vocabulary = {"bpe_path": str(merges)} if merges.is_file() else {}
         tokenizer = open_clip.get_tokenizer(spec, **vocabulary)
     return model.to(device).eval().requires_grad_(False), preprocess, tokenizer
+
+
+def check_activation(architecture: str, pretrained: str) -> None:
+    """Refuse weights of open_clip that were trained with another activation than is built.
+
+    open_clip only warns, and all states are others than those that the U-Net was trained with.
+
+    Raises:
+        ValueError: names the architecture to use.
+    """
+    trained = open_clip.pretrained.get_pretrained_cfg(architecture, pretrained)
+    built = open_clip.get_model_config(architecture) or {}
+    if trained.get("quick_gelu", False) != built.get("quick_gelu", False):
+        plain = architecture.removesuffix("-quickgelu")
+        fits = f"{plain}-quickgelu" if trained.get("quick_gelu") else plain
+        raise ValueError(
+            f"models.clip = {architecture}/{pretrained}: these weights were trained with another "
+            f"activation than {architecture} has; set models.clip to {fits}/{pretrained}"
+        )
 
 
 def _is_weights(architecture: str, file: str) -> bool:

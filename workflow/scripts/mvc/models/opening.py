@@ -4,7 +4,7 @@ Only safetensors are opened: the older `.bin`, `.pt` and `.ckpt` files are pickl
 any code.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,6 +73,16 @@ def require_files(name: str | Path, files: Sequence[str]) -> None:
     for file in files if Path(name).is_dir() else ():
         if not (Path(name) / file).is_file():
             raise FileNotFoundError(f"the folder has no {file}")
+
+
+def refuse_faults(key: str, name: str | Path, faults: Iterable[str]) -> None:
+    """Refuse a model whose config has faults (`models.fitting`).
+
+    Raises:
+        ValueError: the key, its value and the faults, one line each.
+    """
+    if lines := list(faults):
+        raise ValueError("\n  ".join(f"models.{key} = {name}: {line}" for line in lines))
 
 
 def check_loaded(key: str, name: str | Path, report: Mapping[str, object]) -> None:

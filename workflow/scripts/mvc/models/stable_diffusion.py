@@ -7,14 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    DDPMScheduler,
+    DPMSolverMultistepScheduler,
+    UNet2DConditionModel,
+)
 from diffusers.utils import logging
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from mvc.console.progress import Meter
 from mvc.core.pixels import load as load_pixels
-from mvc.models.opening import check_loaded, explain_missing
+from mvc.models import fitting
+from mvc.models.opening import check_loaded, explain_missing, refuse_faults
 
 # The fine-tuned U-Net's config has a key that diffusers does not know, and warns of at each load.
 logging.set_verbosity_error()
@@ -43,18 +49,26 @@ def load(part: type, name: str | Path, subfolder: str | None, *, device="cpu"):
 
 
 def load_vae(name: str | Path, *, device="cpu") -> AutoencoderKL:
-    """Open the VAE, E and D of the paper."""
-    return load(AutoencoderKL, name, "vae", device=device)
+    """Open the VAE, E and D of the paper.
+
+    Raises:
+        ValueError: its latents are not Stable Diffusion's.
+    """
+    vae = load(AutoencoderKL, name, "vae", device=device)
+    refuse_faults("diffusion", name, fitting.list_vae_faults(vae.config))
+    return vae
 
 
 def load_unet(name: str | Path, *, text_width: int, device="cpu") -> UNet2DConditionModel:
     """Open the U-Net of a Stable Diffusion folder, or of a fine-tuned one that holds it directly.
 
     Raises:
-        ValueError: it reads text of another width than `text_width`.
+        ValueError: it is not Stable Diffusion's, or reads text of another width than `text_width`.
     """
     direct = (Path(name) / "diffusion_pytorch_model.safetensors").is_file()
     unet = load(UNet2DConditionModel, name, None if direct else "unet", device=device)
+    if not direct:
+        refuse_faults("diffusion", name, fitting.list_unet_faults(unet.config))
     if (reads := unet.config.cross_attention_dim) != text_width:
         raise ValueError(
             f"the U-Net of {name} reads text states of width {reads}, models.clip gives "
@@ -70,10 +84,30 @@ def load_unet(name: str | Path, *, text_width: int, device="cpu") -> UNet2DCondi
 
 def load_solver(name: str | Path) -> DPMSolverMultistepScheduler:
     """Open DPM-Solver++ (2M) on the noise schedule of a Stable Diffusion folder."""
+    return _load_scheduler(
+        DPMSolverMultistepScheduler, name, algorithm_type="dpmsolver++", solver_order=2
+    )
+
+
+def load_betas(name: str | Path) -> DDPMScheduler:
+    """Open the noise schedule of a Stable Diffusion folder, for training."""
+    return _load_scheduler(DDPMScheduler, name)
+
+
+def _load_scheduler(part: type, name: str | Path, **options):
     with explain_missing("diffusion", name, part="scheduler"):
-        return DPMSolverMultistepScheduler.from_pretrained(
-            str(name), subfolder="scheduler", algorithm_type="dpmsolver++", solver_order=2
-        )
+        config = part.load_config(str(name), subfolder="scheduler")
+    refuse_faults("diffusion", name, fitting.list_scheduler_faults(config))
+    return part.from_config(config, **options)
+
+
+def check_pair(name: str | Path, unet: UNet2DConditionModel, vae: AutoencoderKL) -> None:
+    """Refuse a U-Net of other latents than the VAE's.
+
+    Raises:
+        ValueError: the channels of both.
+    """
+    refuse_faults("diffusion", name, fitting.list_pair_faults(unet.config, vae.config))
 
 
 @torch.no_grad()

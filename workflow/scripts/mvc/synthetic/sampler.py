@@ -18,8 +18,8 @@ from mvc.core.batching import align_batches, pick_batch_size
 from mvc.core.image_tables import get_bytes
 from mvc.core.pixels import encode as encode_png
 from mvc.core.pixels import load, resize
+from mvc.models.stable_diffusion import check_pair, encode, load_solver, load_unet, load_vae
 from mvc.models.stable_diffusion import decode as decode_latents
-from mvc.models.stable_diffusion import encode, load_solver, load_unet, load_vae
 from mvc.synthetic.guidance import predict_noise
 from mvc.synthetic.plan import Plan
 
@@ -120,9 +120,12 @@ def load_sampler(
         embeddings: `tokens` (k, m, d) and `null` (m, d).
         diffusion: Stable Diffusion's folder or hub name, for the VAE and the noise schedule.
     """
+    network = load_unet(unet, text_width=embeddings["tokens"].shape[2], device=device)
+    vae = load_vae(diffusion, device=device)
+    check_pair(diffusion, network, vae)
     return Sampler(
-        unet=load_unet(unet, text_width=embeddings["tokens"].shape[2], device=device),
-        vae=load_vae(diffusion, device=device),
+        unet=network,
+        vae=vae,
         solver=load_solver(diffusion),
         tokens=embeddings["tokens"],
         null=embeddings["null"],

@@ -18,7 +18,14 @@ from mvc.core import image_tables
 from mvc.core.atomic import atomic, write_csv
 from mvc.core.counts import count_steps
 from mvc.core.leakage import check_held_out
-from mvc.models.stable_diffusion import cache_latents, load_unet, load_vae, widen
+from mvc.models.stable_diffusion import (
+    cache_latents,
+    check_pair,
+    load_betas,
+    load_unet,
+    load_vae,
+    widen,
+)
 from mvc.unet.checkpoint import remove_checkpoints
 from mvc.unet.pairs import Pool
 from mvc.unet.trainer import Trainer
@@ -47,6 +54,7 @@ def tune(
     embeddings = load_file(inputs["embeddings"])
     vae = load_vae(cfg["diffusion"], device=accelerator.device)
     base = load_unet(cfg["diffusion"], text_width=embeddings["tokens"].shape[2])
+    check_pair(cfg["diffusion"], base, vae)
     pool = make_pool(train, embeddings, bank, vae, cfg)
     trainer = make_trainer(widen(base, vae.config.latent_channels), cfg, accelerator)
     batches = describe_batches(cfg, vae, trainer.betas)
@@ -119,7 +127,7 @@ def make_trainer(unet: torch.nn.Module, cfg: Mapping, accelerator: Accelerator) 
     torch.manual_seed(cfg["seed"])
     trainer = Trainer(
         unet,
-        betas=DDPMScheduler.from_pretrained(cfg["diffusion"], subfolder="scheduler"),
+        betas=load_betas(cfg["diffusion"]),
         accelerator=accelerator,
         **{key: cfg[key] for key in keys},
     )

@@ -1,0 +1,327 @@
+"""Foundation models are checked against this pipeline and each other before anything runs."""
+
+import copy
+import json
+import shutil
+import struct
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from mvc.models import checking
+from project_tree import REPO
+from test_layers import list_imports
+
+MINIATURE = REPO / "resources/miniature"
+CONFIG = yaml.safe_load((REPO / "config/config.yaml").read_text(encoding="utf-8"))
+SD, CLIP, BLIP = "diffusion", "clip", "captioner"
+FOLDERS = {SD: "stable-diffusion", CLIP: "clip", BLIP: "blip2"}
+
+
+def write_tensors(path, *names, cut=0):
+    """A file of safetensors with one number per name, some bytes of it cut off."""
+    header = {n: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for n in names}
+    text = json.dumps(header).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = struct.pack("<Q", len(text)) + text + b"1234"
+    path.write_bytes(content[: len(content) - cut])
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    """The miniature models with weights of no size, free to edit."""
+    for name in FOLDERS.values():
+        ignore = shutil.ignore_patterns("*.safetensors", "*.md")
+        shutil.copytree(MINIATURE / name, tmp_path / name, ignore=ignore)
+        for file in (MINIATURE / name).rglob("*.safetensors"):
+            write_tensors(tmp_path / name / file.relative_to(MINIATURE / name), "a")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def find_faults(models, **names):
+    config = copy.deepcopy(CONFIG)
+    config["models"] = {key: str(models / name) for key, name in FOLDERS.items()} | names
+    return checking.list_model_faults(config)
+
+
+def edit(path, **changes):
+    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    content |= changes
+    content = {key: value for key, value in content.items() if value != "absent"}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def test_the_miniature_models_fit(models):
+    assert find_faults(models) == []
+
+
+def test_list_model_faults_imports_no_library():
+    for module in ("checking", "fitting", "layouts"):
+        for name in list_imports(REPO / f"workflow/scripts/mvc/models/{module}.py"):
+            assert name.split(".")[0] in {*sys.stdlib_module_names, "mvc"}, name
+
+
+UNET, VAE = "stable-diffusion/unet/config.json", "stable-diffusion/vae/config.json"
+BETAS = "stable-diffusion/scheduler/scheduler_config.json"
+TEXT = {"context_length": 77, "width": 128, "layers": 3}
+
+
+@pytest.mark.parametrize(
+    "file, changes, said",
+    [
+        (UNET, {"in_channels": 16}, "in_channels = 16, out_channels = 8; must be equal"),
+        (UNET, {"in_channels": 8, "out_channels": 4}, "InstructPix2Pix"),
+        (UNET, {"in_channels": 9, "out_channels": 4}, "(inpainting)"),
+        (UNET, {"in_channels": 5, "out_channels": 4}, "(depth2img)"),
+        (UNET, {"in_channels": 7, "out_channels": 4}, "(an upscaler)"),
+        (UNET, {"in_channels": 4, "out_channels": 4}, "latent_channels = 8; must be equal"),
+        (UNET, {"cross_attention_dim": 768}, "width = 128; must be equal"),
+        (UNET, {"cross_attention_dim": [320, 640]}, "must be one number"),
+        (UNET, {"addition_embed_type": "text_time"}, "as SDXL does"),
+        (UNET, {"num_class_embeds": 1000}, "num_class_embeds = 1000; must be null"),
+        (UNET, {"time_cond_proj_dim": 256}, "latent consistency"),
+        (UNET, {"encoder_hid_dim_type": "text_proj"}, "DeepFloyd"),
+        (UNET, {"_class_name": "UNet3DConditionModel"}, "must be UNet2DConditionModel"),
+        (UNET, {"block_out_channels": [8] * 5}, "at least 64"),
+        (VAE, {"latent_channels": 4}, "out_channels = 8, vae/config.json: latent_channels = 4"),
+        (VAE, {"_class_name": "AutoencoderTiny"}, "must be AutoencoderKL"),
+        (VAE, {"shift_factor": 0.1}, "shift_factor = 0.1; must be null"),
+        (VAE, {"scaling_factor": "absent"}, "no scaling_factor; must be there"),
+        (VAE, {"in_channels": 1}, "in_channels = 1; must be 3"),
+        (VAE, {"block_out_channels": [8] * 7}, "multiple of 64"),
+        (BETAS, {"prediction_type": "v_prediction"}, "'v_prediction'; must be epsilon"),
+        (BETAS, {"prediction_type": "sample"}, "'sample'; must be epsilon"),
+        (BETAS, {"rescale_betas_zero_snr": True}, "rescale_betas_zero_snr"),
+        (BETAS, {"_class_name": "FlowMatchEulerDiscreteScheduler"}, "must be one with betas"),
+        (BETAS, {"beta_schedule": "laplace"}, "'laplace'; must be one of linear"),
+        (BETAS, {"timestep_spacing": "even"}, "timestep_spacing = 'even'; must be one of"),
+        ("stable-diffusion/text_encoder/config.json", {"num_hidden_layers": 4}, "layers = 3"),
+        ("stable-diffusion/text_encoder/config.json", {"hidden_act": "quick_gelu"}, "-quickgelu"),
+        ("stable-diffusion/text_encoder/config.json", {"model_type": "t5"}, "model_type = 't5'"),
+        ("clip/open_clip_config.json", {"model_cfg": {}}, "no text_cfg"),
+        (
+            "clip/open_clip_config.json",
+            {"model_cfg": {"text_cfg": TEXT | {"hf_tokenizer_name": "timm/ViT-B-16-SigLIP"}}},
+            "hf_tokenizer_name = 'timm/ViT-B-16-SigLIP'; must be absent",
+        ),
+        (
+            "clip/open_clip_config.json",
+            {"model_cfg": {"text_cfg": TEXT | {"context_length": 64}}},
+            "context_length = 64; must be 77",
+        ),
+        (
+            "clip/open_clip_config.json",
+            {"model_cfg": {"text_cfg": TEXT, "multimodal_cfg": {"width": 8}}},
+            "a CoCa model",
+        ),
+        ("blip2/config.json", {"model_type": "blip"}, "model_type = 'blip'; must be blip-2"),
+        ("blip2/config.json", {"model_type": "llava"}, "model_type = 'llava'; must be blip-2"),
+        ("blip2/config.json", {"model_type": "absent"}, "model_type = None; must be blip-2"),
+        (
+            "blip2/config.json",
+            {"architectures": ["Blip2ForImageTextRetrieval"]},
+            "this one writes no text",
+        ),
+        ("blip2/config.json", {"image_token_index": "absent"}, "layout of 2023"),
+        ("blip2/config.json", {"quantization_config": {"bits": 4}}, "quantization_config"),
+        ("blip2/processor_config.json", {"num_query_tokens": "absent"}, "no num_query_tokens"),
+    ],
+)
+def test_list_model_faults_names_key_value_and_what_is_allowed(models, file, changes, said):
+    edit(models / file, **changes)
+    lines = find_faults(models)
+    assert any(said in line for line in lines), lines
+    assert all("models." in line or "unet.resolution" in line for line in lines), lines
+
+
+def test_what_fits_is_not_refused(models):
+    edit(models / UNET, use_linear_projection=True, conv_in_kernel=3, upcast_attention=True)
+    edit(models / VAE, latents_mean="absent", force_upcast=True)
+    (models / "stable-diffusion/model_index.json").unlink()
+    edit(models / "stable-diffusion/text_encoder/config.json", num_hidden_layers=3, vocab_size=722)
+    text = TEXT | {"pool_type": "last", "vocab_size": 722}
+    edit(models / "clip/open_clip_config.json", model_cfg={"text_cfg": text})
+    assert find_faults(models) == []
+
+
+def test_a_scaling_factor_of_four_channels_may_be_left_out(models):
+    """Stable Diffusion 1.5's own VAE has none: diffusers knows it."""
+    edit(models / UNET, in_channels=4, out_channels=4)
+    edit(models / VAE, scaling_factor="absent", latent_channels=4)
+    assert find_faults(models) == []
+
+
+def test_stable_diffusion_2_is_refused_by_name(models):
+    """Its widths fit ViT-H-14's, whose last states it does not read."""
+    edit(models / UNET, cross_attention_dim=1024, use_linear_projection=True)
+    (line,) = find_faults(models, clip="ViT-H-14/laion2b_s32b_b79k")
+    assert "Stable Diffusion 2.x" in line
+    encoder = {"num_hidden_layers": 23, "hidden_act": "gelu", "max_position_embeddings": 77}
+    edit(models / "stable-diffusion/text_encoder/config.json", **encoder)
+    (line,) = find_faults(models, clip="ViT-H-14/laion2b_s32b_b79k")
+    assert "layers = 24; must be 23" in line
+    edit(models / "stable-diffusion/text_encoder/config.json", num_hidden_layers=24)
+    assert find_faults(models, clip="ViT-H-14/laion2b_s32b_b79k") == []
+
+
+def test_clip_by_the_names_of_open_clip(models):
+    edit(models / UNET, cross_attention_dim=768)
+    assert find_faults(models, clip="ViT-L-14-quickgelu/openai") == []
+    (line,) = find_faults(models, clip="ViT-L-14/openai")
+    assert "must be ViT-L-14-quickgelu/openai" in line
+    (line,) = find_faults(models, clip="ViT-L-14-quickgel/openai")
+    assert "did you mean ViT-L-14-quickgelu" in line
+    (line,) = find_faults(models, clip="openai/clip-vit-large-patch14")
+    assert "timm/vit_large_patch14_clip_224.openai" in line
+    assert "hf_tokenizer_name" in find_faults(models, clip="ViT-B-16-SigLIP/webli")[0]
+
+
+def rename(models, old, new):
+    (models / old).rename(models / new)
+
+
+UNET_WEIGHTS = "stable-diffusion/unet/diffusion_pytorch_model"
+
+
+@pytest.mark.parametrize(
+    "path, there, said",
+    [
+        (f"{UNET_WEIGHTS}.safetensors", ".fp16.safetensors", "is a variant"),
+        (f"{UNET_WEIGHTS}.safetensors", ".non_ema.safetensors", "is a variant"),
+        (f"{UNET_WEIGHTS}.safetensors", ".bin", "is a pickle, which is never loaded"),
+        (f"{UNET_WEIGHTS}.safetensors", ".msgpack", "is of Flax"),
+        (f"{UNET_WEIGHTS}.safetensors", "-00001-of-00002.safetensors", "one of several parts"),
+        (f"{UNET_WEIGHTS}.safetensors", ".gguf", "is of GGUF"),
+        ("clip/open_clip_model.safetensors", ".bin", "is a pickle, which is never loaded"),
+        ("blip2/model.safetensors", ".fp16.safetensors", "is a variant"),
+    ],
+)
+def test_weights_under_another_name_are_named_with_the_fix(models, path, there, said):
+    rename(models, path, path.removesuffix(".safetensors") + there)
+    (line,) = find_faults(models)
+    assert said in line and Path(path).name in line
+    assert "`mv " in line or "hf download" in line
+
+
+def test_weights_in_parts_need_all_of_them(models):
+    folder = models / "blip2"
+    index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    (folder / "model.safetensors").rename(folder / "model-1.safetensors")
+    edit(folder / "model.safetensors.index.json", **index)
+    (line,) = find_faults(models)
+    assert "names model-2.safetensors, which is not there" in line
+    write_tensors(folder / "model-2.safetensors", "b")
+    assert find_faults(models) == []
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        (b"", "is no whole safetensors"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "`git lfs pull`"),
+        (b"<html>404 Not Found, what a download may leave</html>", "is no whole safetensors"),
+        (struct.pack("<Q", 9) + b"not JSON!" + b"1234", "is no safetensors file"),
+    ],
+)
+def test_damaged_weights_are_named(models, content, said):
+    (models / f"{UNET_WEIGHTS}.safetensors").write_bytes(content)
+    (line,) = find_faults(models)
+    assert said in line and "unet/diffusion_pytorch_model.safetensors" in line
+
+
+def test_weights_that_are_cut_off_are_named(models):
+    write_tensors(models / f"{UNET_WEIGHTS}.safetensors", "a", cut=2)
+    (line,) = find_faults(models)
+    assert "is cut off" in line
+
+
+@pytest.mark.parametrize(
+    "file", [UNET, VAE, BETAS, "clip/open_clip_config.json", "blip2/config.json"]
+)
+def test_a_config_that_is_missing_or_no_json_is_named(models, file):
+    (models / file).write_text("{", encoding="utf-8")
+    (line,) = find_faults(models)
+    assert file in line and "is no JSON file" in line
+    (models / file).unlink()
+    (line,) = find_faults(models)
+    assert f"no {Path(file).name}" in line or f"no {file.partition('/')[2]}" in line
+    assert "hf download" in line
+
+
+def test_the_wrong_folder_names_the_right_one(models):
+    (line,) = find_faults(models, diffusion=str(models / "stable-diffusion/unet"))
+    assert f"name {models / 'stable-diffusion'}." in line
+    (line,) = find_faults(models, diffusion=str(models))
+    assert f"name {models / 'stable-diffusion'}." in line
+    (line,) = find_faults(models, clip=str(models / "blip2"))
+    assert "a blip-2 for transformers" in line
+    (line,) = find_faults(models, captioner=str(models / "clip"))
+    assert "no config.json" in line and "open_clip_config.json" in line
+    snapshot = models / "hub/models--a--b/snapshots/c0ffee"
+    shutil.copytree(models / "stable-diffusion", snapshot)
+    (line,) = find_faults(models, diffusion=str(models / "hub/models--a--b"))
+    assert f"name {snapshot}." in line
+    edit(models / "flux/model_index.json", _class_name="FluxPipeline")
+    (line,) = find_faults(models, diffusion=str(models / "flux"))
+    assert "a FluxPipeline" in line
+
+
+@pytest.mark.parametrize(
+    "tensor, said",
+    [
+        ("model.diffusion_model.input_blocks.0.0.weight", "from_single_file"),
+        ("lora_unet_down_blocks_0.lora_down.weight", "a LoRA"),
+        ("unet.down_blocks.0.attn.to_q.lora_A.weight", "a LoRA"),
+        ("emb_params", "a textual inversion"),
+        ("model.diffusion_model.double_blocks.0.img_attn.qkv.weight", "Flux"),
+        ("conditioner.embedders.0.model.weight", "Stable Diffusion XL"),
+        ("x", "a single file; must be the folder of a model"),
+    ],
+)
+def test_a_single_file_is_refused_by_what_it_holds(models, tensor, said):
+    file = models / "one/v1-5-pruned.safetensors"
+    write_tensors(file, tensor)
+    for name in (file, file.parent):  # the file, or the folder that holds no more than it
+        (line,) = find_faults(models, diffusion=str(name))
+        assert said in line and line.startswith(f"models.diffusion = {name}: ")
+
+
+@pytest.mark.parametrize("suffix, said", [("ckpt", "a pickle"), ("gguf", "GGUF"), ("txt", "no m")])
+def test_a_single_file_of_another_kind_is_not_opened(models, suffix, said):
+    file = models / f"model.{suffix}"
+    file.write_bytes(b"\x80\x02cos\nsystem\n.")
+    (line,) = find_faults(models, diffusion=str(file))
+    assert said in line
+
+
+def test_a_hub_model_is_checked_by_its_cache(models):
+    cache = models / "cache/hub/models--owner--sd"
+    shutil.copytree(models / "stable-diffusion/unet", cache / "snapshots/abc/unet")
+    (cache / "refs").mkdir()
+    (cache / "refs/main").write_text("abc")
+    (cache / "snapshots/abc/unet/diffusion_pytorch_model.safetensors").unlink()
+    assert find_faults(models, diffusion="owner/sd") == []
+    edit(cache / "snapshots/abc/unet/config.json", in_channels=16)
+    (line,) = find_faults(models, diffusion="owner/sd")
+    assert "in_channels = 16" in line
+    assert find_faults(models, diffusion="owner/other") == []
+
+
+def test_a_misspelt_folder_is_not_taken_for_a_name_of_the_hub(models):
+    (models / "mine/stable-diffusion").mkdir(parents=True)
+    (line,) = find_faults(models, diffusion="mine/stable-difusion")
+    assert "there is stable-diffusion" in line and "hf download mine/stable-difusion" in line
+
+
+def test_list_warnings_of_a_resolution_far_below_the_trained_one(models):
+    config = copy.deepcopy(CONFIG)
+    config["models"] = {key: str(models / name) for key, name in FOLDERS.items()}
+    assert checking.list_warnings(config) == []
+    edit(models / UNET, sample_size=64)
+    lines = checking.list_warnings(config)
+    assert len(lines) == len(CONFIG["datasets"])
+    assert "unet.resolution = 32" in lines[0] and "trained at 256 px" in lines[0]

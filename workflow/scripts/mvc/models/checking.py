@@ -1,0 +1,241 @@
+"""Check the foundation models of a configuration before anything runs.
+
+Standard library only, since the workflow does so while it is parsed. A model from the hub is
+checked by the configs of it that the cache on this machine holds; else when it is opened.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from mvc.config.files import find_package
+from mvc.config.sections import merge_section
+from mvc.models import fitting
+from mvc.models.layouts import (
+    Weights,
+    describe_file,
+    find_class,
+    list_weights_faults,
+    locate_folder,
+    read_json,
+)
+
+DIFFUSERS = "diffusion_pytorch_model"
+# The command that downloads a model's files, by key of the section `models`.
+DOWNLOADS = {
+    "captioner": 'hf download Salesforce/blip2-opt-2.7b --include "*.safetensors" "*.json" "*.txt"',
+    "clip": "hf download timm/vit_large_patch14_clip_224.openai open_clip_config.json "
+    "open_clip_model.safetensors",
+    "diffusion": "hf download stable-diffusion-v1-5/stable-diffusion-v1-5 --include "
+    '"*/config.json" "scheduler/*" "unet/diffusion_pytorch_model.safetensors" '
+    '"vae/diffusion_pytorch_model.safetensors"',
+}
+# Of transformers: what tokenises BLIP-2's text, either way, and what prepares its images.
+TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))
+PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+
+
+def list_model_faults(config: Mapping) -> list[str]:
+    """List why models cannot be opened or do not fit each other or the resolution, one per line."""
+    faults = []
+    for key, list_faults in CHECKS.items():
+        name = config["models"][key]
+        try:
+            if Path(name).is_file():
+                found = [describe_file(Path(name))]
+            elif folder := find_folder(name):
+                found = list_faults(folder, whole=folder == Path(name))
+            else:
+                found = list_name_faults(key, name)
+            faults += [f"models.{key} = {name}: {fault}" for fault in found]
+        except ValueError as error:
+            faults.append(f"models.{key} = {name}: {error}")
+    return faults or list(_list_fit_faults(config))
+
+
+def find_folder(name: str) -> Path | None:
+    """The folder of a model on this machine: its own, or of a hub's name the cache's newest."""
+    if Path(name).is_dir():
+        return Path(name)
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache/huggingface")
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    repository = cache / f"models--{name.replace('/', '--')}"
+    main = repository / "refs/main"
+    commit = main.read_text(encoding="utf-8").strip() if main.is_file() else "none"
+    snapshot = repository / "snapshots" / commit
+    return snapshot if snapshot.is_dir() else None
+
+
+def list_diffusion_faults(folder: Path, *, whole: bool) -> Iterator[str]:
+    """List faults of a folder of Stable Diffusion.
+
+    Args:
+        whole: whether all files must be there; the hub's cache may be filled later.
+    """
+    unet, vae, scheduler = (
+        read_json(folder / place) for place in (fitting.UNET, fitting.VAE, fitting.SCHEDULER)
+    )
+    if not unet and whole:
+        kind = find_class(folder).get("_class_name")
+        said = f"no {fitting.UNET}" + (f" (a {kind})" if kind else "")
+        yield f"{said}; {locate_folder(folder, fitting.UNET)}. {_format_download('diffusion')}"
+        return
+    for part, place in ((unet, fitting.UNET), (vae, fitting.VAE), (scheduler, fitting.SCHEDULER)):
+        if not part and whole:
+            yield f"no {place}; {_format_download('diffusion')}"
+    yield from fitting.list_unet_faults(unet)
+    yield from fitting.list_vae_faults(vae)
+    yield from fitting.list_scheduler_faults(scheduler)
+    if unet and vae:
+        yield from fitting.list_pair_faults(unet, vae)
+    for part in ("unet", "vae") if whole else ():
+        weights = Weights(folder / part, DIFFUSERS)
+        yield from list_weights_faults(weights, _format_download("diffusion"))
+
+
+def list_clip_faults(folder: Path, *, whole: bool) -> Iterator[str]:
+    """List faults of a folder of an open_clip model. Args: see `list_diffusion_faults`."""
+    config = read_json(folder / "open_clip_config.json")
+    if not config:
+        kind = find_class(folder)
+        kind = kind.get("model_type") or kind.get("_class_name")
+        there = (
+            f"a {kind} for transformers, which open_clip does not read"
+            if kind
+            else locate_folder(folder, "open_clip_config.json")
+        )
+        yield f"no open_clip_config.json; {there}. {_format_download('clip')}"
+        return
+    clip = config.get("model_cfg", {})
+    yield from fitting.list_clip_faults(clip, "open_clip_config.json")
+    if whole:
+        weights = Weights(folder, "open_clip_model")
+        yield from list_weights_faults(weights, _format_download("clip"))
+
+
+def list_captioner_faults(folder: Path, *, whole: bool) -> Iterator[str]:
+    """List faults of a folder of BLIP-2. Args: see `list_diffusion_faults`."""
+    config = read_json(folder / "config.json")
+    if not config:
+        there = locate_folder(folder, "config.json")
+        yield f"no config.json; {there}. {_format_download('captioner')}"
+        return
+    found = list(fitting.list_captioner_faults(config))
+    yield from found
+    if found or not whole:
+        return
+    yield from list_weights_faults(Weights(folder, "model"), _format_download("captioner"))
+    if not any((folder / file).is_file() for file in PROCESSORS):
+        yield f"no {' or '.join(PROCESSORS)}; {_format_download('captioner')}"
+    if not any(all((folder / file).is_file() for file in files) for files in TOKENIZERS):
+        wanted = " or ".join(" + ".join(files) for files in TOKENIZERS)
+        yield f"no tokenizer ({wanted}); {_format_download('captioner')}"
+    if not _count_query_tokens(folder):
+        yield (
+            "no num_query_tokens in processor_config.json; must be there, as in today's "
+            f"Salesforce/blip2-opt-2.7b (32); {_format_download('captioner')}"
+        )
+
+
+CHECKS = {
+    "captioner": list_captioner_faults,
+    "clip": list_clip_faults,
+    "diffusion": list_diffusion_faults,
+}
+
+
+def list_name_faults(key: str, name: str) -> Iterator[str]:
+    """List why a name that is no folder cannot be a model of a hub or of open_clip."""
+    owner, _, rest = name.partition("/")
+    if key == "clip" and (known := list_architectures()) and owner not in known:
+        close = get_close_matches(owner, known, n=3) or get_close_matches(rest, known, n=3)
+        hint = f"did you mean {' or '.join(close)}?" if close else "see open_clip.list_pretrained()"
+        yield (
+            f"neither a folder nor architecture/pretrained of open_clip, such as "
+            f"ViT-L-14-quickgelu/openai; {hint} {_format_download('clip')}"
+        )
+    elif key == "clip" and rest == "openai" and not read_clip(name)[0].get("quick_gelu"):
+        yield (
+            "the weights of OpenAI were trained with QuickGELU, this architecture has GELU: all "
+            f"states would be others; must be {owner}-quickgelu/openai"
+        )
+    elif key != "clip" and Path(owner).is_dir() and owner not in (".", ".."):
+        there = sorted(path.name for path in Path(owner).iterdir() if path.is_dir())
+        yield (
+            f"a folder of this machine or a name on the hub? {owner}/ is a folder here, without "
+            f"{rest}; there is {', '.join(there[:10]) or 'no folder'}. Name one of these, or if "
+            f"the hub's is meant: `hf download {name} --local-dir <folder>`, and name that folder"
+        )
+
+
+def list_architectures() -> dict[str, Path]:
+    """The architectures of open_clip and their configs; none where it is not installed."""
+    package = find_package("open_clip") or Path("nowhere")
+    return {path.stem: path for path in sorted(package.glob("model_configs/*.json"))}
+
+
+def read_clip(name: str) -> tuple[Mapping, str]:
+    """A CLIP model's `model_cfg` and the place where it stands; empty where it cannot be known."""
+    folder = Path(name)
+    if folder.is_dir():
+        place = "open_clip_config.json"
+        return read_json(folder / place).get("model_cfg", {}), f"models.clip = {name}: {place}"
+    architecture = name.partition("/")[0]
+    config = list_architectures().get(architecture)
+    return read_json(config) if config else {}, f"models.clip = {name}: {architecture}"
+
+
+def list_warnings(config: Mapping) -> list[str]:
+    """List what can be run but is hardly meant, one per line."""
+    unet, vae, _ = _read_diffusion(config)
+    size, lines = fitting.find_trained_size(unet, vae), []
+    for dataset in config["datasets"] if unet and size else ():
+        resolution = merge_section(config, "unet", dataset)["resolution"]
+        if 2 * resolution < size:
+            lines.append(
+                f"unet.resolution = {resolution} ({dataset}): the U-Net was trained at {size} px, "
+                "and may draw nothing sensible at under half of it"
+            )
+    return lines
+
+
+def _list_fit_faults(config: Mapping) -> Iterator[str]:
+    """List how the models do not fit each other, and the resolution of each data set not them."""
+    unet, vae, encoder = _read_diffusion(config)
+    clip, place = read_clip(config["models"]["clip"])
+    if clip:
+        yield from fitting.list_clip_faults(clip, place)
+    if clip and unet:
+        diffusion = f"models.diffusion = {config['models']['diffusion']}: "
+        for fault in fitting.list_text_faults(clip, place, unet, encoder):
+            yield fault if fault.startswith(place) else diffusion + fault
+    for dataset in config["datasets"] if unet and vae else ():
+        resolution = merge_section(config, "unet", dataset)["resolution"]
+        for fault in fitting.list_size_faults(unet, vae, resolution):
+            yield f"datasets.{dataset}: {fault}"
+
+
+def _read_diffusion(config: Mapping) -> tuple[Mapping, Mapping, Mapping]:
+    """The configs of U-Net, VAE and text encoder; empty where they are not on this machine."""
+    folder = find_folder(config["models"]["diffusion"]) or Path("nowhere")
+    unet, vae, encoder = (
+        read_json(folder / place) for place in (fitting.UNET, fitting.VAE, fitting.ENCODER)
+    )
+    return unet, vae, encoder
+
+
+def _count_query_tokens(folder: Path) -> int | None:
+    return next(
+        (
+            count
+            for name in PROCESSORS[::-1]
+            if (count := read_json(folder / name).get("num_query_tokens"))
+        ),
+        None,
+    )
+
+
+def _format_download(key: str) -> str:
+    """The advice to download a model that fits."""
+    return f"a whole one: `{DOWNLOADS[key]} --local-dir <folder>`, and set models.{key} to it"
