@@ -24,6 +24,8 @@ FASHION = {
 FOLDER = {
     "loader": "imagefolder",
     "path": None,
+    "image_column": None,
+    "label_column": None,
     "test_fraction": 0.25,
     "validation_fraction": 0.25,
     "labels_per_class": None,
@@ -101,11 +103,11 @@ def tar_of(path: Path, files: dict[str, bytes]) -> Path:
     return path
 
 
-def manifest(tmp_path: Path, text: str, n: int = 12) -> Path:
+def manifest(tmp_path: Path, text: str | bytes, n: int = 12) -> Path:
     """A manifest with this text beside n pictures."""
     for i in range(n):
         put(tmp_path / "pictures" / f"{i}.png", picture(i))
-    return put(tmp_path / "list.csv", text.encode())
+    return put(tmp_path / "list.csv", text if isinstance(text, bytes) else text.encode())
 
 
 def rows(n: int = 12, more=lambda i: "") -> str:

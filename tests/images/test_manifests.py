@@ -53,7 +53,7 @@ def test_faults_of_a_manifest_have_their_row(tmp_path):
         "row 3: no file pictures/gone.png",
         "row 4: no label",
         "row 5: no path",
-        "row 6: split = 'tset'; must be one of train, validation, test",
+        "row 6: split = 'tset'; must be one of train, training, validation, valid",
         "row 7: pictures/0.png is in row 2 already",
     ):
         assert f"\n  {line}" in found
@@ -65,6 +65,9 @@ def test_faults_of_a_manifest_have_their_row(tmp_path):
         ("file,class\na.png,b\n", "no column path or label; its columns are file, class"),
         ("", "its columns are none"),
         ("path,label\n", "no row"),
+        ("path,label,Path\na.png,b,c\n", "column 'path' twice"),
+        ("path,label\n0.png,Lad\xe9\n".encode("latin-1"), "row 2 has the byte 0xe9"),
+        ("path,label\n0.png,a\n".encode("utf-16"), "UTF-16; save it as UTF-8"),
         ('path,label\n"a.png,b', "not a CSV table"),
     ],
 )
@@ -86,3 +89,62 @@ def test_group_that_the_source_has_on_two_sides_is_told(tmp_path):
     text = "path,label,split,group\n" + rows(more=lambda i: f",{split[i // 2]},{i % 10}")
     report = build(tmp_path, "csv", manifest(tmp_path, text), FOLDER).report
     assert any(w.startswith("2 group(s) ") and "'0', '1'" in w for w in report["warnings"])
+
+
+def test_a_row_with_other_fields_than_the_header_is_refused(tmp_path):
+    path = manifest(
+        tmp_path, "path,label\n" + rows() + "pictures/0.png,crane, bird\npictures/1.png\n"
+    )
+    with pytest.raises(ValueError) as caught:
+        build(tmp_path, "csv", path, FOLDER)
+    for said in (
+        "row 14: 3 fields",
+        "crane |  bird",
+        "header of 2; quote values that hold a comma",
+    ):
+        assert said in str(caught.value)
+    assert "row 15: 1 fields" in str(caught.value)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_other_delimiters_and_spellings_of_the_header_are_read(tmp_path, delimiter):
+    text = ("\ufeff Path ,LABEL\r\n" + rows()).replace("\n", "\r\n").replace(",", delimiter)
+    built = build(tmp_path, "csv", manifest(tmp_path, text), FOLDER)
+    assert built.classes == ("a dog", "cat") and built.report["used"] == 12
+
+
+def test_split_takes_the_words_of_folders(tmp_path):
+    words = ("Training", "TRAIN", "train", "train", "eval", "Testing")
+    path = manifest(tmp_path, "path,label,split\n" + rows(more=lambda i: f",{words[i // 2]}"))
+    assert count_splits(build(tmp_path, "csv", path, FOLDER))["test"] == 4
+
+
+def test_validation_is_the_test_set_where_there_is_none(tmp_path):
+    words = ("train", "train", "train", "train", "val", "dev")
+    path = manifest(tmp_path, "path,label,split\n" + rows(more=lambda i: f",{words[i // 2]}"))
+    built = build(tmp_path, "csv", path, FOLDER)
+    assert [r.image_id for r in built.splits["test"]] == [f"pictures/{i}.png" for i in range(8, 12)]
+    assert any("used as the test set" in warning for warning in built.report["warnings"])
+
+
+def test_rows_without_a_split_beside_rows_with_one_are_refused(tmp_path):
+    path = manifest(tmp_path, "path,label,split\n" + rows(more=lambda i: ",test" if i else ","))
+    with pytest.raises(ValueError, match="1 of 12 rows have no split, row 2 the first"):
+        build(tmp_path, "csv", path, FOLDER)
+    path = manifest(tmp_path, "path,label,split\n" + rows(more=lambda i: ","))
+    assert build(tmp_path, "csv", path, FOLDER).report["used"] == 12
+
+
+def test_paths_of_windows_are_found_and_one_file_under_two_spellings_is_refused(tmp_path):
+    windows = rows().replace("pictures/", "pictures\\")
+    built = build(tmp_path, "csv", manifest(tmp_path, "path,label\n" + windows), FOLDER)
+    assert {item.image_id for item in list_items(built)} == {f"pictures/{i}.png" for i in range(12)}
+    again = "path,label\n" + rows() + "./pictures/0.png,cat\n"
+    with pytest.raises(ValueError, match="row 14: ./pictures/0.png is in row 2 already"):
+        build(tmp_path, "csv", manifest(tmp_path, again), FOLDER)
+
+
+def test_a_missing_file_is_told_with_what_is_there(tmp_path):
+    path = manifest(tmp_path, "path,label\n" + rows() + "pictures/0.PNG,cat\n")
+    with pytest.raises(ValueError, match=r"no file pictures/0.PNG; there is 0.png"):
+        build(tmp_path, "csv", path, FOLDER)

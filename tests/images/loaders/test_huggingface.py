@@ -122,7 +122,7 @@ def test_labels_that_cannot_be_used_are_refused(tmp_path):
     with pytest.raises(ValueError, match="label 0 is 'ant' and 'bee'"):
         build(tmp_path, "huggingface", tmp_path / "b", FOLDER)
     datasets.DatasetDict({"test": other}).save_to_disk(tmp_path / "c")
-    with pytest.raises(ValueError, match="has the splits test; one must be called train"):
+    with pytest.raises(ValueError, match="holds 'test': one must be called train"):
         build(tmp_path, "huggingface", tmp_path / "c", FOLDER)
 
 
@@ -136,3 +136,164 @@ def test_what_is_no_data_set_is_refused(tmp_path):
     put(tmp_path / "b" / "state.json", b"{}")
     with pytest.raises(ValueError, match="b cannot be opened: "):
         build(tmp_path, "huggingface", tmp_path / "b", FOLDER)
+
+
+def write_parquet(root, *names, n=6):
+    """Files of distinct pictures, by their names below a folder."""
+    for i, name in enumerate(names):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        dataset(n, start=100 * i).to_parquet(root / name)
+    return root
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train/0000.parquet", "test/0000.parquet"),
+        ("plain_text/train/0000.parquet", "plain_text/test/0000.parquet"),
+        ("plain_text/train-00000-of-00001.parquet", "plain_text/test-00000-of-00001.parquet"),
+        ("data/Training-00000-of-00001-0123456789abcdef.parquet", "data/TEST.parquet"),
+        ("default/train/a.parquet", "default/eval/a.parquet"),
+    ],
+)
+def test_parts_of_parquet_files_are_told_by_folder_and_name(tmp_path, offline, names):
+    root = write_parquet(tmp_path / "hub", *names)
+    built = build(tmp_path, "huggingface", root, FOLDER, validation_fraction=0)
+    assert count_splits(built) == {"train": 6, "test": 6}
+    assert [item.read() for item in built.splits["test"]] == [picture(100 + i) for i in range(6)]
+
+
+@pytest.mark.parametrize(
+    "names, said",
+    [
+        (
+            ("a/train/0000.parquet", "b/train/0000.parquet"),
+            "several configurations: a, b; name one",
+        ),
+        (
+            ("a/train.parquet", "train.parquet"),
+            "several configurations: the files in hub itself, a",
+        ),
+        (("a.parquet", "b.parquet"), "holds 'a', 'b': one must be called train"),
+        (("train/0.parquet", "holdout/0.parquet"), "'holdout' may be a test part"),
+        (("a/0000.parquet", "b/0000.parquet"), "several configurations: a, b|'a', 'b'"),
+        (("train.parquet", "training.parquet"), "'train' and 'training' are both a train part"),
+    ],
+)
+def test_groups_that_are_no_known_part_are_never_joined(tmp_path, offline, names, said):
+    root = write_parquet(tmp_path / "hub", *names)
+    with pytest.raises(ValueError, match=said):
+        build(tmp_path, "huggingface", root, FOLDER)
+
+
+def test_saved_splits_in_other_words_are_used(tmp_path, offline):
+    import datasets
+
+    splits = {"Train": dataset(9), "Test": dataset(6, start=50)}
+    datasets.DatasetDict(splits).save_to_disk(tmp_path / "hf")
+    built = build(tmp_path, "huggingface", tmp_path / "hf", FOLDER, validation_fraction=0)
+    assert count_splits(built) == {"train": 9, "test": 6}
+    splits = {"train": dataset(9), "dev": dataset(6, start=50)}
+    datasets.DatasetDict(splits).save_to_disk(tmp_path / "hf2")
+    built = build(tmp_path, "huggingface", tmp_path / "hf2", FOLDER, validation_fraction=0)
+    assert count_splits(built) == {"train": 9, "test": 6}
+    assert any("used as the test set" in warning for warning in built.report["warnings"])
+
+
+def save(folder, data, **features):
+    """A saved data set of columns; pictures in `image` where none are given."""
+    import datasets
+
+    n = len(next(iter(data.values())))
+    pictures = [{"bytes": picture(i), "path": None} for i in range(n)]
+    columns = {"image": pictures, **data}
+    kinds = {"image": datasets.Image(), **features}
+    features = datasets.Features({name: kinds[name] for name in columns})
+    datasets.Dataset.from_dict(columns, features=features).save_to_disk(folder)
+    return folder
+
+
+def test_the_column_of_images_is_the_one_called_so_or_is_chosen(tmp_path, offline):
+    import datasets
+
+    masks = [{"bytes": picture(500 + i), "path": None} for i in range(12)]
+    label = datasets.ClassLabel(names=["a", "b"])
+    labels = [i % 2 for i in range(12)]
+    kinds = {"mask": datasets.Image(), "photo": datasets.Image(), "label": label}
+    pictures = [{"bytes": picture(i), "path": None} for i in range(12)]
+    both = {"mask": masks, "image": pictures, "label": labels}
+    features = datasets.Features({"mask": kinds["mask"], "image": kinds["mask"], "label": label})
+    datasets.Dataset.from_dict(both, features=features).save_to_disk(tmp_path / "a")
+    built = build(tmp_path, "huggingface", tmp_path / "a", FOLDER)
+    assert {item.read() for item in list_items(built)} == {picture(i) for i in range(12)}
+    assert built.report["columns"] == {"image": "image", "label": "label"}
+    assert any("not 'mask'" in warning for warning in built.report["warnings"])
+    unclear = {"mask": masks, "photo": pictures, "label": labels}
+    features = datasets.Features(kinds)
+    datasets.Dataset.from_dict(unclear, features=features).save_to_disk(tmp_path / "b")
+    with pytest.raises(
+        ValueError, match=r"several columns of images \(mask, photo\).*image_column"
+    ):
+        build(tmp_path, "huggingface", tmp_path / "b", FOLDER)
+    built = build(tmp_path, "huggingface", tmp_path / "b", FOLDER, image_column="photo")
+    assert {item.read() for item in list_items(built)} == {picture(i) for i in range(12)}
+    with pytest.raises(ValueError, match="images.image_column = 'foto'.*its columns are mask"):
+        build(tmp_path, "huggingface", tmp_path / "b", FOLDER, image_column="foto")
+
+
+def test_one_of_several_columns_of_labels_is_chosen(tmp_path, offline):
+    import datasets
+
+    fine = datasets.ClassLabel(names=["a", "b", "c", "d"])
+    coarse = datasets.ClassLabel(names=["e", "f"])
+    data = {"fine_label": [i % 4 for i in range(16)], "coarse_label": [i % 2 for i in range(16)]}
+    path = save(tmp_path / "a", data, fine_label=fine, coarse_label=coarse)
+    with pytest.raises(ValueError, match=r"labels \(fine_label, coarse_label\).*label_column"):
+        build(tmp_path, "huggingface", path, FOLDER)
+    built = build(tmp_path, "huggingface", path, FOLDER, label_column="coarse_label")
+    assert built.classes == ("e", "f")
+
+
+def test_names_that_no_row_has_are_left_out_with_a_warning(tmp_path, offline):
+    import datasets
+
+    label = datasets.ClassLabel(names=["a", "b", "background", "c"])
+    path = save(tmp_path / "a", {"label": [(0, 1, 3)[i % 3] for i in range(12)]}, label=label)
+    built = build(tmp_path, "huggingface", path, FOLDER)
+    assert built.classes == ("a", "b", "c")
+    assert any("'background'" in warning for warning in built.report["warnings"])
+
+
+@pytest.mark.parametrize(
+    "labels, said",
+    [
+        ([0, 1] * 5 + [-1, None], r"split 'train': 2 of 12 image\(s\) without a label"),
+        ([-1] * 12, "all are hidden: save the data set without this split"),
+        ([0.5, 1.0] * 6, "'label' .* is no class"),
+        ([[0], [0, 1]] * 6, "'label' .* is a list: an image has one class here"),
+    ],
+)
+def test_labels_that_are_no_class_are_refused_with_their_split(tmp_path, offline, labels, said):
+    import datasets
+
+    kind = datasets.Value("float64" if isinstance(labels[0], float) else "int64")
+    kind = datasets.Sequence(kind) if isinstance(labels[0], list) else kind
+    with pytest.raises(ValueError, match=said):
+        build(tmp_path, "huggingface", save(tmp_path / "a", {"label": labels}, label=kind), FOLDER)
+
+
+@pytest.mark.parametrize(
+    "names, said",
+    [
+        (["ant", "ant"], r"class_name 'ant' has several labels: 0, 1"),
+        (["ant", "bee", "ant", "wasp"], r"label 1 has several names: 'bee', 'wasp'"),
+    ],
+)
+def test_labels_and_class_names_go_in_pairs(tmp_path, offline, names, said):
+    import datasets
+
+    data = {"label": [i % 2 for i in range(12)]}
+    data["class_name"] = [names[i % len(names)] for i in range(12)]
+    kinds = {"label": datasets.Value("int64"), "class_name": datasets.Value("string")}
+    with pytest.raises(ValueError, match=said):
+        build(tmp_path, "huggingface", save(tmp_path / "a", data, **kinds), FOLDER)

@@ -124,7 +124,7 @@ LOADERS = {
     ),
     "csv": Loader(FILES, path="a CSV file with the columns path and label", null=False),
     "huggingface": Loader(
-        FILES,
+        (*FILES, "image_column", "label_column"),
         path="a folder that save_to_disk wrote, or Parquet with a column of images",
         null=False,
     ),

@@ -1,84 +1,92 @@
 """CSV manifests of image files and their classes. Standard library only: see `sources`."""
 
-import csv
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from mvc.core.csv_tables import read_rows
 from mvc.images.folders import normalise_name
-from mvc.images.items import Item, make_file_item, settle_parts
+from mvc.images.items import Item, make_file_item
+from mvc.images.parts import WORDS, name_part, settle
 
-PARTS = ("train", "validation", "test")
 REQUIRED = ("path", "label")
-COLUMNS = (*REQUIRED, "split", "group")
+OPTIONAL = ("split", "group")
 
 
-def read(manifest: Path) -> tuple[list[Item], list[str]]:
-    """Read the images of a manifest, in its order, and its faults, one line each with the row.
+def read(manifest: Path) -> tuple[list[Item], list[str], list[str]]:
+    """Read the images of a manifest, in its order; its faults, with the row; and warnings.
 
     Columns are `path` (relative to the manifest), `label` (the class's name), and optionally
-    `split` and `group`; others are not read. Comma-separated, UTF-8.
+    `split` (words as those of folders) and `group`; others are not read.
 
     Raises:
         ValueError: not such a table, or a column is missing; names the columns.
     """
-    rows = _read_rows(manifest)
-    parts = settle_parts([row.get("split") or "train" for row in rows.values()])
+    rows, faults = read_rows(manifest, REQUIRED, OPTIONAL)
+    folder = manifest.parent
+    faults += _list_faults(rows, folder)
+    words = [row["split"] for row in rows.values() if row.get("split")]
+    parts, warnings = settle(
+        [name_part(word) or "train" for word in words] or ["train"] * len(rows)
+    )
+    if faults or len(parts) != len(rows):
+        return [], faults, warnings
     items = [
         make_file_item(
-            manifest.parent / row["path"],
-            image_id=row["path"],
+            folder / _locate(row["path"], folder),
+            image_id=_locate(row["path"], folder),
             class_name=normalise_name(row["label"]),
             part=part,
             group=row.get("group", ""),
         )
         for row, part in zip(rows.values(), parts, strict=True)
     ]
-    return items, list(_list_faults(rows, manifest.parent))
+    return items, [], warnings
 
 
 def list_named_files(manifest: Path) -> list[Path]:
     """List the files that a manifest names, in its order; none if it cannot be read."""
     try:
-        rows = _read_rows(manifest)
+        rows, _ = read_rows(manifest, REQUIRED, OPTIONAL)
     except (OSError, ValueError):
         return []  # the loader reports what is wrong with it
-    return [manifest.parent / row["path"] for row in rows.values()]
+    return [manifest.parent / _locate(row["path"], manifest.parent) for row in rows.values()]
 
 
-def _read_rows(manifest: Path) -> dict[int, dict[str, str]]:
-    """The columns that are read, by the line of the file in which a row ends."""
-    try:
-        with open(manifest, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            columns = tuple(reader.fieldnames or ())
-            missing = [name for name in REQUIRED if name not in columns]
-            if missing:
-                raise ValueError(
-                    f"{manifest} has no column {' or '.join(missing)}; its columns are "
-                    f"{', '.join(columns) or 'none'}; path and label are required, "
-                    "split and group optional"
-                )
-            used = [name for name in COLUMNS if name in columns]
-            rows = {}
-            for row in reader:
-                rows[reader.line_num] = {name: (row[name] or "").strip() for name in used}
-            return rows
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{manifest} is not a CSV table in UTF-8: {error}") from error
+def _locate(path: str, folder: Path) -> str:
+    """The path of a file as it is on this system, where it was written on Windows."""
+    plain = path.replace("\\", "/")
+    return plain if plain != path and not (folder / path).is_file() else path
 
 
-def _list_faults(rows: dict[int, dict[str, str]], folder: Path) -> Iterator[str]:
+def _list_faults(rows: Mapping[int, Mapping[str, str]], folder: Path) -> Iterator[str]:
     first: dict[str, int] = {}
     for number, row in rows.items():
-        name, split = row["path"], row.get("split", "train")
+        name, split = _locate(row["path"], folder), row.get("split")
+        plain = os.path.normpath(name)
         if not name:
             yield f"row {number}: no path"
         elif not (folder / name).is_file():
-            yield f"row {number}: no file {name}"
-        elif name in first:
-            yield f"row {number}: {name} is in row {first[name]} already"
+            yield f"row {number}: no file {row['path']}{_suggest(folder / name)}"
+        elif plain in first:
+            yield f"row {number}: {row['path']} is in row {first[plain]} already"
         if not row["label"]:
             yield f"row {number}: no label"
-        if split not in PARTS:
-            yield f"row {number}: split = {split!r}; must be one of {', '.join(PARTS)}"
-        first.setdefault(name, number)
+        if split and not name_part(split):
+            yield f"row {number}: split = {split!r}; must be one of {', '.join(WORDS)}"
+        first.setdefault(plain, number)
+    without = [number for number, row in rows.items() if not row.get("split", "-")]
+    if without and len(without) < len(rows):
+        yield (
+            f"{len(without)} of {len(rows)} rows have no split, row {without[0]} the first; give "
+            "all rows one, or remove the column"
+        )
+
+
+def _suggest(file: Path) -> str:
+    """What is there instead of a missing file: one whose name differs in case, or other files."""
+    if not file.parent.is_dir():
+        return f" (no folder {file.parent})"
+    beside = sorted(os.listdir(file.parent))
+    like = [name for name in beside if name.casefold() == file.name.casefold()]
+    return f"; there is {like[0]}" if like else f"; beside it: {', '.join(beside[:3])}"

@@ -51,3 +51,17 @@ def assign_parts(names: Sequence[str]) -> dict[str, str]:
         if len(same) > 1:
             raise ValueError(f"{' and '.join(map(repr, same))} are both a {part} part: keep one")
     return parts
+
+
+def settle(parts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Settle the parts of a source's images, the same for every loader; return warnings, too.
+
+    Without a part `test`, `validation` is the test set, as users of ImageNet have it; without both,
+    `train` becomes `all`, to be split.
+    """
+    warnings = []
+    if "test" not in parts and "validation" in parts:
+        parts = ["test" if part == "validation" else part for part in parts]
+        warnings = ["no test part: the validation part is used as the test set"]
+    drawn = "train" if "test" in parts else "all"
+    return [drawn if part == "train" else part for part in parts], warnings

@@ -37,14 +37,15 @@ def load_csv(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
             f"{key}.path = {cfg['path']}: no such file; name a CSV file with the columns path "
             "(relative to it) and label"
         )
-    items, faults = manifests.read(path)
+    items, faults, warnings = manifests.read(path)
     if faults:
         raise ValueError(f"{key}.path = {path}: {len(faults)} fault(s):{format_faults(faults)}")
     if not items:
         raise ValueError(f"{key}.path = {path}: no row")
     classes = tuple(sorted({item.class_name for item in items}))
     items, report = check_items(items, unreadable=cfg["unreadable"], key=key, threads=threads)
-    return classes, items, {"loader": "csv", "source": str(path)} | report
+    report |= {"loader": "csv", "source": str(path), "warnings": warnings + report["warnings"]}
+    return classes, items, report
 
 
 def load_caltech101(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:

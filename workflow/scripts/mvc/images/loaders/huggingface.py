@@ -4,17 +4,18 @@ Neither the network nor any code of a data set is used. Images keep their bytes.
 """
 
 import functools
-import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mvc.images import folders
 from mvc.images.inspection import check_items
-from mvc.images.items import Item, Loaded, settle_parts, summarise
+from mvc.images.items import Item, Loaded, summarise
+from mvc.images.loaders.parquet_files import choose_groups, group_files
+from mvc.images.parts import settle
 
-PARTS = {"train": "train", "test": "test"} | {name: "validation" for name in folders.VALIDATION}
 SAVED = ("dataset_dict.json", "state.json")  # what save_to_disk leaves
+IMAGES, LABELS = ("image", "img"), ("label", "labels")  # columns that are preferred
 
 
 class Split(NamedTuple):
@@ -22,7 +23,15 @@ class Split(NamedTuple):
 
     images: object  # a Dataset whose one column is the images, not decoded
     names: dict[int, str]  # class names by label; {} where the labels are the names
-    texts: list[str | None]  # the class name of each image; None where it has none
+    texts: list[str]  # the class name of each image
+
+
+class Columns(NamedTuple):
+    """The columns of images and of labels, and the others that might have been meant."""
+
+    image: str
+    label: str
+    others: tuple[str, ...]
 
 
 def load_huggingface(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
@@ -30,8 +39,8 @@ def load_huggingface(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded
 
     Raises:
         FileNotFoundError: the path does not exist.
-        ValueError: not such a data set, no column of images or labels (names the columns), or
-            images without a label.
+        ValueError: not such a data set, no clear column of images or labels (names the columns),
+            splits whose part is not clear, or images without a label.
     """
     path, where = Path(cfg["path"] or ""), f"{key}.path = {cfg['path']}"
     if not cfg["path"] or not path.exists():
@@ -39,22 +48,45 @@ def load_huggingface(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded
             f"{where}: no such file or folder; name a folder that save_to_disk of Hugging Face "
             "datasets wrote, or Parquet: a file, or a folder of files"
         )
-    opened, unused = _open_splits(path, data / "huggingface", where)
-    splits = {name: _read_split(dataset, where) for name, dataset in opened.items()}
-    classes = _list_classes(list(splits.values()), where)
-    parts = settle_parts([PARTS.get(name, "train") for name in splits])
+    opened, parts, unused = _open_splits(path, data / "huggingface", where)
+    wanted = cfg["image_column"], cfg["label_column"]
+    columns = [_find_columns(d.features, *wanted, where, n) for n, d in opened.items()]
+    if len(set(columns)) > 1:
+        raise ValueError(f"{where}: splits of different columns: {', '.join(map(str, columns))}")
+    splits = {n: _read_split(d, columns[0], f"{where}, split {n!r}") for n, d in opened.items()}
+    classes, empty = _list_classes(list(splits.values()), where)
+    settled, warnings = settle([parts[name] for name in splits])
     items = []
-    for (name, split), part in zip(splits.items(), parts, strict=True):
+    for (name, split), part in zip(splits.items(), settled, strict=True):
         for i, text in enumerate(split.texts):
             read = functools.partial(_read_bytes, split.images, i)
             items.append(Item(f"{name}/{i}", text, part, read))
     items, report = check_items(items, unreadable=cfg["unreadable"], key=key, threads=threads)
+    warnings += _list_warnings(columns[0], empty, unused)
     report |= {"loader": "huggingface", "source": str(path), "not_used": summarise(unused)}
-    return classes, items, report
+    report |= {"columns": {"image": columns[0].image, "label": columns[0].label}}
+    return classes, items, report | {"warnings": warnings + report["warnings"]}
 
 
-def _open_splits(path: Path, cache: Path, where: str) -> tuple[dict, list[str]]:
-    """Open the splits that are used, by name; and list the names of the others."""
+def _list_warnings(columns: Columns, empty: Sequence[str], unused: Sequence[str]) -> list[str]:
+    warnings = []
+    if columns.others:
+        warnings.append(
+            f"the columns {columns.image!r} (images) and {columns.label!r} (labels) are used, not "
+            f"{', '.join(map(repr, columns.others))}; images.image_column and images.label_column "
+            "choose others"
+        )
+    if empty:
+        names = ", ".join(map(repr, empty[:5])) + (", …" if len(empty) > 5 else "")
+        warnings.append(f"{len(empty)} class name(s) that no image has are left out: {names}")
+    if unused:
+        names = ", ".join(map(repr, unused))
+        warnings.append(f"not used, since not called for a part of a data set: {names}")
+    return warnings
+
+
+def _open_splits(path: Path, cache: Path, where: str) -> tuple[dict, dict[str, str], list[str]]:
+    """Open the splits that are used, by name; their parts; and the names of the others."""
     import datasets
 
     def read(function: Callable, *args: object, **options: object):
@@ -71,94 +103,121 @@ def _open_splits(path: Path, cache: Path, where: str) -> tuple[dict, list[str]]:
 
     if path.is_dir() and any((path / name).is_file() for name in SAVED):
         found = read(datasets.load_from_disk, str(path))
-        whole = isinstance(found, datasets.Dataset)
-        return _choose_splits({"train": found} if whole else dict(found), where)
-    files, unused = _choose_splits(_group_parquet(path), where)
-    parquet = functools.partial(read, datasets.Dataset.from_parquet, cache_dir=str(cache))
-    return {name: parquet([str(f) for f in group]) for name, group in files.items()}, unused
-
-
-def _group_parquet(path: Path) -> dict[str, list[Path]]:
-    """Group Parquet files by the split that their name begins with, or else by their own name."""
-    groups: dict[str, list[Path]] = {}
-    for file in [path] if path.is_file() else folders.list_files(path):
-        if file.suffix == ".parquet" and not file.name.startswith("."):
-            word = re.split(r"[-_.]", file.stem)[0]
-            groups.setdefault(word if word in PARTS else file.stem, []).append(file)
-    return groups
-
-
-def _choose_splits(found: Mapping, where: str) -> tuple[dict, list[str]]:
-    """Choose the splits named train, validation or test; all if no split is named so."""
-    if not found:
+        found = {"train": found} if isinstance(found, datasets.Dataset) else dict(found)
+        parts, unused = choose_groups(found, where)
+        return {name: found[name] for name in parts}, parts, unused
+    try:
+        files = group_files(path)
+    except ValueError as error:
+        raise ValueError(f"{where} holds {error}") from None
+    if not files:
         raise ValueError(f"{where}: no .parquet file, and none of {', '.join(SAVED)}")
-    used = {name: value for name, value in found.items() if name in PARTS}
-    if used and "train" not in used:
-        raise ValueError(f"{where} has the splits {', '.join(found)}; one must be called train")
-    return (used, [name for name in found if name not in used]) if used else (dict(found), [])
+    parts, unused = choose_groups(files, where)
+    parquet = functools.partial(read, datasets.Dataset.from_parquet, cache_dir=str(cache))
+    return {n: parquet([str(f) for f in files[n]]) for n in parts}, parts, unused
 
 
-def _read_split(dataset, where: str) -> Split:
-    from datasets import ClassLabel, Image
+def _find_columns(
+    features: Mapping, image: str | None, label: str | None, where: str, split: str
+) -> Columns:
+    """Find the columns of images and of labels: the chosen ones, or those that are clearly meant.
 
-    features = dataset.features
-    columns = ", ".join(f"{name} ({feature})" for name, feature in features.items())
-    image, label = _find_columns(features)
-    if image is None or label is None:
-        raise ValueError(
-            f"{where} has no column of {'images' if image is None else 'labels'}; "
-            f"its columns are {columns}"
-        )
-    values = _read_column(dataset, label)
-    if isinstance(features[label], ClassLabel):
-        names = dict(enumerate(features[label].names))
-    elif all(isinstance(v, str | None) for v in values):
-        names = {}
-    elif all(isinstance(v, int | None) for v in values):
-        class_names = _read_column(dataset, "class_name") if "class_name" in features else values
-        pairs = {
-            (v, str(name))
-            for v, name in zip(values, class_names, strict=True)
-            if v is not None and v >= 0
-        }
-        names = dict(pairs)
-        if twice := sorted(pair for pair in pairs if names[pair[0]] != pair[1]):
-            number, name = twice[0]
-            raise ValueError(f"{where}: label {number} is both {name!r} and {names[number]!r}")
-    else:
-        raise ValueError(f"{where}: {label} is not a class; its columns are {columns}")
-    texts = [names.get(value) for value in values] if names else [v or None for v in values]
-    if isinstance(features[image], Image):
-        dataset = dataset.cast_column(image, Image(decode=False))
-    return Split(dataset.select_columns([image]), names, texts)
-
-
-def _find_columns(features: Mapping) -> tuple[str | None, str | None]:
-    """Find the columns of images and of labels; None where there is none."""
+    Raises:
+        ValueError: there is none, or there are several; names all columns and the key.
+    """
     from datasets import ClassLabel, Image
 
     images = [name for name, feature in features.items() if isinstance(feature, Image)]
     if not images:  # Parquet that others wrote does not say which column is an Image
-        kinds = {name: str(feature) for name, feature in features.items()}
-        images = [n for n in ("image", "img") if "binary" in kinds.get(n, "")]
-    labels = [name for name in ("label", "labels") if name in features]
-    labels += [name for name, feature in features.items() if isinstance(feature, ClassLabel)]
-    return next(iter(images), None), next(iter(labels), None)
+        images = [name for name in features if "binary" in str(features[name]).lower()]
+    labels = [name for name in LABELS if name in features]
+    labels += [
+        name
+        for name, feature in features.items()
+        if isinstance(feature, ClassLabel) and name not in labels
+    ]
+    listed = ", ".join(f"{name} ({feature})" for name, feature in features.items())
+    chosen = []
+    for wanted, found, preferred, kind in (
+        (image, images, IMAGES, "image"),
+        (label, labels, LABELS, "label"),
+    ):
+        if wanted is not None and wanted not in features:
+            raise ValueError(
+                f"images.{kind}_column = {wanted!r}: {where}, split {split!r} has no such column; "
+                f"its columns are {listed}"
+            )
+        clear = [name for name in preferred if name in found][:1] or found
+        if wanted is None and len(clear) != 1:
+            several = f"several columns of {kind}s ({', '.join(clear)})"
+            has = several if clear else f"no column of {kind}s"
+            raise ValueError(
+                f"{where}, split {split!r} has {has}; its columns are {listed}; name one by "
+                f"images.{kind}_column"
+            )
+        chosen.append(wanted or clear[0])
+    others = [name for name in (*images, *labels) if name not in chosen]
+    return Columns(*chosen, tuple(others))
 
 
-def _list_classes(splits: Sequence[Split], where: str) -> tuple[str, ...]:
-    """List the classes of all splits, which must agree on them; every image must have one."""
+def _read_split(dataset, columns: Columns, where: str) -> Split:
+    """Read the labels of a split, and select its images.
+
+    Raises:
+        ValueError: labels are missing, are no classes, or do not agree with `class_name`.
+    """
+    from datasets import ClassLabel, Image
+
+    feature, values = dataset.features[columns.label], _read_column(dataset, columns.label)
+    hidden = sum(v is None or v == "" or (isinstance(v, int) and v < 0) for v in values)
+    if hidden:
+        whole = hidden == len(values)
+        fix = "all are hidden: save the data set without this split" if whole else "remove them"
+        raise ValueError(
+            f"{where}: {hidden:,} of {len(values):,} image(s) without a label (empty or negative) "
+            f"in column {columns.label!r}; {fix}"
+        )
+    if isinstance(feature, ClassLabel):
+        names = dict(enumerate(feature.names))
+    elif all(isinstance(value, str) for value in values):
+        names = {}
+    elif all(isinstance(value, int) for value in values):
+        names = _read_names(dataset, values, where)
+    else:
+        several = any(isinstance(value, list) for value in values)
+        kind = "a list: an image has one class here, not several" if several else "no class"
+        raise ValueError(f"{where}: the column {columns.label!r} ({feature}) is {kind}")
+    texts = [names[value] for value in values] if names else values
+    if isinstance(dataset.features[columns.image], Image):
+        dataset = dataset.cast_column(columns.image, Image(decode=False))
+    return Split(dataset.select_columns([columns.image]), names, texts)
+
+
+def _read_names(dataset, values: Sequence[int], where: str) -> dict[int, str]:
+    """Read the names of labels that are numbers: the column `class_name`, or the numbers."""
+    named = _read_column(dataset, "class_name") if "class_name" in dataset.features else values
+    pairs = sorted({(value, str(name)) for value, name in zip(values, named, strict=True)})
+    for place, what in ((0, "names"), (1, "labels")):
+        repeated = [k for k, n in Counter(pair[place] for pair in pairs).items() if n > 1]
+        if repeated:
+            both = [repr(pair[1 - place]) for pair in pairs if pair[place] == repeated[0]]
+            raise ValueError(
+                f"{where}: {'label' if place == 0 else 'class_name'} {repeated[0]!r} has several "
+                f"{what}: {', '.join(both)}; give each class one label and one name"
+            )
+    return dict(pairs)
+
+
+def _list_classes(splits: Sequence[Split], where: str) -> tuple[tuple[str, ...], list[str]]:
+    """List the classes of all splits, which must agree on them, and names that no image has."""
     names: dict[int, str] = {}
     for split in splits:
         for label, name in split.names.items():
             if names.setdefault(label, name) != name:
                 raise ValueError(f"{where}: label {label} is {names[label]!r} and {name!r}")
-    without = sum(text is None for split in splits for text in split.texts)
-    if without:
-        raise ValueError(f"{where}: {without} image(s) without a label; remove them")
-    if names:
-        return tuple(names[label] for label in sorted(names))
-    return tuple(sorted({text for split in splits for text in split.texts}))
+    used = {text for split in splits for text in split.texts}
+    listed = [names[label] for label in sorted(names)] if names else sorted(used)
+    return tuple(name for name in listed if name in used), [n for n in listed if n not in used]
 
 
 def _read_column(dataset, column: str) -> list:
