@@ -48,6 +48,7 @@ onstart:
     check_folders()
     check_overwritten()
     show_warnings()
+    TICKER.start()
 
 
 onsuccess:

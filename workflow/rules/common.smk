@@ -22,6 +22,7 @@ from mvc.config.files import (
 from mvc.config.renamed import list_old_spellings
 from mvc.config.sections import merge_section, sort_config
 from mvc.console.endings import Jobs
+from mvc.console.ticker import Ticker
 from mvc.core.atomic import check_folder
 from mvc.images.sources import digest_source
 from mvc.models.checking import list_model_faults, list_warnings
@@ -31,6 +32,8 @@ STARTED_WITH = "MVC_STARTED_WITH"
 # Collects what a run prints at its end.
 JOBS = Jobs()
 logger.addHandler(JOBS)
+# Prints what the running jobs are at.
+TICKER = Ticker(JOBS.running, logger.info)
 
 
 wildcard_constraints:

@@ -27,13 +27,16 @@ class Jobs(logging.Handler):
         super().__init__()
         self.start, self.wall = time.monotonic(), time.time()
         self.real, self.failed, self.of_groups, self.stopped = set(), {}, {}, False
+        self.running = {}  # the logs of each job
 
     def emit(self, record: logging.LogRecord) -> None:
         """Record one message; its fields are those that Snakemake passes to logger plugins."""
         event = getattr(record, "event", None)
         if event == "job_info" and (record.output or record.log):  # a target has neither
             self.real.add(record.jobid)
+            self.running[record.jobid] = list(record.log)
         elif event == "job_finished":
+            self.running.pop(record.job_id, None)
             self.failed.pop(record.job_id, None)  # it succeeded in a later attempt
         elif event == "group_error":
             self.of_groups |= {info["jobid"]: record.aux_logs for info in record.job_error_info}
