@@ -27,14 +27,15 @@ TRAINING = (
 )
 # The modules whose edit makes a stage run again.
 DIGESTS = {
-    "captions": f"{TABLES} core.decoding captions core.batching core.device core.leakage "
-    "models.blip2 models.opening",
+    "captions": f"{TABLES} core.decoding captions.generation captions.own captions.prompts "
+    "core.batching core.csv_tables core.device "
+    "core.leakage models.blip2 models.opening",
     "embeddings": f"{TABLES} {CLIP} core.device embeddings",
     "unet": f"{TABLES} {RECIPES} {DIFFUSION} core.hashing core.leakage unet.adapt "
     "unet.checkpoint "
     "unet.finetune unet.launch unet.pairs unet.trainer",
     "unet_report": f"{SAMPLING} figures.finetuning figures.grid figures.sampled",
-    "synthetic": f"{SAMPLING} {CLIP} captions core.leakage synthetic.clip_filter",
+    "synthetic": f"{SAMPLING} {CLIP} captions.prompts core.leakage synthetic.clip_filter",
     "real": f"{TABLES} {DIFFUSION} core.batching core.counts core.device synthetic.controls",
     "policies": f"{TRAINING} policies.search",
     "classifiers": f"{TRAINING} classifiers.extra_images classifiers.run core.hashing core.leakage",

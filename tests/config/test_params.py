@@ -42,6 +42,7 @@ EDITS = {
     "images.image_column": ("photo", ""),  # of Hugging Face alone, as the next one
     "images.label_column": ("kind", ""),
     "captions.file": ("own.csv", "captions"),
+    "captions.missing": ("blip2", "captions"),
     "captions.prefix": ("a photo of {class}", "captions synthetic pretrained"),
     "captions.describe": (False, "captions"),
     "captions.max_new_tokens": (9, "captions"),

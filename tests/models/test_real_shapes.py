@@ -18,8 +18,8 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from diffusers import StableDiffusionInstructPix2PixPipeline as Pipeline
-from mvc import captions
 from mvc.banks.recipes import leave_unmixed
+from mvc.captions import generation
 from mvc.core.pixels import encode as png
 from mvc.models import stable_diffusion
 from mvc.models.blip2 import load_captioner
@@ -295,7 +295,7 @@ def test_blip2_of_real_widths_captions(blip2):
     assert model.config.vision_config.hidden_size == 1408
     assert model.language_model.lm_head.weight.shape == (50304, 2560)
     pictures = [Image.new("RGB", (28, 28), "red"), Image.effect_noise((300, 200), 80)]
-    made = captions.generate_captions(
+    made = generation.generate_captions(
         [picture.convert("RGB") for picture in pictures],
         model=model,
         processor=processor,

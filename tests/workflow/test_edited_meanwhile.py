@@ -81,7 +81,7 @@ def test_a_job_that_finds_another_configuration_is_refused(fresh):
 
 
 def test_a_stage_whose_code_was_edited_is_refused_on_this_machine_too(fresh):
-    module = fresh / "workflow/scripts/mvc/captions.py"
+    module = fresh / "workflow/scripts/mvc/captions/generation.py"
     text = module.read_text(encoding="utf-8")
 
     def edit():

@@ -27,7 +27,8 @@ _SHOWN = Reads({"tables": "digits confidence"})
 
 READS = {
     "captions": Reads(
-        {"captions": "file prefix describe max_new_tokens num_beams batch_size"}, ("captioner",)
+        {"captions": "file missing prefix describe max_new_tokens num_beams batch_size"},
+        ("captioner",),
     ),
     "embeddings": Reads({"embeddings": "batch_size"}, ("clip",)),
     "banks": Reads({"banks": "per_real coarse fine rows edits base"}, seed=True),

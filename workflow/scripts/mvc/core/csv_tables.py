@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+SHOWN = 10  # faults in a message; the rest is counted
 ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}  # by the mark that begins a file
 
 
@@ -53,6 +54,12 @@ def read_rows(
         return _read_body(text, delimiter, header, {*required, *optional} & set(header))
     except csv.Error as error:
         raise ValueError(f"{path} is not a CSV table: {error}") from error
+
+
+def format_faults(faults: Sequence[str]) -> str:
+    """Faults for a message, one per line: the first of them, and how many more there are."""
+    lines = "".join(f"\n  {fault}" for fault in faults[:SHOWN])
+    return lines + (f"\n  … and {len(faults) - SHOWN} more" if len(faults) > SHOWN else "")
 
 
 def _decode(path: Path) -> str:

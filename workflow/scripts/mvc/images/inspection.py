@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from mvc.console.progress import progress
+from mvc.core.csv_tables import format_faults
 from mvc.core.decoding import NOTES, examine
-from mvc.images.items import Item, format_faults, summarise
+from mvc.images.items import Item, summarise
 
 TINY = 8  # pixels; a shorter side gives a warning
 

@@ -46,9 +46,3 @@ def settle_parts(parts: Sequence[str]) -> list[str]:
 def summarise(names: Sequence[str]) -> dict:
     """The number of names and the first of them, for the report."""
     return {"count": len(names), "first": list(names[:SHOWN])}
-
-
-def format_faults(faults: Sequence[str]) -> str:
-    """Faults for a message, one per line: the first of them, and how many more there are."""
-    lines = "".join(f"\n  {fault}" for fault in faults[:SHOWN])
-    return lines + (f"\n  … and {len(faults) - SHOWN} more" if len(faults) > SHOWN else "")

@@ -20,7 +20,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from mvc.captions import generate_captions
+from mvc.captions.generation import generate_captions
 from mvc.miniature import training
 from mvc.miniature.templates import CLASSES, find_class, find_group
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
-from mvc.captions import make_prompt
+from mvc.captions.prompts import make_prompt
 from mvc.core.batching import align_batches, pick_batch_size
 from mvc.core.pixels import load
 from mvc.models.clip import embed_images, embed_texts, find_image_size, load_clip

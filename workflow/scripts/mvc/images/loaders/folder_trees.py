@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from mvc.core.csv_tables import format_faults
 from mvc.images import archives, downloads, folders, manifests
 from mvc.images.inspection import check_items
-from mvc.images.items import Loaded, format_faults, summarise
+from mvc.images.items import Loaded, summarise
 
 BACKGROUND = "BACKGROUND_Google"  # Caltech-101's folder of clutter, which is not a class
 CATEGORIES = "101_ObjectCategories"
