@@ -47,6 +47,7 @@ rule demo:
 onstart:
     check_folders()
     check_overwritten()
+    check_runs()
     show_warnings()
     TICKER.start()
 

@@ -149,3 +149,9 @@ def test_run_without_a_class_in_the_evaluation():
         device=CPU,
     )
     assert list(found["per_class"]) == ["boot"]
+
+
+def test_run_refuses_to_measure_on_no_image():
+    settings = {"model": "wrn-10-1", "root": 0, "seed": 0, "device": CPU}
+    with pytest.raises(ValueError, match="no image to evaluate on; set classifiers.split"):
+        run(toy(), None, lambda: toy(0), hyperparameters=hyperparameters(steps=2), **settings)

@@ -124,6 +124,29 @@ def test_what_is_named_must_be_there(tmp_path, monkeypatch):
     assert list_missing_files(CONFIG) == []
 
 
+@pytest.mark.parametrize("file", ["weights.bin", "weights.pth", "folder", "nowhere"])
+def test_weights_that_are_no_safetensors_are_refused(tmp_path, file):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/pytorch_model.bin").touch()
+    (tmp_path / "weights.bin").touch()
+    (tmp_path / "weights.pth").touch()
+    config = edited("classifiers.models.test_resnet.weights", str(tmp_path / file))
+    lines = [line for line in list_missing_files(config) if "weights" in line]
+    assert lines and "a folder with model.safetensors" in lines[0]
+    (tmp_path / "folder/model.safetensors").touch()
+    config = edited("classifiers.models.test_resnet.weights", str(tmp_path / "folder"))
+    assert not [line for line in list_missing_files(config) if "weights" in line]
+
+
+def test_validation_that_a_published_set_cannot_have_is_refused():
+    config = edited("classifiers.split", "validation")
+    assert list_faults(config, SCHEMA) == []
+    config["images"] |= {"validation_per_class": 0, "validation_fraction": 0}
+    lines = list_faults(config, SCHEMA)
+    assert any("(digits-reduced): images.validation_fraction = 0" in line for line in lines)
+    assert any("(fashion-mnist-few): images.validation_per_class = 0" in line for line in lines)
+
+
 def overlaid(text):
     config = copy.deepcopy(CONFIG)
     update_config(config, yaml.safe_load(text))
@@ -207,6 +230,18 @@ def test_a_data_sets_arms_are_laid_over_the_others():
             "a {clas}",
             "captions.prefix = 'a {clas}' (digits-reduced); {class} is",
         ),
+        ("captions.prefix", "a {label}", "captions.prefix = 'a {label}'"),
+        ("captions.prefix", "a {}", "{class} is the only placeholder"),
+        ("captions.prefix", "a {class", "{class} is the only placeholder"),
+        ("captions.prefix", "a {class!r}", "{class} is the only placeholder"),
+        ("captions.prefix", "a {class.real}", "{class} is the only placeholder"),
+        ("captions.prefix", "a {{class}}", "{class} is the only placeholder"),
+        ("quality.k", 1000, "quality.k = 1000 (digits-reduced); must be < quality.images"),
+        ("classifiers.batch_size", 1, "classifiers.batch_size = 1; must be >= 2"),
+        ("classifiers.models.test_resnet.batch_size", 1, "test_resnet.batch_size = 1; must be >="),
+        ("classifiers.arms.aa.batch_size", 1, "classifiers.arms.aa.batch_size = 1; must be >= 2"),
+        ("oracle.batch_size", 1, "oracle.batch_size = 1; must be >= 2"),
+        ("classifiers.arms.aa.steps_as_with", 4, "only for a length in epochs"),
         ("datasets.tables", {"loader": "digits", "path": None}, "datasets.tables: a reserved name"),
         ("classifiers.phase2.share", 1, "classifiers.phase2.share = 1; must be < 1"),
         ("policies.kept", 99, "policies.kept = 99 (digits-reduced); must be <= policies.trials"),

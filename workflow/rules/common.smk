@@ -19,12 +19,15 @@ from mvc.config.files import (
     list_overwritten,
     list_weights_files,
 )
+from mvc.config.needs import collect_needs, list_run_faults, list_setting_warnings
+from mvc.config.networks import list_network_faults
 from mvc.config.renamed import list_old_spellings
 from mvc.config.sections import merge_section, sort_config
 from mvc.console.endings import Jobs
 from mvc.console.ticker import Ticker
 from mvc.core.atomic import check_folder
 from mvc.images.sources import digest_source
+from mvc.job import NEEDS, find_unmet
 from mvc.models.checking import list_model_faults, list_warnings
 
 # Environment variable with digests of what a run had read when it started, for its jobs.
@@ -68,7 +71,7 @@ check_schema(config, "config.schema.yaml")
 config = sort_config(expand_config(config))
 check(list_missing_files(config))
 if workflow.is_main_process:
-    check(list_model_faults(config))
+    check([*list_model_faults(config), *list_network_faults(config)])
 STARTED = start(None if workflow.is_main_process else os.environ.get(STARTED_WITH))
 # The data set that each figure shows.
 SHOWN = plan.choose_figure_datasets(config)
@@ -87,9 +90,22 @@ def check_folders():
             raise WorkflowError(error.strerror) from error
 
 
+def check_runs():
+    """Stop a run that cannot be made with these settings, or with the images that are there."""
+    jobs = {rule: [] for rule in ("images", "policies", "classifiers")}
+    for job in workflow.dag.needrun_jobs():
+        jobs.get(job.rule.name, []).append(job.wildcards)
+    runs = [(each.dataset, each.model, each.arm) for each in jobs["classifiers"]]
+    check(list(list_run_faults(config, runs)))
+    needs = collect_needs(config, runs, [each.dataset for each in jobs["policies"]])
+    os.environ[NEEDS] = json.dumps(needs)  # for jobs after those of `images`
+    made = {each.dataset for each in jobs["images"]}
+    check([line for dataset in needs.keys() - made for line in find_unmet(dataset)])
+
+
 def show_warnings():
     """Print what can be run but is hardly meant."""
-    for line in list_warnings(config):
+    for line in [*list_warnings(config), *list_setting_warnings(config)]:
         logger.warning(f"Warning: {line}")
 
 

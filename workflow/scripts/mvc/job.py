@@ -1,5 +1,6 @@
 """The frame of every stage's script: its log and its threads."""
 
+import json
 import os
 import sys
 import time
@@ -9,8 +10,12 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from mvc.config.code import refuse_edited
+from mvc.config.needs import list_unmet_needs
 from mvc.console.endings import name_job
 from mvc.console.progress import summarise
+
+# Environment variable with what the run needs of each data set's images.
+NEEDS = "MVC_NEEDS"
 
 
 @contextmanager
@@ -30,6 +35,8 @@ def stage_log(snakemake) -> Iterator[Callable[..., None]]:
             try:
                 if digest := getattr(snakemake.params, "code", None):
                     refuse_edited(sys.modules["__main__"].__file__, digest)
+                wildcards = getattr(snakemake, "wildcards", None)
+                refuse_unmet(getattr(wildcards, "dataset", None), snakemake.log[0])
                 yield lambda *summary: reported.extend(summary)
             except Exception:
                 traceback.print_exc()
@@ -43,3 +50,26 @@ def limit_threads(threads: int) -> None:
     os.environ["OMP_NUM_THREADS"] = str(threads)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
+
+
+def find_unmet(dataset: str) -> list[str]:
+    """Find what a data set's images lack for this run, one line each (`config.needs`)."""
+    needs = json.loads(os.environ.get(NEEDS, "{}")).get(dataset)
+    report = Path(f"results/{dataset}/images/report.json")
+    if not needs or not report.is_file():
+        return []
+    counts = json.loads(report.read_text(encoding="utf-8"))
+    return list(list_unmet_needs(dataset, needs, counts))
+
+
+def refuse_unmet(dataset: str | None, log: str) -> None:
+    """Stop the first job that follows the images, where a later one would have to fail.
+
+    Args:
+        log: of the job; the one that makes the images has an old report before it.
+
+    Raises:
+        ValueError: names what is missing.
+    """
+    if dataset and Path(log).name != "images.log" and (lines := find_unmet(dataset)):
+        raise ValueError("\n  ".join(lines))

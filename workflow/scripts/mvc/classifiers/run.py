@@ -46,6 +46,8 @@ def run(
     settings = {"model": model, "hyperparameters": hyperparameters, "root": root, "seed": seed}
     fitted = fit(real, extra, **settings, device=device)
     held_out = evaluation()
+    if not len(held_out.labels):
+        raise ValueError("no image to evaluate on; set classifiers.split to a split that has some")
     check_classes(real, held_out, "evaluation")
     check_apart(held_out.ids, [real.ids] if extra is None else [real.ids, extra.ids])
     return {

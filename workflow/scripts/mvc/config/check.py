@@ -9,6 +9,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from mvc.config.expand import list_like_faults
+from mvc.config.needs import list_setting_faults
 from mvc.config.plan import STUDIES
 
 # Folders of results/ that belong to no data set.
@@ -128,13 +129,7 @@ def _check_across(config: Mapping) -> list[str]:
         lines += _check_runs(name, training)
         if name in RESERVED:
             lines.append(f"datasets.{name}: a reserved name; must not be {' or '.join(RESERVED)}")
-        prefix = {**config["captions"], **values.get("captions", {})}["prefix"]
-        try:
-            prefix.format(**{"class": name})
-        except (KeyError, IndexError, ValueError):
-            lines.append(
-                f"captions.prefix = {prefix!r} ({name}); {{class}} is the only placeholder allowed"
-            )
+        lines += list_setting_faults(config, name)
         search = {**config["policies"], **values.get("policies", {})}
         if (search["steps"] is None) == (search["epochs"] is None):
             lines.append(f"policies.steps, policies.epochs ({name}): set one, the other to null")
@@ -181,6 +176,11 @@ def _check_runs(name: str, training: Mapping) -> Iterator[str]:
     for arm, values in training["arms"].items():
         if values.get("steps_as_with") is not None and values["extra"]:
             yield f"classifiers.arms.{arm}.steps_as_with: only for an arm without extra images"
+        if values.get("steps_as_with") is not None and {**training, **values}["steps"]:
+            yield (
+                f"classifiers.arms.{arm}.steps_as_with: only for a length in epochs; with steps "
+                "every arm takes equally many"
+            )
         if values.get("per_real") is not None and not values["extra"]:
             yield f"classifiers.arms.{arm}.per_real: only for an arm with extra images"
 

@@ -93,13 +93,24 @@ def list_missing_files(config: Mapping) -> list[str]:
         training = {**config["classifiers"], **values.get("classifiers", {})}
         for part in (training, *training["models"].values(), *training["arms"].values()):
             weights = part.get("weights")
-            if weights not in (None, "pretrained") and not Path(weights).exists():
+            if weights not in (None, "pretrained") and (fault := _explain_weights(Path(weights))):
                 lines.append(
-                    f"classifiers.weights = {weights!r} ({name}): no such file or folder, and not "
-                    "pretrained or null"
+                    f"classifiers.weights = {weights!r} ({name}): {fault}; must be null, "
+                    "pretrained, a file of safetensors, or a folder with model.safetensors"
                 )
         for section in ("captions", "policies"):
             file = merge_section(config, section, name)["file"]
             if file and not Path(file).is_file():
                 lines.append(f"{section}.file = {file!r} ({name}): no such file")
     return lines
+
+
+def _explain_weights(path: Path) -> str:
+    """Why a path holds no weights of a classifier; "" where it does."""
+    if not path.exists():
+        return "no such file or folder"
+    file = path / "model.safetensors" if path.is_dir() else path
+    if file.is_file() and file.suffix == ".safetensors":
+        return ""
+    there = sorted(each.name for each in path.iterdir()) if path.is_dir() else []
+    return f"no safetensors; there is {', '.join(there[:10]) or f'a file {file.suffix}'}"

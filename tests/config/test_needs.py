@@ -1,0 +1,82 @@
+"""What runs need of settings and images is found before the generator starts."""
+
+import copy
+import json
+
+import pytest
+import yaml
+from mvc import job
+from mvc.config import needs
+from project_tree import REPO
+
+CONFIG = yaml.safe_load((REPO / "config/config.yaml").read_text(encoding="utf-8"))
+RUN = ("digits-reduced", "wrn-10-1", "aa+syn")
+
+
+def edited(section, **values):
+    config = copy.deepcopy(CONFIG)
+    config["datasets"]["digits-reduced"].setdefault(section, {}).update(values)
+    return config
+
+
+def make_report(train=5, validation=0, test=9):
+    counts = {"train": train, "validation": validation, "extra": 0, "test": test, "oracle": 0}
+    return {
+        "splits": {k: {"images": 2 * n, "per_class": {"a": n, "b": n}} for k, n in counts.items()}
+    }
+
+
+@pytest.mark.parametrize("select", ["first", "clip"])
+@pytest.mark.parametrize("extra", ["synthetic", "finetuned", "pretrained", "train_vae"])
+def test_more_synthetic_images_than_are_made_are_refused(select, extra):
+    arms = {"aa+syn": {"augmentation": "aa", "extra": extra}}
+    config = edited("classifiers", per_real=5, select=select, arms=arms)
+    (line,) = needs.list_run_faults(config, [RUN, RUN])
+    assert "classifiers.per_real = 5" in line and "banks.per_real = 4" in line
+    config["datasets"]["digits-reduced"]["banks"]["per_real"] = 5
+    assert not list(needs.list_run_faults(config, [RUN]))
+
+
+def test_what_no_run_uses_is_not_refused():
+    config = edited("classifiers", per_real=5)
+    assert not list(needs.list_run_faults(config, []))
+    config = edited("classifiers", arms={"aa+syn": {"augmentation": "aa", "extra": None}})
+    assert not list(needs.list_run_faults(config, [RUN]))
+
+
+def test_a_prefix_without_the_class_is_warned_of():
+    assert not list(needs.list_setting_warnings(CONFIG))
+    (line,) = needs.list_setting_warnings(edited("captions", prefix="a photograph"))
+    assert "captions.prefix = 'a photograph' (digits-reduced) has no {class}" in line
+
+
+def test_an_evaluation_split_without_images_is_refused():
+    wanted = needs.collect_needs(edited("classifiers", split="validation"), [RUN], [])
+    (line,) = needs.list_unmet_needs(RUN[0], wanted[RUN[0]], make_report())
+    assert "there is no validation image (10 train, 0 validation" in line
+    assert not list(needs.list_unmet_needs(RUN[0], wanted[RUN[0]], make_report(validation=1)))
+
+
+def test_more_folds_than_images_are_refused_only_if_they_are_searched():
+    config = edited("policies", folds=6)
+    wanted = needs.collect_needs(config, [], [RUN[0]])
+    (line,) = needs.list_unmet_needs(RUN[0], wanted[RUN[0]], make_report(train=5))
+    assert "policies.folds = 6" in line and "must be <= 5" in line
+    config["datasets"]["digits-reduced"]["policies"]["file"] = "own.json"
+    assert needs.collect_needs(config, [], [RUN[0]]) == {}
+    assert needs.collect_needs(config, [], []) == {}
+
+
+def test_refuse_unmet_stops_the_first_job_after_the_images(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    report = tmp_path / "results/pets/images/report.json"
+    job.refuse_unmet("pets", "logs/pets/captions.log")
+    monkeypatch.setenv(job.NEEDS, json.dumps({"pets": {"split": "validation"}}))
+    job.refuse_unmet("pets", "logs/pets/captions.log")  # no images yet
+    report.parent.mkdir(parents=True)
+    report.write_text(json.dumps(make_report()))
+    with pytest.raises(ValueError, match="no validation image"):
+        job.refuse_unmet("pets", "logs/pets/captions.log")
+    job.refuse_unmet("pets", "logs/pets/images.log")
+    job.refuse_unmet("others", "logs/others/captions.log")
+    job.refuse_unmet(None, "logs/tables/table1.log")

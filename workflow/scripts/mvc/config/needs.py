@@ -1,0 +1,106 @@
+"""What settings need of each other and of a data set's images, found before the generator starts.
+
+What the configuration alone shows is found while it is parsed, for the runs that are asked for when
+Snakemake starts. What depends on the images is found by the first job after the stage `images`
+(`job.stage_log`), from the counts in its report: no rule reads them, so nothing becomes stale.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from mvc.config.catalogue import LOADERS
+from mvc.config.params import read_run
+from mvc.config.sections import merge_section
+
+FROM_BANKS = ("finetuned", "pretrained", "mixed", "train_vae")  # as many images as the bank has
+
+
+def list_setting_faults(config: Mapping, dataset: str) -> Iterator[str]:
+    """List settings of a data set that contradict each other, one per line."""
+    prefix = merge_section(config, "captions", dataset)["prefix"]
+    if {"{", "}"} & {*prefix.replace("{class}", "")}:
+        yield f"captions.prefix = {prefix!r} ({dataset}); {{class}} is the only placeholder allowed"
+    quality = merge_section(config, "quality", dataset)
+    if quality["k"] >= quality["images"]:
+        yield f"quality.k = {quality['k']} ({dataset}); must be < quality.images"
+    images = merge_section(config, "images", dataset)
+    loader = LOADERS[config["datasets"][dataset]["loader"]]
+    key = "validation_per_class" if loader.per_class else "validation_fraction"
+    split = merge_section(config, "classifiers", dataset)["split"]
+    if split == "validation" and loader.size and not images[key]:
+        yield f"classifiers.split = validation ({dataset}): images.{key} = 0; must be > 0"
+
+
+def list_setting_warnings(config: Mapping) -> Iterator[str]:
+    """List settings that can be meant, but hardly are, one per line."""
+    for dataset in config["datasets"]:
+        captions = merge_section(config, "captions", dataset)
+        if "{class}" not in captions["prefix"]:
+            alone = (
+                "" if captions["describe"] else ", and captions.describe is false: all are alike"
+            )
+            yield (
+                f"captions.prefix = {captions['prefix']!r} ({dataset}) has no {{class}}: no text "
+                f"names its class{alone}; CLIP then finds all classes equally likely, and "
+                "classifiers.select: clip chooses at random"
+            )
+
+
+def list_run_faults(config: Mapping, runs: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    """List why runs cannot be made, whatever the images are, one per line.
+
+    Args:
+        runs: data set, classifier and arm of each run that is asked for.
+    """
+    for dataset, model, arm in sorted(set(runs)):
+        run = read_run(config, dataset, model, arm)
+        wanted, made = run.get("per_real"), merge_section(config, "banks", dataset)["per_real"]
+        known = isinstance(wanted, int | float) and isinstance(made, int | float)
+        if run["extra"] in FROM_BANKS and known and wanted > made:
+            yield (
+                f"classifiers.per_real = {wanted} ({dataset}, {model}, {arm}); must be <= "
+                f"banks.per_real = {made}, the synthetic images that are made per real one"
+            )
+
+
+def collect_needs(
+    config: Mapping, runs: Iterable[tuple[str, str, str]], searched: Iterable[str]
+) -> dict[str, dict]:
+    """Collect what runs and policy searches need of each data set's images.
+
+    Args:
+        runs: see `list_run_faults`.
+        searched: data sets whose policies are searched for.
+    """
+    needs = {
+        dataset: {"split": merge_section(config, "classifiers", dataset)["split"]}
+        for dataset in sorted({dataset for dataset, *_ in runs})
+    }
+    for dataset in searched:
+        policies = merge_section(config, "policies", dataset)
+        if not policies["file"]:
+            needs.setdefault(dataset, {})["folds"] = policies["folds"]
+    return needs
+
+
+def list_unmet_needs(dataset: str, needs: Mapping, report: Mapping) -> Iterator[str]:
+    """List what a data set's images lack for the runs that are asked for, one per line.
+
+    Args:
+        needs: of this data set, by `collect_needs`.
+        report: the stage's `images/report.json`.
+    """
+    splits = report["splits"]
+    split = needs.get("split")
+    if split and not splits[split]["images"]:
+        there = ", ".join(f"{part['images']:,} {name}" for name, part in splits.items())
+        yield (
+            f"classifiers.split = {split} ({dataset}): there is no {split} image ({there}); raise "
+            f"images.{split}_fraction, or set classifiers.split to another split"
+        )
+    most = max(splits["train"]["per_class"].values())
+    if needs.get("folds", 0) > most:
+        yield (
+            f"policies.folds = {needs['folds']} ({dataset}); must be <= {most}, the training "
+            "images of the largest class; or set the arms faa and random to null in "
+            "classifiers.arms"
+        )
