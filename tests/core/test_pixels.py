@@ -7,7 +7,7 @@ import pytest
 import torch
 from mvc.core.decoding import MAX_PIXELS, decode, encode_png, examine
 from mvc.core.pixels import encode, load
-from PIL import Image
+from PIL import Image, ImageOps
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
@@ -33,7 +33,51 @@ def test_lossless_rgb_is_unchanged(suffix):
     assert notes(saved(noise(), suffix)) == ()
 
 
-@pytest.mark.parametrize("suffix", ["JPEG", "WEBP", "AVIF"])
+OTHERS = ["DIB", "ICO", "JPEG2000", "PCX", "QOI", "SGI", "DDS"]
+
+
+@pytest.mark.parametrize("suffix", OTHERS)
+def test_other_lossless_formats_are_read_by_content(suffix):
+    image = noise(16, 16)
+    data = saved(image, suffix, **({"sizes": [(16, 16)]} if suffix == "ICO" else {}))
+    assert np.array_equal(np.asarray(decode(data)), np.asarray(image))
+
+
+def retagged(data: bytes, brand: bytes) -> bytes:
+    """The same picture with another major brand, as some programs write it."""
+    return data[:8] + brand + data[12:]
+
+
+@pytest.mark.parametrize("suffix", ["AVIF", "HEIF"])
+def test_the_general_brand_is_read_too(suffix):
+    data = saved(Image.new("RGB", (64, 64), RED), suffix)
+    assert np.abs(np.asarray(decode(retagged(data, b"mif1")), int) - RED).max() < 12
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["HEIF", "AVIF", "JPEG"])
+def test_photographs_come_out_upright_once(suffix, orientation):
+    stored = Image.new("RGB", (64, 32), RED)
+    stored.paste(BLUE, (0, 0, 16, 16))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = saved(stored, suffix, exif=exif.tobytes(), quality=95)
+    stored.getexif()[0x0112] = orientation
+    upright = ImageOps.exif_transpose(stored)
+    image = decode(data)
+    assert image.size == upright.size
+    difference = np.abs(np.asarray(image, int) - np.asarray(upright, int))
+    assert difference.mean() < 8
+
+
+def test_formats_without_a_signature_or_with_another_program_are_not_read():
+    for suffix in ("TGA", "EPS", "XBM"):
+        image = Image.new("1" if suffix == "XBM" else "RGB", (8, 8))
+        with pytest.raises(ValueError, match="not an image"):
+            decode(saved(image, suffix))
+
+
+@pytest.mark.parametrize("suffix", ["JPEG", "WEBP", "AVIF", "HEIF"])
 def test_lossy_formats_are_read(suffix):
     image = decode(saved(Image.new("RGB", (16, 16), RED), suffix))
     assert np.abs(np.asarray(image, int) - RED).max() < 12
@@ -125,7 +169,7 @@ def test_damaged_exif_is_no_reason_to_refuse():
     assert decode(data).size == (8, 8)
 
 
-@pytest.mark.parametrize("suffix", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM"])
+@pytest.mark.parametrize("suffix", [*"PNG JPEG GIF BMP TIFF WEBP PPM HEIF JPEG2000 QOI".split()])
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.7])
 def test_truncated_file_is_refused(suffix, share):
     data = saved(noise(40, 40), suffix)

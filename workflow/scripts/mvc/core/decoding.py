@@ -1,15 +1,19 @@
 """Decoding of image files to 8-bit RGB. Imports no torch, so that it loads fast.
 
-Only `FORMATS` are read: some of Pillow's other formats call other programs (EPS).
+A file is what its content says, whatever its name. Only `FORMATS` are read. Of Pillow's others some
+call other programs (EPS, WMF), some have no signature of their own, so that any file might pass for
+a picture (TGA, XBM), and some hold measurements (FITS, GRIB).
+
 What is not plain RGB or grey is converted by a fixed rule and named in the notes of `examine`:
 
-animated  first frame (GIF, APNG, WebP; first page of a TIFF)
+animated  first frame (GIF, APNG, WebP; first page of a TIFF; main picture of a HEIC)
 cmyk      Pillow's plain conversion; colour profiles are not applied
 16-bit    the whole range 0..65535 to 0..255, rounded: never clipped, and never stretched by an
           image's own range, so that the images of one set stay comparable
 palette   looked up
 alpha     laid on white, for which most cut-out pictures are made
-exif      turned or mirrored as its orientation tag says
+exif      turned or mirrored as its orientation tag says; a HEIC is stored with its turn, and its
+          tag is not read
 """
 
 import io
@@ -18,18 +22,33 @@ import warnings
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
+from pillow_heif import register_heif_opener
 
+register_heif_opener()
+
+# Tried in this order: AVIF and HEIF share a container, the last few have short signatures.
 FORMATS = {
-    "AVIF": {".avif"},
-    "BMP": {".bmp"},
+    "JPEG": {".jfi", ".jfif", ".jif", ".jpe", ".jpeg", ".jpg", ".mpo"},
+    "PNG": {".apng", ".png"},
     "GIF": {".gif"},
-    "JPEG": {".jpe", ".jpeg", ".jpg"},
-    "PNG": {".png"},
-    "PPM": {".pbm", ".pgm", ".pnm", ".ppm"},
-    "TIFF": {".tif", ".tiff"},
     "WEBP": {".webp"},
+    "AVIF": {".avif", ".avifs"},
+    "HEIF": {".heic", ".heics", ".heif", ".heifs", ".hif"},
+    "JPEG2000": {".j2c", ".j2k", ".jp2", ".jpc", ".jpf", ".jpx"},
+    "TIFF": {".tif", ".tiff"},
+    "PSD": {".psd"},
+    "DDS": {".dds"},
+    "QOI": {".qoi"},
+    "SUN": {".ras"},
+    "BMP": {".bmp"},
+    "PPM": {".pam", ".pbm", ".pgm", ".pnm", ".ppm"},
+    "SGI": {".bw", ".rgb", ".rgba", ".sgi"},
+    "ICO": {".ico"},
+    "DIB": {".dib"},
+    "PCX": {".pcx"},
 }
 MAX_PIXELS = 64_000_000  # 8,000 x 8,000: about 200 MB as RGB
+ONE_PICTURE = ("MPO", "PSD")  # their further frames are previews and layers
 NOTES = ("animated", "cmyk", "16-bit", "palette", "alpha", "exif")
 
 _TURNS = {
@@ -102,7 +121,7 @@ def _list_notes(image: Image.Image) -> tuple[str, ...]:
     """List what is special about an opened file; call it before `load`, which drops some of it."""
     layout = str(image.tile[0][3]) if image.tile else ""  # raw mode, as "RGB;16B"
     special = {
-        "animated": image.format != "MPO" and getattr(image, "is_animated", False),
+        "animated": image.format not in ONE_PICTURE and getattr(image, "is_animated", False),
         "cmyk": image.mode == "CMYK",
         "16-bit": image.mode.startswith("I") or (";16" in layout and "BGR" not in layout),
         "palette": image.mode in ("P", "PA"),
