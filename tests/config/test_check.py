@@ -36,6 +36,18 @@ def test_the_default_is_valid():
         ("unet.stpes", 3, "unet.stpes: no such key; did you mean steps?"),
         ("unett", {}, "unett: no such key; did you mean unet?"),
         ("unet.learning_rate", "1e-4", "must be number; YAML reads 1e-4 as text"),
+        ("unet.learning_rate", "3", "--config passes nested values as text"),
+        ("unet.learning_rate", "fast", "unet.learning_rate = 'fast'; must be number"),
+        ("unet.learning_rate", "nan", "unet.learning_rate = 'nan'; must be number"),
+        ("unet.learning_rate", float("inf"), "unet.learning_rate = inf; must be number"),
+        ("synthetic.scale", float("nan"), "synthetic.scale = nan; must be number"),
+        ("unet.steps", 5.0, "unet.steps = 5.0; must be integer; write 5"),
+        ("classifiers.epochs", True, "classifiers.epochs = True; must be number or null"),
+        ("synthetic.batch_size", 1.5e4, "must be integer; write 15000"),
+        ("classifiers.seeds", [0.0], "classifiers.seeds.0 = 0.0; must be integer; write 0"),
+        ("classifiers.seeds", [0, 0], "classifiers.seeds = [0, 0]"),
+        ("classifiers.seeds", 0, "classifiers.seeds = 0; must be array"),
+        ("unet.steps:3", None, "unet.steps:3: no such key; a blank is missing"),
         ("unet.learning_rate", 0, "unet.learning_rate = 0; must be > 0"),
         ("banks.coarse", -1, "banks.coarse = -1; must be >= 0"),
         ("banks.rows", "some", "banks.rows = 'some'; must be one of all, content"),
@@ -60,6 +72,8 @@ def test_the_default_is_valid():
         ("datasets.a/b", {"loader": "imagefolder", "path": "x"}, "datasets.a/b: not a name"),
         ("datasets.mine", {"loader": "imagefolder"}, "datasets.mine.path: missing"),
         ("datasets.mine", {"loader": "x", "path": "y"}, "must be one of fashion_mnist"),
+        ("datasets.Digits-reduced", {"loader": "digits", "path": None}, "differ in case alone"),
+        ("datasets.Tables", {"loader": "digits", "path": None}, "datasets.Tables: a reserved"),
         (
             "datasets.headroom",
             {"loader": "digits", "path": None},
@@ -86,6 +100,12 @@ def test_the_default_is_valid():
 def test_a_fault_names_key_value_and_what_is_allowed(key, value, said):
     lines = list_faults(edited(key, value), SCHEMA)
     assert any(said in line for line in lines), lines
+
+
+@pytest.mark.parametrize("value", ["fast", "nan", "inf", "", True])
+def test_no_hint_on_numbers_where_there_is_none(value):
+    (line,) = list_faults(edited("unet.learning_rate", value), SCHEMA)
+    assert line.endswith("must be number")
 
 
 def test_all_faults_are_told_at_once():

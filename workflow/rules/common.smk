@@ -12,7 +12,7 @@ sys.path.insert(0, str(SCRIPTS))
 from mvc.config import params, plan
 from mvc.config.check import list_faults, read_schema
 from mvc.config.code import digest_code, recall_start
-from mvc.config.expand import expand_config
+from mvc.config.expand import expand_config, list_subset_faults
 from mvc.config.files import (
     list_missing_files,
     list_model_files,
@@ -21,6 +21,7 @@ from mvc.config.files import (
 )
 from mvc.config.needs import collect_needs, list_run_faults, list_setting_warnings
 from mvc.config.networks import list_network_faults
+from mvc.config.reading import list_key_faults, list_option_faults
 from mvc.config.renamed import list_old_spellings
 from mvc.config.sections import merge_section, sort_config
 from mvc.console.endings import Jobs
@@ -49,12 +50,12 @@ wildcard_constraints:
 def check(lines):
     """Stop at the faults of a configuration, one line each, if there are any."""
     if lines:
-        raise WorkflowError("\n  ".join(["The configuration has faults:", *lines]))
+        sys.exit("\n  ".join(["The configuration has faults:", *lines]))
 
 
 def check_schema(settings, name):
     """Stop at old spellings, then at whatever else the schema refuses."""
-    check(list_old_spellings(settings))
+    check(list_old_spellings(settings) + list_subset_faults(settings.get("datasets")))
     file = Path(workflow.basedir) / "workflow/schemas" / name
     check(list_faults(expand_config(settings), read_schema(file)))
 
@@ -67,6 +68,8 @@ def start(record):
         raise WorkflowError(str(error)) from error
 
 
+if workflow.is_main_process:
+    check(list_option_faults(sys.argv[1:]) + list_key_faults(workflow.configfiles))
 check_schema(config, "config.schema.yaml")
 config = sort_config(expand_config(config))
 check(list_missing_files(config))

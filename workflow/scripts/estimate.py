@@ -1,5 +1,6 @@
 """estimate: print what the tables of this configuration would cost."""
 
+from mvc.console.terminal import replace_unprintable
 from mvc.core.device import pick_device
 from mvc.estimate import cost, flops, size
 from mvc.job import stage_log
@@ -23,6 +24,7 @@ def main(snakemake) -> None:
             measured = "by estimate.teraflops"
         page = cost.format_page(lines, throughput, measured)
         print(page)
+    replace_unprintable()
     print(page)  # on the terminal too
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 from mvc.config.table_columns import TABLES
+from mvc.console.terminal import replace_unprintable
 from mvc.core.markdown import fit
 from mvc.tables import statistics
 from mvc.tables.summary import summarise_table
@@ -48,11 +49,11 @@ def show(path: Path, width: int) -> str:
 
 
 def main(paths: list[str]) -> None:
+    replace_unprintable()
     if not paths or not all(Path(path).is_file() for path in paths):
         sys.exit(__doc__.strip())
-    width = shutil.get_terminal_size(fallback=(100, 24)).columns
     for path in paths:
-        print(show(Path(path), width))
+        print(show(Path(path), shutil.get_terminal_size(fallback=(100, 24)).columns))
 
 
 if __name__ == "__main__":

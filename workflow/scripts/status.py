@@ -19,6 +19,7 @@ from mvc.console.status import (
     parse_dry_run,
     read_markers,
 )
+from mvc.console.terminal import replace_unprintable
 from rich.console import Console
 
 
@@ -32,6 +33,7 @@ def plan_jobs(*arguments: str) -> list[Job]:
 
 
 def main(arguments: list[str]) -> None:
+    replace_unprintable()
     if {"-h", "--help"} & set(arguments):
         sys.exit(__doc__.strip())
     try:
@@ -40,9 +42,8 @@ def main(arguments: list[str]) -> None:
         sys.exit(str(error))
     with ThreadPoolExecutor() as pool:
         wanted, every = pool.map(lambda more: plan_jobs(*more, *arguments), ([], ["--forceall"]))
-    records = Path(".snakemake")
-    locked = any(records.glob("locks/*"))
-    started = read_markers(records / "incomplete")
+    locked = any(Path(".snakemake/locks").glob("*"))
+    started = read_markers(Path(".snakemake/incomplete"))
     states = {job.log: judge_job(job, started=started, locked=locked) for job in wanted}
     stages = re.findall(r'"workflow/rules/(\w+)', Path("Snakefile").read_text(encoding="utf-8"))
     console = Console(width=None if sys.stdout.isatty() else 140)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+from mvc.console.terminal import replace_unprintable
 
 
 def summarise_stages(folder: Path) -> pd.DataFrame:
@@ -33,6 +34,7 @@ def summarise_stages(folder: Path) -> pd.DataFrame:
 
 
 def main() -> None:
+    replace_unprintable()
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "results/benchmarks")
     table = summarise_stages(folder)
     print(f"{'stage':<14}{'jobs':>6}{'seconds':>10}{'longest':>10}{'peak MiB':>10}")

@@ -1,12 +1,15 @@
 """Faults of a configuration, each with its key, its value and what is allowed there."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from itertools import combinations
 from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
 
 from mvc.config.expand import list_like_faults
 from mvc.config.needs import list_setting_faults
@@ -14,6 +17,18 @@ from mvc.config.plan import STUDIES
 
 # Folders of results/ that belong to no data set.
 RESERVED = (*STUDIES, "benchmarks", "figures", "miniature", "tables")
+# Integers are whole numbers without a point, so that 5 and 5.0 are not two settings; no number is
+# infinite or .nan.
+STRICT = extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
+            "number": lambda _, value: _is_finite(value),
+        }
+    ),
+)
+TEXT_OF_OPTION = "text; --config passes nested values as text: write them in a --configfile"
 WIDE_RESNET = re.compile(r"wrn-(\d+)-[1-9]\d*")
 
 
@@ -27,7 +42,7 @@ def list_faults(config: Mapping, schema: Mapping) -> list[str]:
     """List the faults of a configuration, one line each, in the order of its keys."""
     if lines := list_like_faults(config.get("datasets")):
         return lines
-    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: str(e.path))
+    errors = sorted(STRICT(schema).iter_errors(config), key=lambda e: str(e.path))
     lines = [line for error in errors for line in _explain_error(error, schema)]
     missing = [*_find_missing(config, schema, schema), *_find_sourceless(config.get("datasets"))]
     lines += [f"{key}: missing" for key in missing]
@@ -41,11 +56,7 @@ def _explain_error(error: ValidationError, schema: Mapping) -> Iterator[str]:
     if error.validator in ("additionalProperties", "unevaluatedProperties"):
         allowed = list_properties(error.schema, schema)
         for name in sorted({*error.instance} - {*allowed}, key=str):
-            close = get_close_matches(str(name), sorted(allowed), n=1)
-            hint = (
-                f"did you mean {close[0]}?" if close else f"allowed: {', '.join(sorted(allowed))}"
-            )
-            yield f"{_join_key(key, name)}: no such key; {hint}"
+            yield f"{_join_key(key, name)}: no such key; {_suggest_key(str(name), allowed)}"
     elif error.validator == "required":
         for name in error.validator_value:
             if name not in error.instance:
@@ -60,8 +71,7 @@ def _explain_rule(error: ValidationError) -> str:
     value = error.validator_value
     if error.validator == "type":
         kinds = value if isinstance(value, list) else [value]
-        numeric = isinstance(error.instance, str) and {"number", "integer"} & set(kinds)
-        hint = "; YAML reads 1e-4 as text: write 1.0e-4" if numeric and _is_number(error) else ""
+        hint = _explain_number(error.instance) if {"number", "integer"} & set(kinds) else ""
         return f"must be {' or '.join(kinds)}{hint}"
     words = {
         "enum": "must be one of",
@@ -79,12 +89,41 @@ def _explain_rule(error: ValidationError) -> str:
     return f"{words[error.validator]} {value}" if error.validator in words else error.message
 
 
-def _is_number(error: ValidationError) -> bool:
+def _suggest_key(name: str, allowed: Mapping) -> str:
+    """What an unknown key may have been meant to be."""
+    head, colon, value = name.partition(":")
+    if colon and value and head in allowed:
+        return f"a blank is missing after its colon: {head}: {value} ({TEXT_OF_OPTION})"
+    close = get_close_matches(name, sorted(allowed), n=1)
+    return f"did you mean {close[0]}?" if close else f"allowed: {', '.join(sorted(allowed))}"
+
+
+def _explain_number(value: object) -> str:
+    """Why something that looks like a number is none, and how to write it; else nothing."""
+    if isinstance(value, float):
+        return f"; write {int(value)}" if value.is_integer() else ""
     try:
-        float(error.instance)
+        number = float(value) if isinstance(value, str) else None
     except ValueError:
-        return False
-    return True
+        return ""
+    if number is None or not math.isfinite(number):
+        return ""
+    if re.fullmatch(r"[-+]?\d+e[-+]?\d+", value, re.IGNORECASE) or re.search(r"\.\d*e\d", value):
+        return f"; YAML reads {value} as text: write {_write_exponent(value)}"
+    return f"; it is {TEXT_OF_OPTION}; in a file leave the quotes out"
+
+
+def _write_exponent(text: str) -> str:
+    """A number as YAML reads it: with a point and a sign, as in 1.0e-4."""
+    mantissa, exponent = re.split("[eE]", text)
+    sign = "" if exponent.startswith(("-", "+")) else "+"
+    return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{sign}{exponent}"
+
+
+def _is_finite(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def list_properties(part: Mapping, schema: Mapping) -> dict[str, Mapping]:
@@ -112,8 +151,13 @@ def _find_sourceless(datasets: object) -> Iterator[str]:
 
 def _check_across(config: Mapping) -> list[str]:
     """Check the rules that span several keys."""
-    lines = []
     names = ", ".join(config["datasets"])
+    lines = [
+        f"datasets.{first}, datasets.{second}: names that differ in case alone; they would share "
+        "a folder on some disks: rename one"
+        for first, second in combinations(config["datasets"], 2)
+        if first.lower() == second.lower()
+    ]
     for figure, shown in config["figures"]["datasets"].items():
         if shown is not None and shown not in config["datasets"]:
             lines.append(f"figures.datasets.{figure} = {shown!r}; must be one of {names}")
@@ -127,7 +171,7 @@ def _check_across(config: Mapping) -> list[str]:
                         f"classifiers.models: {', '.join(training['models'])}"
                     )
         lines += _check_runs(name, training)
-        if name in RESERVED:
+        if name.lower() in RESERVED:
             lines.append(f"datasets.{name}: a reserved name; must not be {' or '.join(RESERVED)}")
         lines += list_setting_faults(config, name)
         search = {**config["policies"], **values.get("policies", {})}

@@ -86,6 +86,22 @@ def list_like_faults(datasets: object) -> list[str]:
     ]
 
 
+def list_subset_faults(datasets: object) -> list[str]:
+    """List data sets of an unexpanded configuration that bear the name of another's subset."""
+    named = {k: v for k, v in datasets.items() if v} if isinstance(datasets, Mapping) else {}
+    resolved = {name: _resolve_like(name, datasets) for name in named}
+    owners: dict[str, list[str]] = {}
+    for name, values in resolved.items():
+        for made, _ in _list_subsets({name: values}):
+            owners.setdefault(made, []).append(name)
+    return [
+        f"datasets: {made} is made of {' and of '.join(names)}; one would replace the other: "
+        "rename one, or lower subsets"
+        for made, names in owners.items()
+        if len(names) > 1
+    ]
+
+
 def _explain_like(name: str, other: object, datasets: Mapping) -> str:
     key = f"datasets.{name}.like = {other!r}"
     if isinstance(other, str) and other in datasets and datasets[other] is None:

@@ -1,0 +1,88 @@
+"""What YAML files and the command line would lose silently: repeated keys, names read as values."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import yaml
+
+KINDS = {"bool": "true or false", "null": "null", "int": "a number", "float": "a number"}
+KINDS |= {"timestamp": "a date"}
+
+
+def list_key_faults(paths: Iterable[str | Path]) -> list[str]:
+    """List keys that stand twice in one mapping, and names that YAML reads as something else.
+
+    Args:
+        paths: YAML or JSON files, of which Snakemake keeps the last of equal keys.
+    """
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    lines = []
+    for path in paths:
+        text = Path(path).read_text(encoding="utf-8-sig")
+        try:
+            root = yaml.compose(text, Loader=loader)
+        except yaml.YAMLError:  # JSON that is no YAML, or a file that Snakemake refuses
+            continue
+        lines += _walk(root, str(path), "", set())
+    return lines
+
+
+def _walk(node: yaml.Node | None, path: str, key: str, seen: set[int]) -> Iterator[str]:
+    """The faults of a node and of all below it; an anchor's are listed once."""
+    if node is None or isinstance(node, yaml.ScalarNode) or id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for below in node.value:
+            yield from _walk(below, path, key, seen)
+        return
+    places: dict[str, int] = {}
+    for name, below in node.value:
+        line = name.start_mark.line + 1
+        full = f"{key}.{name.value}" if key else str(name.value)
+        kind = name.tag.rpartition(":")[2]
+        if kind in KINDS:
+            yield (
+                f"{full}: YAML reads this name as {KINDS[kind]} ({path}:{line}); quote it: "
+                f'"{name.value}"'
+            )
+        elif isinstance(name, yaml.ScalarNode) and name.value in places:
+            yield (
+                f"{full}: stands twice, at {path}:{places[name.value]} and at {path}:{line}, and "
+                "YAML would keep the last alone; join the two"
+            )
+        places.setdefault(str(name.value), line)
+        yield from _walk(below, path, full, seen)
+
+
+def list_option_faults(arguments: Sequence[str]) -> list[str]:
+    """List options of the command line that stand twice: Snakemake reads the last alone."""
+    lines = []
+    for names in (("--configfile", "--configfiles"), ("--config", "-C")):
+        groups = [
+            _take_values(arguments, i) for i, a in enumerate(arguments) if _split(a)[0] in names
+        ]
+        if len(groups) > 1:
+            (last, every) = (" ".join(groups[-1]), " ".join(v for group in groups for v in group))
+            lines.append(
+                f"{names[0]} stands {len(groups)} times: Snakemake reads only the last ({last}); "
+                f"to have all of them read: {names[0]} {every} (a target follows after --)"
+            )
+    return lines
+
+
+def _split(argument: str) -> tuple[str, str]:
+    option, _, value = argument.partition("=")
+    return option, value
+
+
+def _take_values(arguments: Sequence[str], place: int) -> list[str]:
+    """The values of the option at a place: after its `=`, or up to the next option."""
+    if value := _split(arguments[place])[1]:
+        return [value]
+    values = []
+    for argument in arguments[place + 1 :]:
+        if argument.startswith("-"):
+            break
+        values.append(argument)
+    return values
