@@ -19,6 +19,7 @@ include: "workflow/rules/embeddings.smk"  # captions                -> (K, 77, d
 include: "workflow/rules/banks.smk"  # embeddings              -> bank.parquet, mixing recipes
 include: "workflow/rules/unet.smk"  # images + bank           -> fine-tuned U-Net
 include: "workflow/rules/synthetic.smk"  # U-Net + bank + images   -> synthetic/*/*.parquet
+include: "workflow/rules/notices.smk"  # captions ... synthetic -> notices.json
 include: "workflow/rules/augmented.smk"  # images + synthetic      -> augmented/, to train on
 include: "workflow/rules/policies.smk"  # images                  -> policies/*.json
 include: "workflow/rules/classifiers.smk"  # images + synthetic      -> classifiers/*/*/*.json
@@ -53,8 +54,10 @@ onstart:
 
 
 onsuccess:
+    show_notices()
     logger.info(JOBS.summarise_success(workflow.dag.derived_targetfiles))
 
 
 onerror:
     logger.error(JOBS.describe_failures())
+    show_notices()

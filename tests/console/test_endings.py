@@ -200,3 +200,16 @@ def test_a_failure_is_reported_once_with_the_fix_last(copied):
     assert "\n\n" in end[fix:log] and end[fix:log].count("\n") == 2, "the fix comes last"
     text = (copied / "logs/photos/embeddings.log").read_text()
     assert "Traceback" in text and "in _read_one" in text
+
+
+def test_the_report_of_an_images_stage_is_handed_on_when_it_has_ended(jobs):
+    seen = []
+    jobs.on_images = seen.append
+    Path("images.json").touch()
+    for jobid, rule in ((1, "images"), (2, "unet")):
+        output = [f"{rule}.parquet", f"{rule}.json"]
+        tell(jobs, "job_info", jobid=jobid, output=output, log=[], rule_name=rule)
+    assert not seen
+    tell(jobs, "job_finished", job_id=2)
+    tell(jobs, "job_finished", job_id=1)
+    assert seen == [Path("images.json")]

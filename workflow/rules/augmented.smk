@@ -29,4 +29,5 @@ rule augmented_set:
 rule augmented:
     input:
         expand(rules.augmented_set.output[0], dataset=config["datasets"]),
+        expand(rules.notices.output[0], dataset=config["datasets"]),
     localrule: True

@@ -30,11 +30,12 @@ from mvc.core.atomic import check_folder
 from mvc.images.sources import digest_source
 from mvc.job import NEEDS, find_unmet
 from mvc.models.checking import list_model_faults, list_warnings
+from mvc.notices.block import collect_notices, format_after_images, format_terminal
 
 # Environment variable with digests of what a run had read when it started, for its jobs.
 STARTED_WITH = "MVC_STARTED_WITH"
 # Collects what a run prints at its end.
-JOBS = Jobs()
+JOBS = Jobs(on_images=lambda file: logger.warning(format_after_images(file)))
 logger.addHandler(JOBS)
 # Prints what the running jobs are at.
 TICKER = Ticker(JOBS.running, logger.info)
@@ -110,6 +111,13 @@ def show_warnings():
     """Print what can be run but is hardly meant."""
     for line in [*list_warnings(config), *list_setting_warnings(config)]:
         logger.warning(f"Warning: {line}")
+
+
+def show_notices():
+    """Print what a user should know about the data sets and models of this run."""
+    files = [file for job in workflow.dag.jobs for file in job.output]
+    if block := format_terminal(collect_notices(files)):
+        logger.warning(block)
 
 
 def check_overwritten():

@@ -1,7 +1,10 @@
 rule table:
     input:
-        lambda wildcards: list_paths(
+        runs=lambda wildcards: list_paths(
             plan.list_table_runs(config, f"table{wildcards.number}")
+        ),
+        notices=lambda wildcards: plan.list_notice_files(
+            config, plan.list_table_runs(config, f"table{wildcards.number}")
         ),
     output:
         csv=ensure("results/<name>tables/table{number}.csv", non_empty=True),

@@ -3,6 +3,7 @@
 from mvc.config.table_columns import TABLES
 from mvc.core.atomic import write_csv, write_text
 from mvc.job import stage_log
+from mvc.notices.block import collect_notices, format_page
 from mvc.tables.latex import format_latex
 from mvc.tables.report import format_markdown
 from mvc.tables.runs import flatten_runs, read_runs
@@ -14,12 +15,13 @@ def main(snakemake) -> None:
     name, rows, digits = cfg["number"], cfg["rows"], cfg["digits"]
     confidence = cfg["confidence"]
     with stage_log(snakemake) as report:
-        runs = read_runs(snakemake.input)
+        runs = read_runs(snakemake.input.runs)
         table = make_table(runs, TABLES[name], rows, confidence=confidence)
         page = format_markdown(runs, name, rows, digits=digits, confidence=confidence)
+        notices = format_page(collect_notices(snakemake.input))
         write_csv(table.round(6), output.csv)
         write_csv(flatten_runs(runs), output.runs)
-        write_text(page, output.md)
+        write_text(f"{page}\n{notices}\n" if notices else page, output.md)
         write_text(format_latex(runs, name, rows, digits=digits), output.tex)
         report(len(runs), "runs")
 

@@ -75,6 +75,23 @@ def find_evaluation_images(config: Mapping, dataset: str) -> str:
     return f"results/{dataset}/images/{split}.parquet"
 
 
+def find_losses(config: Mapping, dataset: str) -> str | None:
+    """The losses of fine-tuning: none where the synthetic images are the pre-trained U-Net's."""
+    pure = choose_generator(config, dataset) == "pretrained"
+    return None if pure else f"results/{dataset}/unet/loss.csv"
+
+
+def list_notice_files(config: Mapping, runs: Iterable[Run]) -> list[str]:
+    """Files that say what to know about the data sets of these runs, and their generators."""
+    images = [f"results/{run.dataset}/images/report.json" for run in runs]
+    generated = [
+        f"results/{run.dataset}/notices.json"
+        for run in runs
+        if read_arm(config, run.dataset, run.arm)["extra"] == choose_generator(config, run.dataset)
+    ]
+    return list(dict.fromkeys(images + generated))
+
+
 def find_policies(config: Mapping, dataset: str, arm: str) -> str | None:
     """The policies of an arm whose augmentation was searched for, or drawn at random."""
     augmentation = read_arm(config, dataset, arm)["augmentation"]

@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from mvc.console.progress import format_duration
@@ -23,8 +23,12 @@ STOPPED = "Stopped before the end: run again to go on, what is finished is kept.
 class Jobs(logging.Handler):
     """A log handler that counts the jobs that start and keeps those that fail."""
 
-    def __init__(self):
+    def __init__(self, on_images: Callable[[Path], None] = lambda report: None):
+        """Args:
+        on_images: called with the report of each images stage as soon as it has ended.
+        """
         super().__init__()
+        self.on_images, self.reports = on_images, {}
         self.start, self.wall = time.monotonic(), time.time()
         self.real, self.failed, self.of_groups, self.stopped = set(), {}, {}, False
         self.running = {}  # the logs of each job
@@ -35,9 +39,14 @@ class Jobs(logging.Handler):
         if event == "job_info" and (record.output or record.log):  # a target has neither
             self.real.add(record.jobid)
             self.running[record.jobid] = list(record.log)
+            if getattr(record, "rule_name", None) == "images":
+                self.reports[record.jobid] = Path(record.output[-1])
         elif event == "job_finished":
             self.running.pop(record.job_id, None)
             self.failed.pop(record.job_id, None)  # it succeeded in a later attempt
+            report = self.reports.pop(record.job_id, None)
+            if report is not None and report.is_file():
+                self.on_images(report)
         elif event == "group_error":
             self.of_groups |= {info["jobid"]: record.aux_logs for info in record.job_error_info}
         elif INTERRUPTED in record.getMessage():  # the jobs that fail now do so for that

@@ -1,0 +1,1 @@
+"""What a user should know about data and models, in plain sentences."""
