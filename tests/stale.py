@@ -8,16 +8,17 @@ from mvc.config.sections import sort_config
 
 # For each rule that the target `all` needs, the rules that read its files.
 FEEDS = {
-    "images": "captions unet unet_report synthetic pretrained mixed real policies classifiers "
+    "images": "captions notices unet unet_report synthetic pretrained mixed real policies classifiers "
     "oracle quality figure1 figure2 figure5 figure6",
-    "captions": "embeddings banks synthetic pretrained mixed",
-    "embeddings": "banks unet unet_report synthetic pretrained mixed figure2 figure6",
+    "captions": "notices embeddings banks synthetic pretrained mixed",
+    "embeddings": "notices banks unet unet_report synthetic pretrained mixed figure2 figure6",
     "banks": "unet unet_report synthetic pretrained mixed real figure6",
-    "unet": "unet_report synthetic mixed figure2 figure6",
+    "unet": "notices unet_report synthetic mixed figure2 figure6",
     "unet_report": "",
-    "synthetic": "classifiers quality figure1 figure5",
+    "synthetic": "notices classifiers quality figure1 figure5",
     "pretrained": "classifiers quality figure1 figure5",
-    "mixed": "classifiers",
+    "mixed": "notices classifiers",
+    "notices": "table",
     "real": "classifiers",
     "policies": "classifiers",
     "classifiers": "table diagnostics",
@@ -76,7 +77,9 @@ def find_stale(before: Mapping, after: Mapping) -> set[str]:
         stale.add("table")
     if runs & set(map(_describe, plan.list_diagnostic_runs(after))):
         stale.add("diagnostics")
-    return stale & name_rules({*list_jobs(after), ("quality_table", ())}) & set(FEEDS)
+    return (
+        stale & name_rules({*list_jobs(after), ("quality_table", ()), ("notices", ())}) & set(FEEDS)
+    )
 
 
 def _follow(rules: set[str]) -> set[str]:

@@ -248,7 +248,8 @@ def test_scripts_write_their_tables(tmp_path):
     paths, cfg = files(tmp_path, records), {"digits": 1, "confidence": 0.95}
     out = outputs(tmp_path, "csv", "md", "tex", "runs")
     rows = [["later", "wrn-10-1"], ["d", "wrn-10-1"]]
-    script("tables", paths[:4], out, {**cfg, "number": "table3", "rows": rows}, tmp_path / "log")
+    inputs = SimpleNamespace(runs=paths[:4], notices=[])
+    script("tables", inputs, out, {**cfg, "number": "table3", "rows": rows}, tmp_path / "log")
     table = pd.read_csv(out["csv"])
     assert table["dataset"].tolist() == ["later", "d"]
     assert table["ra+syn_gain"].tolist()[1] == 3.5 and math.isnan(table["ra_mean"][0])

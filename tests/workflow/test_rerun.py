@@ -23,10 +23,10 @@ CONFIG = "config/config.yaml"
 EDITS = [
     (
         {"unet.steps": 5},
-        "unet unet_report synthetic classifiers table diagnostics quality quality_table "
+        "unet unet_report synthetic notices classifiers table diagnostics quality quality_table "
         "figure1 figure2 figure5 figure6",
     ),
-    ({"synthetic.pretrained_share": 0.5}, "mixed classifiers table diagnostics"),
+    ({"synthetic.pretrained_share": 0.5}, "mixed notices classifiers table diagnostics"),
     (
         {
             "classifiers.rsp.p": 0.4,

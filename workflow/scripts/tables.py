@@ -11,14 +11,14 @@ from mvc.tables.statistics import make_table
 
 
 def main(snakemake) -> None:
-    cfg, output = snakemake.params.cfg, snakemake.output
+    cfg, files, output = snakemake.params.cfg, snakemake.input, snakemake.output
     name, rows, digits = cfg["number"], cfg["rows"], cfg["digits"]
     confidence = cfg["confidence"]
     with stage_log(snakemake) as report:
-        runs = read_runs(snakemake.input.runs)
+        runs = read_runs(files.runs)
         table = make_table(runs, TABLES[name], rows, confidence=confidence)
         page = format_markdown(runs, name, rows, digits=digits, confidence=confidence)
-        notices = format_page(collect_notices(snakemake.input))
+        notices = format_page(collect_notices([*files.runs, *files.notices]))
         write_csv(table.round(6), output.csv)
         write_csv(flatten_runs(runs), output.runs)
         write_text(f"{page}\n{notices}\n" if notices else page, output.md)
