@@ -234,7 +234,11 @@ def script(stage, inputs, outputs, cfg, log):
     params = SimpleNamespace(cfg=cfg)
     module.main(
         SimpleNamespace(
-            input=inputs, output=SimpleNamespace(**outputs), params=params, log=[log], threads=1
+            input=inputs,
+            output=SimpleNamespace(**outputs),
+            params=params,
+            log=[str(log)],
+            threads=1,
         )
     )
 
