@@ -134,3 +134,24 @@ def test_damaged_parquet_of_captions_is_refused(tmp_path, data):
 def test_own_captions_that_are_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match="captions.file = .*: no such file"):
         own.read_captions(tmp_path / "own.csv", ["a"])
+
+
+def test_captions_that_are_not_numbers_are_missing_not_the_word_nan(tmp_path):
+    import pandas as pd
+
+    path = tmp_path / "own.parquet"
+    texts = pd.Series(["x", float("nan"), None], dtype=object)
+    pd.DataFrame({"image_id": ["a", "b", "c"], "caption": texts}).to_parquet(path)
+    assert own.read_captions(path, ["a", "b", "c"]) == ["x", None, None]
+    pd.DataFrame({"image_id": ["a", "b"], "caption": [float("nan")] * 2}).to_parquet(path)
+    assert own.read_captions(path, ["a", "b"]) == [None, None]
+    pd.DataFrame({"image_id": ["a", "b"], "caption": [1, 2]}).to_parquet(path)
+    with pytest.raises(ValueError, match="column caption is int64; must be text"):
+        own.read_captions(path, ["a", "b"])
+
+
+def test_columns_of_other_names_are_suggested(tmp_path):
+    path = tmp_path / "metadata.csv"
+    path.write_text("file_name,text\na,x\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="rename 'file_name' to image_id or 'text' to caption"):
+        own.read_captions(path, ["a"])

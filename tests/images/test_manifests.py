@@ -99,7 +99,7 @@ def test_a_row_with_other_fields_than_the_header_is_refused(tmp_path):
         build(tmp_path, "csv", path, FOLDER)
     for said in (
         "row 14: 3 fields",
-        "crane |  bird",
+        "crane | bird",
         "header of 2; quote values that hold a comma",
     ):
         assert said in str(caught.value)
@@ -148,3 +148,43 @@ def test_a_missing_file_is_told_with_what_is_there(tmp_path):
     path = manifest(tmp_path, "path,label\n" + rows() + "pictures/0.PNG,cat\n")
     with pytest.raises(ValueError, match=r"no file pictures/0.PNG; there is 0.png"):
         build(tmp_path, "csv", path, FOLDER)
+
+
+def test_a_quoted_value_after_a_blank_and_line_ends_of_old_macs_are_read(tmp_path):
+    text = "path, label\n" + rows().replace(",cat", ', "cat, tabby"')
+    built = build(tmp_path, "csv", manifest(tmp_path, text), FOLDER)
+    assert built.classes == ("a dog", "cat, tabby")
+    again = manifest(tmp_path, text.replace("\n", "\r"))
+    assert build(tmp_path, "csv", again, FOLDER).classes == built.classes
+
+
+@pytest.mark.parametrize(
+    "name, words", [("set", ("train", "test")), ("Phase", ("Training", "Testing"))]
+)
+def test_a_split_under_another_name_is_never_passed_over(tmp_path, name, words):
+    text = f"path,label,{name}\n" + rows(more=lambda i: f",{words[i > 7]}")
+    with pytest.raises(ValueError, match=f"column '{name.lower()}' holds {words[1]}, {words[0]}"):
+        build(tmp_path, "csv", manifest(tmp_path, text), FOLDER)
+
+
+def test_columns_of_patients_and_names_that_are_numbers_are_warned_of(tmp_path):
+    text = "path,label,patient_id\n" + rows(more=lambda i: f",{i // 2}")
+    text = text.replace("cat", "3").replace("a dog", "4")
+    warnings = build(tmp_path, "csv", manifest(tmp_path, text), FOLDER).report["warnings"]
+    assert any("'patient_id' is not used" in warning for warning in warnings)
+    assert any("2 class name(s) are numbers, '3' the first" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("filename,class\na.png,b\n", "rename 'filename' to path or 'class' to label"),
+        (b"PK\x03\x04\x14\0\xff", "a workbook of Excel"),
+        (b"\x1f\x8b\x08\0", "gzipped"),
+        (b"PAR1\xff", "Parquet"),
+        ("path,label\n".encode("utf-16-le"), "as UTF-16 does"),
+    ],
+)
+def test_what_the_file_is_instead_is_said(tmp_path, text, said):
+    with pytest.raises(ValueError, match=f"list.csv.*{said}"):
+        build(tmp_path, "csv", manifest(tmp_path, text, n=0), FOLDER)

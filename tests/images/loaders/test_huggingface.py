@@ -131,7 +131,7 @@ def test_what_is_no_data_set_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no .parquet file"):
         build(tmp_path, "huggingface", tmp_path / "a", FOLDER)
     bad = put(tmp_path / "x.parquet", b"PAR1 is not enough")
-    with pytest.raises(ValueError, match="x.parquet cannot be opened: "):
+    with pytest.raises(ValueError, match="x.parquet cannot be opened: x.parquet, which is damaged"):
         build(tmp_path, "huggingface", bad, FOLDER)
     put(tmp_path / "b" / "state.json", b"{}")
     with pytest.raises(ValueError, match="b cannot be opened: "):
@@ -297,3 +297,97 @@ def test_labels_and_class_names_go_in_pairs(tmp_path, offline, names, said):
     kinds = {"label": datasets.Value("int64"), "class_name": datasets.Value("string")}
     with pytest.raises(ValueError, match=said):
         build(tmp_path, "huggingface", save(tmp_path / "a", data, **kinds), FOLDER)
+
+
+def test_a_single_file_that_is_named_is_split_whatever_it_is_called(tmp_path, offline):
+    root = write_parquet(tmp_path / "hub", "test.parquet", n=12)
+    built = build(tmp_path, "huggingface", root / "test.parquet", FOLDER)
+    assert count_splits(built) == {"train": 6, "validation": 3, "test": 3}
+
+
+@pytest.mark.parametrize("path", ["", "data/train-00000-of-00003.parquet"])
+def test_a_set_with_missing_shards_is_refused(tmp_path, offline, path):
+    names = [f"data/train-0000{i}-of-00003.parquet" for i in (0, 2)]
+    root = write_parquet(tmp_path / "hub", *names, "data/test-00000-of-00001.parquet")
+    with pytest.raises(ValueError, match="[12] of the 3 shards of .*/data/train"):
+        build(tmp_path, "huggingface", root / path, FOLDER)
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        (
+            lambda d: d.rename_column("label", "target"),
+            "train-0-of-2.parquet has .* train-1-of-2",
+        ),
+        (lambda d: rename_classes(d, ["bee", "ant", "wasp"]), r"label \(bee, ant, wasp\)"),
+        (lambda d: d.select([]), "train-1-of-2.parquet, which has no row"),
+    ],
+)
+def test_shards_that_differ_are_refused(tmp_path, offline, change, said):
+    dataset(6).to_parquet(tmp_path / "train-0-of-2.parquet")
+    change(dataset(6, start=30)).to_parquet(tmp_path / "train-1-of-2.parquet")
+    with pytest.raises(ValueError, match=said):
+        build(tmp_path, "huggingface", tmp_path, FOLDER)
+
+
+def rename_classes(data, names):
+    import datasets
+
+    return data.cast_column("label", datasets.ClassLabel(names=names))
+
+
+def test_a_pointer_of_git_lfs_is_named(tmp_path, offline):
+    root = write_parquet(tmp_path / "hub", "train.parquet")
+    put(root / "test.parquet", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    with pytest.raises(ValueError, match="test.parquet, which is a pointer of Git LFS"):
+        build(tmp_path, "huggingface", root, FOLDER)
+
+
+def test_splits_of_different_classes_are_refused(tmp_path, offline):
+    text = rename_classes(dataset(6, start=30), ["ant", "bee", "zebra"])
+    dataset(6).to_parquet(tmp_path / "train.parquet")
+    import datasets
+
+    text.cast_column("label", datasets.Value("string")).map(
+        lambda row: {"label": ["ant", "bee", "zebra"][int(row["label"])]}
+    ).to_parquet(tmp_path / "test.parquet")
+    with pytest.raises(ValueError, match="different classes: one has 'zebra'"):
+        build(tmp_path, "huggingface", tmp_path, FOLDER)
+
+
+def test_a_column_that_holds_the_parts_is_never_passed_over(tmp_path, offline):
+    import datasets
+
+    data = {"label": ["a", "b"] * 6, "usage": ["train"] * 8 + ["TEST"] * 4}
+    data["patient"] = ["p", "q"] * 6
+    kinds = dict.fromkeys(data, datasets.Value("string"))
+    with pytest.raises(ValueError, match="'usage' holds train, TEST"):
+        build(tmp_path, "huggingface", save(tmp_path / "a", data, **kinds), FOLDER)
+    del data["usage"]
+    built = build(tmp_path, "huggingface", save(tmp_path / "b", data, **kinds), FOLDER)
+    assert any("'patient' is not used" in warning for warning in built.report["warnings"])
+
+
+def test_labels_are_read_without_blanks_around_them_and_in_one_unicode_form(tmp_path, offline):
+    import datasets
+
+    text = datasets.Value("string")
+    data = {"label": ["caf\u00e9", "cafe\u0301 ", "tea"] * 4}
+    built = build(tmp_path, "huggingface", save(tmp_path / "a", data, label=text), FOLDER)
+    assert built.classes == ("caf\u00e9", "tea")
+    data = {"label": ["a", " "] * 6}
+    with pytest.raises(ValueError, match="6 of 12 .* without a label"):
+        build(tmp_path, "huggingface", save(tmp_path / "b", data, label=text), FOLDER)
+    data, kind = {"label": [0, 1] * 6}, datasets.ClassLabel(names=["cat", "cat "])
+    with pytest.raises(ValueError, match="several labels are called 'cat'"):
+        build(tmp_path, "huggingface", save(tmp_path / "c", data, label=kind), FOLDER)
+
+
+def test_a_chosen_column_without_images_is_refused(tmp_path, offline):
+    import datasets
+
+    kind = datasets.Value("string")
+    path = save(tmp_path / "a", {"label": ["a", "b"] * 6}, label=kind)
+    with pytest.raises(ValueError, match="images.image_column = 'label'.* its columns are image"):
+        build(tmp_path, "huggingface", path, FOLDER, image_column="label")

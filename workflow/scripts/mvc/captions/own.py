@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mvc.core.csv_tables import format_faults, read_rows
+from mvc.core.csv_tables import format_faults, format_renames, read_rows
 
 
 def read_captions(path: str | Path, image_ids: Sequence[str]) -> list[str | None]:
@@ -74,10 +74,14 @@ def _read_parquet(path: Path) -> dict[int, tuple[str, str]]:
     if absent := [name for name in ("image_id", "caption") if name not in table.column_names]:
         raise ValueError(
             f"captions.file = {path} has no column {' or '.join(absent)}; its columns are "
-            f"{', '.join(table.column_names)}"
+            f"{', '.join(table.column_names)}{format_renames(absent, table.column_names)}"
         )
     columns = [table[name].to_pylist() for name in ("image_id", "caption")]
+    if not all(isinstance(value, str | None) or value != value for value in columns[1]):
+        raise ValueError(
+            f"captions.file = {path}: the column caption is {table['caption'].type}; must be text"
+        )
     return {
-        i: (str(name), " ".join(str(text or "").split()))
+        i: (str(name), " ".join(text.split()) if isinstance(text, str) else "")
         for i, (name, text) in enumerate(zip(*columns, strict=True), 1)
     }

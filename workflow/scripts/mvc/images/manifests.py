@@ -7,7 +7,7 @@ from pathlib import Path
 from mvc.core.csv_tables import read_rows
 from mvc.images.folders import normalise_name
 from mvc.images.items import Item, make_file_item
-from mvc.images.parts import WORDS, name_part, settle
+from mvc.images.parts import WORDS, find_part_columns, name_part, settle, warn_of_groups
 
 REQUIRED = ("path", "label")
 OPTIONAL = ("split", "group")
@@ -17,7 +17,8 @@ def read(manifest: Path) -> tuple[list[Item], list[str], list[str]]:
     """Read the images of a manifest, in its order; its faults, with the row; and warnings.
 
     Columns are `path` (relative to the manifest), `label` (the class's name), and optionally
-    `split` (words as those of folders) and `group`; others are not read.
+    `split` (words as those of folders) and `group`; others are not read, but one that seems to be
+    the split is a fault.
 
     Raises:
         ValueError: not such a table, or a column is missing; names the columns.
@@ -25,10 +26,21 @@ def read(manifest: Path) -> tuple[list[Item], list[str], list[str]]:
     rows, faults = read_rows(manifest, REQUIRED, OPTIONAL)
     folder = manifest.parent
     faults += _list_faults(rows, folder)
+    unread = {
+        name: {row[name] for row in rows.values()}
+        for name in next(iter(rows.values()), {})
+        if name and name not in (*REQUIRED, *OPTIONAL)
+    }
     words = [row["split"] for row in rows.values() if row.get("split")]
+    if not words and (likely := find_part_columns(unread)):
+        faults.append(
+            f"the column {likely[0]!r} holds {', '.join(sorted(unread[likely[0]]))}: rename it "
+            "split, or remove it to have a test set drawn"
+        )
     parts, warnings = settle(
         [name_part(word) or "train" for word in words] or ["train"] * len(rows)
     )
+    warnings += warn_of_groups(unread if not any(row.get("group") for row in rows.values()) else ())
     if faults or len(parts) != len(rows):
         return [], faults, warnings
     items = [

@@ -6,7 +6,7 @@ knows them, whatever their case: `eval` is a test part.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 PARTS = ("train", "validation", "test")
 WORDS = {
@@ -21,6 +21,12 @@ WORDS = {
     "eval": "test",
     "evaluation": "test",
 }
+
+# words in the names of columns of which each value stands for several near copies
+GROUPS = frozenset(
+    "patient patients patientid subject subjectid participant person case study donor slide scene "
+    "video clip sequence group groups".split()
+)
 
 
 def name_part(name: str) -> str | None:
@@ -51,6 +57,30 @@ def assign_parts(names: Sequence[str]) -> dict[str, str]:
         if len(same) > 1:
             raise ValueError(f"{' and '.join(map(repr, same))} are both a {part} part: keep one")
     return parts
+
+
+def find_part_columns(columns: Mapping[str, Iterable[object]]) -> list[str]:
+    """Find columns whose values are parts: two of them at least, and nothing else.
+
+    Args:
+        columns: distinct values of each column, by its name.
+    """
+    found = []
+    for name, values in columns.items():
+        parts = {name_part(str(value)) for value in values}
+        if len(parts) > 1 and None not in parts:
+            found.append(name)
+    return found
+
+
+def warn_of_groups(columns: Iterable[str]) -> list[str]:
+    """Warn of columns that are not read but seem to name patients or other groups of images."""
+    groups = [name for name in columns if set(re.split(r"[\W\d_]+", name.casefold())) & GROUPS]
+    return [
+        f"the column {name!r} is not used: images of one {name} may be in train and in test, which "
+        "makes the test too easy; a manifest's column `group` (loader: csv) keeps them together"
+        for name in groups
+    ]
 
 
 def settle(parts: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -5,6 +5,7 @@ one class moves nothing in another, and a larger `labels_per_class` contains the
 one.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -161,6 +162,11 @@ def check_splits(splits: dict[str, list[Item]], classes: Sequence[str], *, key: 
             warnings.append(f"class {name!r} has one training image: it is paired with itself")
         if not counts["test"][name]:
             warnings.append(f"class {name!r} has no test image: its accuracy is not measured")
+    if numbers := [name for name in classes if re.fullmatch(r"[\d.,+-]+", name)]:
+        warnings.append(
+            f"{len(numbers)} class name(s) are numbers, {numbers[0]!r} the first: captions say "
+            f'"an image of {numbers[0]}", which tells the generator nothing; use words'
+        )
     return warnings + groups.warn_of_divided_groups(splits)
 
 

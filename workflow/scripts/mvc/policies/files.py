@@ -35,7 +35,7 @@ def read_policies(path: str | Path) -> tuple[SubPolicy, ...]:
             invalid.
     """
     try:
-        contents = json.loads(Path(path).read_text(encoding="utf-8"))
+        contents = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"policies.file: {path} is not JSON ({error})") from error
     sub_policies = contents.get("sub_policies") if isinstance(contents, dict) else None

@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mvc.images.folders import normalise_name
 from mvc.images.inspection import check_items
 from mvc.images.items import Item, Loaded, summarise
-from mvc.images.loaders.parquet_files import choose_groups, group_files
-from mvc.images.parts import settle
+from mvc.images.loaders.parquet_files import check_files, choose_groups, group_files
+from mvc.images.parts import find_part_columns, settle, warn_of_groups
 
 SAVED = ("dataset_dict.json", "state.json")  # what save_to_disk leaves
+BYTES, TEXTS = ("binary", "large_binary"), ("string", "large_string")  # types of columns
 IMAGES, LABELS = ("image", "img"), ("label", "labels")  # columns that are preferred
 
 
@@ -53,6 +55,7 @@ def load_huggingface(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded
     columns = [_find_columns(d.features, *wanted, where, n) for n, d in opened.items()]
     if len(set(columns)) > 1:
         raise ValueError(f"{where}: splits of different columns: {', '.join(map(str, columns))}")
+    _check_parts(opened, where)
     splits = {n: _read_split(d, columns[0], f"{where}, split {n!r}") for n, d in opened.items()}
     classes, empty = _list_classes(list(splits.values()), where)
     settled, warnings = settle([parts[name] for name in splits])
@@ -62,14 +65,16 @@ def load_huggingface(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded
             read = functools.partial(_read_bytes, split.images, i)
             items.append(Item(f"{name}/{i}", text, part, read))
     items, report = check_items(items, unreadable=cfg["unreadable"], key=key, threads=threads)
-    warnings += _list_warnings(columns[0], empty, unused)
+    warnings += _list_warnings(columns[0], empty, unused, next(iter(opened.values())).features)
     report |= {"loader": "huggingface", "source": str(path), "not_used": summarise(unused)}
     report |= {"columns": {"image": columns[0].image, "label": columns[0].label}}
     return classes, items, report | {"warnings": warnings + report["warnings"]}
 
 
-def _list_warnings(columns: Columns, empty: Sequence[str], unused: Sequence[str]) -> list[str]:
-    warnings = []
+def _list_warnings(
+    columns: Columns, empty: Sequence[str], unused: Sequence[str], features: Mapping
+) -> list[str]:
+    warnings = warn_of_groups(name for name in features if name != columns.label)
     if columns.others:
         warnings.append(
             f"the columns {columns.image!r} (images) and {columns.label!r} (labels) are used, not "
@@ -99,20 +104,24 @@ def _open_splits(path: Path, cache: Path, where: str) -> tuple[dict, dict[str, s
             TypeError,
             datasets.exceptions.DatasetsError,
         ) as e:
-            raise ValueError(f"{where} cannot be opened: {e.__cause__ or e}") from e
+            reason = "a split has no row" if isinstance(e, IndexError) else e.__cause__ or e
+            raise ValueError(f"{where} cannot be opened: {reason}") from e
 
     if path.is_dir() and any((path / name).is_file() for name in SAVED):
         found = read(datasets.load_from_disk, str(path))
         found = {"train": found} if isinstance(found, datasets.Dataset) else dict(found)
         parts, unused = choose_groups(found, where)
         return {name: found[name] for name in parts}, parts, unused
-    try:
-        files = group_files(path)
-    except ValueError as error:
-        raise ValueError(f"{where} holds {error}") from None
+    files = read(group_files, path)
     if not files:
-        raise ValueError(f"{where}: no .parquet file, and none of {', '.join(SAVED)}")
-    parts, unused = choose_groups(files, where)
+        there = ", ".join(sorted(file.name for file in path.rglob("*"))[:5]) or "nothing"
+        raise ValueError(
+            f"{where}: no .parquet file, and none of {', '.join(SAVED)}; it holds {there}"
+        )
+    single = dict.fromkeys(files, "train"), []
+    parts, unused = single if path.is_file() else choose_groups(files, where)
+    for name in parts:
+        read(check_files, files[name])
     parquet = functools.partial(read, datasets.Dataset.from_parquet, cache_dir=str(cache))
     return {n: parquet([str(f) for f in files[n]]) for n in parts}, parts, unused
 
@@ -129,7 +138,7 @@ def _find_columns(
 
     images = [name for name, feature in features.items() if isinstance(feature, Image)]
     if not images:  # Parquet that others wrote does not say which column is an Image
-        images = [name for name in features if "binary" in str(features[name]).lower()]
+        images = [name for name in features if _holds_bytes(features[name])]
     labels = [name for name in LABELS if name in features]
     labels += [
         name
@@ -142,10 +151,11 @@ def _find_columns(
         (image, images, IMAGES, "image"),
         (label, labels, LABELS, "label"),
     ):
-        if wanted is not None and wanted not in features:
+        fits = wanted in features and (kind == "label" or _holds_bytes(features[wanted]))
+        if wanted is not None and not fits:
             raise ValueError(
-                f"images.{kind}_column = {wanted!r}: {where}, split {split!r} has no such column; "
-                f"its columns are {listed}"
+                f"images.{kind}_column = {wanted!r}: {where}, split {split!r} has no such column "
+                f"of {kind}s; its columns are {listed}"
             )
         clear = [name for name in preferred if name in found][:1] or found
         if wanted is None and len(clear) != 1:
@@ -160,6 +170,35 @@ def _find_columns(
     return Columns(*chosen, tuple(others))
 
 
+def _holds_bytes(feature: object) -> bool:
+    """Whether a column is one of images: an Image, bytes, or bytes beside a path."""
+    from datasets import Image
+
+    feature = feature.get("bytes") if isinstance(feature, Mapping) else feature
+    return isinstance(feature, Image) or getattr(feature, "dtype", "") in BYTES
+
+
+def _check_parts(opened: Mapping, where: str) -> None:
+    """Refuse splits without a row, and a column that says which part a row belongs to."""
+    from datasets import ClassLabel
+
+    for split, dataset in opened.items():
+        if not len(dataset):
+            raise ValueError(f"{where}: split {split!r} has no row; save the data set without it")
+        values = {}
+        for name, feature in dataset.features.items():
+            if isinstance(feature, ClassLabel):
+                values[name] = [feature.names[i] for i in dataset.unique(name) if i is not None]
+            elif getattr(feature, "dtype", None) in TEXTS:
+                values[name] = dataset.unique(name)
+        if likely := find_part_columns(values):
+            raise ValueError(
+                f"{where}: the column {likely[0]!r} holds {', '.join(map(str, values[likely[0]]))}"
+                f", but its rows are all in {split!r}; save each part as a split of its own, or "
+                "without this column to have a test set drawn"
+            )
+
+
 def _read_split(dataset, columns: Columns, where: str) -> Split:
     """Read the labels of a split, and select its images.
 
@@ -169,6 +208,7 @@ def _read_split(dataset, columns: Columns, where: str) -> Split:
     from datasets import ClassLabel, Image
 
     feature, values = dataset.features[columns.label], _read_column(dataset, columns.label)
+    values = [normalise_name(v).strip() if isinstance(v, str) else v for v in values]
     hidden = sum(v is None or v == "" or (isinstance(v, int) and v < 0) for v in values)
     if hidden:
         whole = hidden == len(values)
@@ -178,14 +218,20 @@ def _read_split(dataset, columns: Columns, where: str) -> Split:
             f"in column {columns.label!r}; {fix}"
         )
     if isinstance(feature, ClassLabel):
-        names = dict(enumerate(feature.names))
+        names = {i: normalise_name(name).strip() for i, name in enumerate(feature.names)}
+        if twice := [name for name, n in Counter(names.values()).items() if n > 1]:
+            raise ValueError(f"{where}: several labels are called {twice[0]!r}: rename one")
     elif all(isinstance(value, str) for value in values):
         names = {}
     elif all(isinstance(value, int) for value in values):
         names = _read_names(dataset, values, where)
     else:
         several = any(isinstance(value, list) for value in values)
-        kind = "a list: an image has one class here, not several" if several else "no class"
+        kind = (
+            "a list: an image has one class here, not several"
+            if several
+            else "no class: save labels as text, whole numbers or ClassLabel"
+        )
         raise ValueError(f"{where}: the column {columns.label!r} ({feature}) is {kind}")
     texts = [names[value] for value in values] if names else values
     if isinstance(dataset.features[columns.image], Image):
@@ -216,6 +262,8 @@ def _list_classes(splits: Sequence[Split], where: str) -> tuple[tuple[str, ...],
             if names.setdefault(label, name) != name:
                 raise ValueError(f"{where}: label {label} is {names[label]!r} and {name!r}")
     used = {text for split in splits for text in split.texts}
+    if names and (strange := sorted(used - set(names.values()))):
+        raise ValueError(f"{where}: splits of different classes: one has {strange[0]!r}")
     listed = [names[label] for label in sorted(names)] if names else sorted(used)
     return tuple(name for name in listed if name in used), [n for n in listed if n not in used]
 

@@ -9,9 +9,14 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from mvc.images import folders
 from mvc.images.parts import WORDS, assign_parts, name_part
 
+NUMBERED = re.compile(r"(\d+)[-_.]of[-_.](\d+)(?:[-_.][0-9a-f]{16})?$")  # and how many there are
+POINTER = b"version https://git-lfs"  # begins what Git leaves where LFS has not fetched a file
 SHARD = re.compile(r"[-_.]?\d+([-_.]of[-_.]\d+)?([-_.][0-9a-f]{16})?$")  # ends a shard's name
 
 
@@ -37,6 +42,62 @@ def group_files(path: Path) -> dict[str, list[Path]]:
             "path, or move the others away: their rows are not joined"
         )
     return {word: files for (_, word), files in groups.items()}
+
+
+def check_files(files: Sequence[Path]) -> None:
+    """Check that files are Parquet, all shards of their set, and of the same columns and classes.
+
+    Raises:
+        ValueError: names the file and what is wrong with it.
+    """
+    _check_shards(files)
+    first, expected = files[0], _describe_schema(files[0])
+    for file in files[1:]:
+        if (described := _describe_schema(file)) != expected:
+            raise ValueError(
+                f"shards that differ: {first.name} has {expected}, {file.name} has {described}; "
+                "save them with the same columns and class names"
+            )
+
+
+def _check_shards(files: Sequence[Path]) -> None:
+    """Refuse a set of shards of which some are missing, by the number that their names give."""
+    sets: dict[tuple[str, int], set[int]] = {}
+    for file in files:
+        if match := NUMBERED.search(file.stem):
+            name = str(file.parent / file.stem[: match.start()].rstrip("-_."))
+            sets.setdefault((name, int(match[2])), set()).add(int(match[1]))
+    for (name, total), numbers in sets.items():
+        if len(numbers) < total:
+            raise ValueError(
+                f"{len(numbers)} of the {total} shards of {name}; name the folder of all of them, "
+                "or download the others, too"
+            )
+
+
+def _describe_schema(file: Path) -> str:
+    """Describe columns, and the names of their classes, as `datasets` has them."""
+    from datasets import ClassLabel, Features
+
+    with open(file, "rb") as opened:
+        pointer = opened.read(len(POINTER)) == POINTER
+    if pointer:
+        raise ValueError(
+            f"{file.name}, which is a pointer of Git LFS, not the data: run `git lfs pull`"
+        )
+    try:
+        schema, rows = pq.read_schema(file), pq.read_metadata(file).num_rows
+    except (OSError, pa.ArrowException) as error:
+        raise ValueError(f"{file.name}, which is damaged or not Parquet: {error}") from None
+    if not rows:
+        raise ValueError(f"{file.name}, which has no row: move it away")
+    features = Features.from_arrow_schema(schema)
+    return ", ".join(
+        f"{name} ({', '.join(features[name].names)})"
+        if isinstance(features[name], ClassLabel)
+        else name
+        for name in sorted(features)
+    )
 
 
 def choose_groups(found: Mapping[str, object], key: str) -> tuple[dict[str, str], list[str]]:
