@@ -27,7 +27,6 @@ def main(snakemake) -> None:
         with atomic(snakemake.output[0]) as temporary:
             # One key of metadata, since the order of several is not fixed.
             save_file(tensors, temporary, {"clip": cfg["clip"]})
-            temporary.chmod(0o644)
         report(len(prompts), "embeddings", f"{len(texts):,} distinct")
 
 

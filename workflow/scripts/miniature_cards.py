@@ -15,7 +15,6 @@ def main(snakemake) -> None:
         for name, write in cards.CARDS.items():
             with atomic(snakemake.output[name]) as path:
                 path.write_text(write(cfg, measured), encoding="utf-8")
-                path.chmod(0o644)
 
 
 if __name__ == "__main__":

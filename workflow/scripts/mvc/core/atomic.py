@@ -32,9 +32,16 @@ def atomic(path: str | Path) -> Iterator[Path]:
                     shutil.rmtree(leftover, ignore_errors=True)
             folder.mkdir()
             yield folder / path.name
+            if (folder / path.name).is_file():
+                apply_umask(folder / path.name)
             os.replace(folder / path.name, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def apply_umask(path: Path) -> None:
+    """Let those read and write a file who may its new folder; some libraries write 0600."""
+    path.chmod(path.parent.stat().st_mode & 0o666)
 
 
 def write_text(text: str, path: str | Path) -> None:

@@ -73,6 +73,8 @@ def unpack(path: Path, data: Path) -> Path:
         inside.mkdir()
         print(f"unpacking {path} to {target}")
         _extract_all(path, inside)
+        for file in filter(Path.is_file, inside.rglob("*")):
+            file.chmod(inside.stat().st_mode & 0o666)  # the archive's own modes are of no use here
         try:
             os.replace(inside, target)
         except OSError:

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mvc.core import image_tables
-from mvc.core.atomic import atomic
+from mvc.core.atomic import apply_umask, atomic
 from mvc.miniature.corpus import Corpus
 
 
@@ -30,10 +30,9 @@ def load_corpus(pixels: str | Path, captions: str | Path) -> Corpus:
 
 
 def save_tensors(tensors: dict[str, Tensor], path: str | Path) -> None:
-    """Save safetensors that all users may read (the library's own files are 0600)."""
+    """Save safetensors."""
     with atomic(path) as temporary:
         save_file({name: t.contiguous() for name, t in tensors.items()}, temporary)
-        temporary.chmod(0o644)
 
 
 def save_json(content: dict, path: str | Path) -> None:
@@ -46,7 +45,7 @@ def save_model(model: nn.Module, folder: str | Path) -> None:
     """Save a diffusers or transformers model in half precision, in its library's format."""
     copy.deepcopy(model).half().save_pretrained(folder)
     for path in Path(folder).glob("*.safetensors"):
-        path.chmod(0o644)
+        apply_umask(path)
 
 
 def save_clip(model: nn.Module, config: dict, folder: str | Path) -> None:
@@ -80,7 +79,7 @@ def save_captioner(model: nn.Module, processor, folder: str | Path) -> None:
     model.save_pretrained(folder, state_dict=state)
     processor.save_pretrained(folder)
     for path in Path(folder).iterdir():
-        path.chmod(0o644)
+        apply_umask(path)
 
 
 def save_pipeline(scheduler, index: dict, folder: str | Path) -> None:

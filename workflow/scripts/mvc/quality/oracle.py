@@ -124,7 +124,6 @@ def save(oracle: Oracle, path: str | Path, about: dict) -> None:
     """Save the weights, with a description as JSON in the file's metadata."""
     tensors = {name: tensor.cpu().contiguous() for name, tensor in oracle.state_dict().items()}
     save_file(tensors, path, {"about": json.dumps(about, ensure_ascii=False)})
-    Path(path).chmod(0o644)
 
 
 def load(path: str | Path) -> tuple[Oracle, dict]:

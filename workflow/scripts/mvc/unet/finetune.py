@@ -172,5 +172,4 @@ def write_unet(unet: torch.nn.Module, *, weights: str | Path, config: str | Path
     """Save the U-Net in diffusers' layout, the weights last: they show that the rest is there."""
     with atomic(weights) as part, atomic(config) as described:
         unet.save_pretrained(part.parent, safe_serialization=True)
-        part.chmod(0o644)
         (part.parent / described.name).rename(described)
