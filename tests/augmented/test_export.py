@@ -22,6 +22,7 @@ from PIL import Image
 
 CLASSES = ("Straße/猫", "cat & dog's $HOME", "Cat & dog's $HOME")
 SETTINGS = {
+    "splits": ["train"],
     "seed": 7,
     "coarse": 2,
     "fine": 8,
@@ -89,11 +90,12 @@ def tables():
     )
 
 
-def make_folder(root: Path, *, splits=(0, 5, N_MADE), **changes) -> Path:
+def make_folder(root: Path, *, splits=(0, 5, N_MADE), more=(), **changes) -> Path:
     """Run the stage's script on the tables, the synthetic ones split into shards."""
     root.mkdir(parents=True, exist_ok=True)
     parts = tables() | changes
     made = parts.pop("made")
+    settings = SETTINGS | {"splits": ["train", *more]}
     given = {name: str(root / f"{name}.parquet") for name in parts}
     for name, table in parts.items():
         image_tables.write(table, given[name])
@@ -106,7 +108,7 @@ def make_folder(root: Path, *, splits=(0, 5, N_MADE), **changes) -> Path:
             input=SimpleNamespace(**given),
             output=[str(root / "augmented")],
             log=[str(root / "log")],
-            params=SimpleNamespace(cfg=SETTINGS),
+            params=SimpleNamespace(cfg=settings),
             threads=1,
             wildcards=SimpleNamespace(dataset="pets"),
         )
@@ -162,14 +164,19 @@ def test_datasets_opens_it_offline(folder, tmp_path, monkeypatch):
     assert unmixed["generator"] == "pretrained" and unmixed["donor_image_ids"] is None
 
 
-def test_bytes_are_the_original_ones_in_both_layouts(folder):
+def test_bytes_are_the_original_ones_where_every_reader_shows_them_alike(folder):
     original = tables()
     data = image_tables.get_bytes(original["images"]) + image_tables.get_bytes(original["made"])
     (part,) = (folder / "data").iterdir()
     assert part.name == "train-00000-of-00001.parquet"
-    assert image_tables.get_bytes(pq.read_table(part)) == data
+    table = pq.read_table(part)
+    originals = table["original"].to_pylist()
+    assert [i for i, kept in enumerate(originals) if kept] == [4] and originals[4] == data[4]
+    shown = image_tables.get_bytes(table)
+    assert [shown[i] for i in range(len(data)) if i != 4] == data[:4] + data[5:]
     for i, row in enumerate(rows(folder / "provenance.csv")):
         content = (folder / row["file"]).read_bytes()
+        assert content == shown[i]
         assert row["sha256"] == hashlib.sha256(data[i]).hexdigest()
         if i == 4:  # ImageFolder lists no GIF
             assert row["file"].endswith(".png")
@@ -179,6 +186,35 @@ def test_bytes_are_the_original_ones_in_both_layouts(folder):
             assert content == data[i]
             assert row["file"].endswith(".jpg" if i == 1 else ".png")
     assert json.loads(rows(folder / "provenance.csv")[N_REAL]["donor_image_ids"])
+
+
+def test_held_out_splits_are_written_where_they_are_asked_for(tmp_path, monkeypatch):
+    import datasets
+    from torchvision.datasets import ImageFolder
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    test = image_tables.build_table(
+        data=[raw_data.picture(500), gif()],
+        labels=[2, 0],
+        class_names=[CLASSES[2], CLASSES[0]],
+        image_ids=["test/1", "test/2"],
+    )
+    made = make_folder(tmp_path, more=["test"], test=test, splits=(0, N_MADE))
+    assert not (made / "validation").exists()
+    assert len(ImageFolder(str(made / "train"))) == N_REAL + N_MADE
+    files = sorted(path.name for path in (made / "test").rglob("*.*"))
+    assert [name[:12] for name in files] == ["real-0000000", "real-0000001"]
+    assert {f.parent.name for f in (made / "test").rglob("*.png")} < {
+        f.name for f in (made / "train").iterdir()
+    }
+    opened = datasets.load_dataset(str(made), cache_dir=str(tmp_path / "cache"))
+    assert {split: len(opened[split]) for split in opened} == {"train": 21, "test": 2}
+    assert opened["test"].features == opened["train"].features
+    assert opened["test"]["class_name"] == [CLASSES[2], CLASSES[0]]
+    assert not any(opened["test"]["synthetic"]) and opened["test"][0]["seed"] is None
+    assert opened["test"][0]["original"] is None and opened["test"][1]["original"] == gif()
+    assert "2 of the split test" in (made / "README.md").read_text("utf-8")
+    assert len(rows(made / "provenance.csv")) == N_REAL + N_MADE, "of the training set alone"
 
 
 def test_card_counts_and_names_the_models(folder):
@@ -222,7 +258,8 @@ def test_row_groups_and_parts_are_filled_across_shards(tmp_path, monkeypatch):
     ids = original["images"]["image_id"].to_pylist() + original["made"]["image_id"].to_pylist()
     assert table["image_id"].to_pylist() == ids
     data = image_tables.get_bytes(original["images"]) + image_tables.get_bytes(original["made"])
-    assert image_tables.get_bytes(table) == data
+    shown, originals = image_tables.get_bytes(table), table["original"].to_pylist()
+    assert [kept or new for kept, new in zip(originals, shown, strict=True)] == data
 
 
 def held(column: str, value: str) -> pa.Table:

@@ -126,6 +126,7 @@ EDITS = {
     "oracle.batch_size": (4, "oracle"),
     "oracle.learning_rate": (0.01, "oracle"),
     "oracle.weight_decay": (0.1, "oracle"),
+    "augmented.splits": (["train", "test"], "augmented"),
     "quality.images": (20, "quality"),
     "quality.k": (2, "quality"),
     "quality.batch_size": (3, "quality"),

@@ -1,7 +1,15 @@
+def held_out_images(wildcards, split):
+    """The images of a split, where `augmented.splits` asks for them."""
+    splits = merge_section(config, "augmented", wildcards.dataset)["splits"]
+    return f"results/{wildcards.dataset}/images/{split}.parquet" if split in splits else []
+
+
 rule augmented_set:
     input:
         images=rules.images.output.train,
         held_out=rules.images.output.held_out,
+        validation=lambda wildcards: held_out_images(wildcards, "validation"),
+        test=lambda wildcards: held_out_images(wildcards, "test"),
         captions=rules.captions.output[0],
         bank=rules.banks.output[0],
         synthetic=lambda wildcards: plan.list_synthetic_images(

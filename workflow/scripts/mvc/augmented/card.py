@@ -13,7 +13,7 @@ configs:
   data_files:
   - split: train
     path: data/train-*.parquet
-task_categories:
+{files}task_categories:
 - image-classification
 tags:
 - synthetic
@@ -23,8 +23,8 @@ TEXT = """# {name}, augmented
 
 {real:,} real training images of `{name}` and {synthetic:,} synthetic ones, made by Mixing Visual
 Concepts (MVC): Stable Diffusion was conditioned on mixed text embeddings of the class's captions,
-or, where `bank_id` is empty, on a caption that was not mixed. No validation or test image is in the
-data set, and no synthetic image was made from one.
+or, where `bank_id` is empty, on a caption that was not mixed. No synthetic image was made from a
+validation or test image. {held_out}
 
 {counts}
 
@@ -39,9 +39,10 @@ real = table.filter(lambda synthetic: not synthetic, input_columns="synthetic")
 `ImageFolder` numbers classes by the names of their folders, the Parquet files as the data set does:
 `classes.csv` has both. A file's name says whether its image is real or synthetic, and its number is
 its row in the Parquet files and in `provenance.csv`. A folder's name is its class's; characters
-that some system forbids are written as %XX. Files hold the original bytes; GIF and AVIF pictures,
-which `ImageFolder` does not list, are PNG files in `train/`. Real images with 16 bits, transparency
-or an orientation tag are as they were: not every reader shows them as this project does.
+that some system forbids are written as %XX. Every image is as the generator and the classifiers saw
+it: files that readers show differently (16 bits, transparency, an orientation tag, CMYK, several
+frames) and formats that `ImageFolder` does not list are PNG files here, all others have their
+original bytes.
 
 ## How the synthetic images were made
 {generators}
@@ -51,8 +52,8 @@ or an orientation tag are as they were: not every reader shows them as this proj
 {settings}
 
 ## Columns
-`image`, `label`, `class_name`, `image_id`, `sha256` (of the image's bytes), `synthetic`, and for
-synthetic images, null for real ones:
+`image`, `label`, `class_name`, `image_id`, `sha256` (of the original file), `original` (the bytes
+of a file that was converted, else null), `synthetic`, and for synthetic images, null for real ones:
 
 | column | meaning |
 |---|---|
@@ -71,10 +72,18 @@ this data set on.
 """
 
 
-def format_card(rows: Rows, *, name: str, captioners: Collection[str], settings: Mapping) -> str:
+def format_card(
+    rows: Rows,
+    held_out: Mapping[str, int],
+    *,
+    name: str,
+    captioners: Collection[str],
+    settings: Mapping,
+) -> str:
     """Format the card.
 
     Args:
+        held_out: number of images of each held-out split that is in the data set.
         name: of the data set.
         captioners: sources of the captions: a model's name, or the user's file.
         settings: `coarse`, `fine` (edits of a mixture), `seed`, `clip`, `diffusion`.
@@ -87,7 +96,12 @@ def format_card(rows: Rows, *, name: str, captioners: Collection[str], settings:
         "edits of a mixture": f"{settings['coarse']} coarse, {settings['fine']} fine",
         "root seed": settings["seed"],
     }
-    return FRONT + TEXT.format(
+    files = "".join(f"  - split: {s}\n    path: data/{s}-*.parquet\n" for s in held_out)
+    counts = " and ".join(f"{n:,} of the split {split}" for split, n in held_out.items())
+    return FRONT.format(files=files) + TEXT.format(
+        held_out=f"Beside the training images there are real ones, {counts}."
+        if held_out
+        else "None of those is in the data set.",
         name=name,
         real=synthetic.count(False),
         synthetic=synthetic.count(True),

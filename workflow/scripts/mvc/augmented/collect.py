@@ -59,6 +59,15 @@ def collect(
     return Rows(table, classes, filenames.assign_names(list(classes.values())))
 
 
+def collect_held_out(path: str, rows: Rows) -> Rows:
+    """Collect the real images of a held-out split, in the columns of the training rows."""
+    real = image_tables.read(path, [c for c in image_tables.IMAGE_COLUMNS if c != "image"])
+    real = real.append_column("synthetic", pa.array([False] * len(real)))
+    empty = rows.table.schema.empty_table()
+    table = pa.concat_tables([empty, real], promote_options="default")
+    return Rows(table, rows.classes, rows.folders)
+
+
 def summarise_classes(rows: Rows) -> list[dict]:
     """Summarise each class: its folder, ImageFolder's label, its real and synthetic images."""
     labels, synthetic = rows.table["label"].to_numpy(), rows.table["synthetic"].to_numpy()

@@ -2,14 +2,14 @@
 
     train/<class>/real-….png, synthetic-….png     for torchvision's ImageFolder
     data/train-00000-of-0000N.parquet             for Hugging Face `datasets`
+    validation/, test/, data/test-….parquet       real images alone, where they are asked for
     provenance.csv, classes.csv, README.md        where each image comes from; names; the card
 
-Row i of the Parquet files is file number i. Images are streamed: memory holds a row group of them
-and the other columns of all rows.
+Row i of the Parquet files is file number i of its split. Images are streamed: memory holds a row
+group of them and the other columns of all rows.
 """
 
 import csv
-import io
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,21 +17,16 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
 from mvc.augmented import filenames
 from mvc.augmented.collect import Rows, summarise_classes
+from mvc.augmented.shown import convert_shown
 from mvc.console.progress import Meter
 from mvc.core import image_tables
-from mvc.core.decoding import FORMATS, decode, encode_png
 
 PART = 10 * image_tables.ROW_GROUP  # images per Parquet file
-# Suffixes by format that ImageFolder lists; files of other formats are written as PNG.
-SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "BMP": ".bmp", "TIFF": ".tiff"}
-SUFFIXES |= {"WEBP": ".webp", "PPM": ".ppm"}
 
 
 @contextmanager
@@ -50,38 +45,68 @@ def replace_folder(folder: str | Path) -> Iterator[Path]:
 
 
 def write(rows: Rows, files: Sequence[str], folder: Path) -> None:
-    """Write `train/`, `data/` and the two CSV files.
+    """Write `train/`, its Parquet files and the two CSV files.
 
     Args:
         files: Parquet files that `rows` were collected from, in order.
     """
-    schema, written = _make_schema(rows), []
-    parts, meter = -(-len(rows.table) // PART), Meter(len(rows.table), "images written")
-    groups = _regroup(files)
-    (folder / "data").mkdir(parents=True)
-    for part in range(parts):
-        path = folder / f"data/train-{part:05d}-of-{parts:05d}.parquet"
-        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-            for first, images in islice(groups, PART // image_tables.ROW_GROUP):
-                group = rows.table.slice(first, len(images))
-                full = group.add_column(0, "image", images).select(schema.names).cast(schema)
-                writer.write_table(full, row_group_size=image_tables.ROW_GROUP)
-                written += _write_files(images, first, rows, folder / "train")
-                meter.show(len(written))
+    written = write_split(rows, files, folder, "train")
     table = rows.table.add_column(0, "file", pa.array(written, pa.string()))
     _write_csv(table.to_pylist(), table.column_names, folder / "provenance.csv")
     _write_csv(summarise_classes(rows), list(summarise_classes(rows)[0]), folder / "classes.csv")
 
 
+def write_split(rows: Rows, files: Sequence[str], folder: Path, split: str) -> list[str]:
+    """Write a split as class folders and Parquet; return the path of each image.
+
+    Args:
+        files: Parquet files that `rows` were collected from, in order.
+    """
+    schema, written = _make_schema(rows), []
+    parts, meter = max(-(-len(rows.table) // PART), 1), Meter(len(rows.table), "images written")
+    groups = _regroup(files)
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    for part in range(parts):
+        path = folder / f"data/{split}-{part:05d}-of-{parts:05d}.parquet"
+        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+            for first, images in islice(groups, PART // image_tables.ROW_GROUP):
+                group = rows.table.slice(first, len(images))
+                kept, shown = [image["bytes"].as_py() for image in images], []
+                for i, (data, row) in enumerate(zip(kept, group.to_pylist(), strict=True), first):
+                    shown.append(_write_file(data, row, i, rows.folders, folder / split))
+                written += [f"{split}/{file}" for _, file in shown]
+                columns = {"image": _pack_images(shown), "original": _pack_originals(kept, shown)}
+                for name, values in columns.items():
+                    group = group.append_column(name, values)
+                writer.write_table(
+                    group.select(schema.names).cast(schema), row_group_size=image_tables.ROW_GROUP
+                )
+                meter.show(len(written))
+    return written
+
+
 def _make_schema(rows: Rows) -> pa.Schema:
     """Make the Parquet files' schema: `image` opens as pictures, `label` as class names."""
     plain = rows.table.schema.insert(0, pa.field("image", image_tables.IMAGE))
+    plain = plain.append(pa.field("original", pa.binary()))
     metadata = json.loads(image_tables.mark_images(plain).metadata[b"huggingface"])
     features = metadata["info"]["features"]
     features["donor_image_ids"] = {"feature": features["image_id"], "_type": "Sequence"}
     if list(rows.classes) == list(range(len(rows.classes))):
         features["label"] = {"names": list(rows.classes.values()), "_type": "ClassLabel"}
     return plain.with_metadata({"huggingface": json.dumps(metadata)})
+
+
+def _pack_images(shown: Sequence[tuple[bytes, str]]) -> pa.Array:
+    """The column of images as they are shown."""
+    values = [{"bytes": data, "path": Path(file).name} for data, file in shown]
+    return pa.array(values, image_tables.IMAGE)
+
+
+def _pack_originals(kept: Sequence[bytes], shown: Sequence[tuple[bytes, str]]) -> pa.Array:
+    """The column of the original bytes, null where they are those that are shown."""
+    pairs = zip(kept, shown, strict=True)
+    return pa.array([None if data == new else data for data, (new, _) in pairs], pa.binary())
 
 
 def _regroup(files: Sequence[str]) -> Iterator[tuple[int, pa.ChunkedArray]]:
@@ -97,25 +122,17 @@ def _regroup(files: Sequence[str]) -> Iterator[tuple[int, pa.ChunkedArray]]:
         yield first, kept
 
 
-def _write_files(images: pa.ChunkedArray, first: int, rows: Rows, folder: Path) -> Iterator[str]:
-    """Write a row group's images into their classes' folders; yield their paths."""
-    described = rows.table.select(["class_name", "image_id", "synthetic"])
-    described = described.slice(first, len(images)).to_pylist()
-    for i, (image, row) in enumerate(zip(images, described, strict=True), start=first):
-        data, suffix = _convert_unlisted(image["bytes"].as_py())
-        kind = "synthetic" if row["synthetic"] else "real"
-        stem = filenames.escape_name(Path(row["image_id"]).stem, limit=80)
-        file = Path(rows.folders[row["class_name"]], f"{kind}-{i:07d}-{stem}{suffix}")
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / file).write_bytes(data)
-        yield f"train/{file.as_posix()}"
-
-
-def _convert_unlisted(data: bytes) -> tuple[bytes, str]:
-    """Convert an image file to PNG if ImageFolder does not list its format; add its suffix."""
-    with Image.open(io.BytesIO(data), formats=(*FORMATS, "MPO")) as image:
-        suffix = SUFFIXES.get(image.format)
-    return (data, suffix) if suffix else (encode_png(np.asarray(decode(data))), ".png")
+def _write_file(
+    data: bytes, row: Mapping, number: int, folders: Mapping[str, str], folder: Path
+) -> tuple[bytes, str]:
+    """Write an image, as it is shown, into its class's folder; return its bytes and its path."""
+    data, suffix = (data, ".png") if row["synthetic"] else convert_shown(data)
+    kind = "synthetic" if row["synthetic"] else "real"
+    stem = filenames.escape_name(Path(row["image_id"]).stem, limit=80)
+    file = Path(folders[row["class_name"]], f"{kind}-{number:07d}-{stem}{suffix}")
+    (folder / file).parent.mkdir(parents=True, exist_ok=True)
+    (folder / file).write_bytes(data)
+    return data, file.as_posix()
 
 
 def _write_csv(rows: Sequence[Mapping], columns: Sequence[str], path: Path) -> None:

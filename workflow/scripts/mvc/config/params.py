@@ -47,7 +47,9 @@ READS = {
         _IMAGES | {"synthetic": f"pretrained_share {_SAMPLING}"}, ("diffusion", "clip"), seed=True
     ),
     "real": Reads({"synthetic": "batch_size", "unet": "resolution"}, ("diffusion",)),
-    "augmented": Reads({"banks": "coarse fine"}, ("clip", "diffusion"), seed=True),
+    "augmented": Reads(
+        {"augmented": "splits", "banks": "coarse fine"}, ("clip", "diffusion"), seed=True
+    ),
     "policies": Reads(
         {"policies": "file model folds rounds trials kept sub_policies operations draws"}, seed=True
     ),
