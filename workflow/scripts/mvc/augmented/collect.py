@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from mvc.augmented import filenames
 from mvc.core import image_tables
 from mvc.core.image_tables import read_class_names
-from mvc.core.leakage import check_held_out
+from mvc.core.leakage import check_disjoint, check_held_out
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,13 @@ def collect(
 
 
 def collect_held_out(path: str, rows: Rows) -> Rows:
-    """Collect the real images of a held-out split, in the columns of the training rows."""
+    """Collect the real images of a held-out split, in the columns of the training rows.
+
+    Raises:
+        ValueError: one of them is among the training rows.
+    """
     real = image_tables.read(path, [c for c in image_tables.IMAGE_COLUMNS if c != "image"])
+    check_disjoint(real, rows.table)
     real = real.append_column("synthetic", pa.array([False] * len(real)))
     empty = rows.table.schema.empty_table()
     table = pa.concat_tables([empty, real], promote_options="default")
