@@ -193,8 +193,9 @@ def test_held_out_splits_are_written_where_they_are_asked_for(tmp_path, monkeypa
     from torchvision.datasets import ImageFolder
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    other = raw_data.picture(501, suffix="GIF")
     test = image_tables.build_table(
-        data=[raw_data.picture(500), gif()],
+        data=[raw_data.picture(500), other],
         labels=[2, 0],
         class_names=[CLASSES[2], CLASSES[0]],
         image_ids=["test/1", "test/2"],
@@ -212,7 +213,7 @@ def test_held_out_splits_are_written_where_they_are_asked_for(tmp_path, monkeypa
     assert opened["test"].features == opened["train"].features
     assert opened["test"]["class_name"] == [CLASSES[2], CLASSES[0]]
     assert not any(opened["test"]["synthetic"]) and opened["test"][0]["seed"] is None
-    assert opened["test"][0]["original"] is None and opened["test"][1]["original"] == gif()
+    assert opened["test"][0]["original"] is None and opened["test"][1]["original"] == other
     assert "2 of the split test" in (made / "README.md").read_text("utf-8")
     assert len(rows(made / "provenance.csv")) == N_REAL + N_MADE, "of the training set alone"
 
