@@ -98,6 +98,18 @@ def test_collect_ignores_files_that_are_missing_or_of_another_kind(folder):
     assert list(collect_notices([path, *others])) == ["photos"]
 
 
+@pytest.mark.parametrize("text", ["a placeholder", "{}", "[1]", ""])
+def test_a_damaged_file_is_named_and_does_not_end_a_run(folder, text):
+    path = write_report(folder)
+    others = [folder / "photos/notices.json", folder / "photos/classifiers/net/ra/0.json"]
+    others[1].parent.mkdir(parents=True)
+    for file in (path, *others):
+        file.write_text(text, encoding="utf-8")
+    assert str(path) in format_after_images(path)
+    for file in (path, *others):
+        assert text == "{}" or str(file) in format_terminal(collect_notices([file]))
+
+
 def test_captions_empty_alike_or_of_several_sources():
     labels, own = [0, 0, 0, 1, 1, 1], ["own.csv"] * 6
     varied = ["a", "b", "c", "d", "e", "f"]

@@ -213,7 +213,7 @@ ADDED = {
     ),
     "synthetic: {shards: 3}": (
         r"results/photos/synthetic/\w+/\d-of-3\.parquet|results/photos/quality/.+|"
-        rf"{RUNS}/.+(syn|pretrained|rsp|real|real_vae|train_vae)/0\.json|"
+        rf"results/photos/notices\.json|{RUNS}/.+(syn|pretrained|rsp|real|real_vae|train_vae)/0\.json|"
         rf"{REPORTS}|results/figures/figure[15]\.png",
         {"results/photos/synthetic/finetuned/2-of-3.parquet", "results/tables/table1.csv"},
     ),

@@ -15,6 +15,12 @@ TITLE = "What you should know about your data and models"
 MOST = 12  # sentences on the terminal at the end of a run
 MOST_AFTER_IMAGES = 4  # sentences after one data set's images stage
 WIDTH = 100
+# What reading a file that is damaged or of another version raises.
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
+READERS = {
+    "images": list_data_notices,
+    "notices": lambda content, file: [Notice(**notice) for notice in content],
+}
 # A part of a sentence that may differ between subsets of one data set: numbers and quoted names.
 VARYING = re.compile(r"'[^']*'|\d[\d,.]*")
 
@@ -26,23 +32,29 @@ def collect_notices(files: Iterable[str | Path]) -> dict[str, list[Notice]]:
         files: `images/report.json`, `notices.json` and records of runs below `results/<data set>/`;
             others are ignored.
     """
-    records: dict[str, list[dict]] = {}
     found: dict[str, list[Notice]] = {}
+    records: dict[str, list[dict]] = {}
     for path in sorted({Path(file) for file in files}):
         kind = name_kind(path)
         if kind is None or not path.is_file():
             continue
-        name, content = path.parts[1], json.loads(path.read_text(encoding="utf-8"))
-        notices = found.setdefault(name, [])
-        if kind == "images":
-            notices += list_data_notices(content, str(path))
-        elif kind == "notices":
-            notices += [Notice(**notice) for notice in content]
-        else:
-            records.setdefault(name, []).append(content | {"file": str(path)})
+        name = path.parts[1]
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if kind == "runs":
+                records.setdefault(name, []).append(content | {"file": str(path)})
+            else:
+                found.setdefault(name, []).extend(READERS[kind](content, str(path)))
+        except UNREADABLE:
+            found.setdefault(name, []).append(make_unreadable(path))
     for name, runs in records.items():
-        found[name] += list_result_notices(runs)
+        found.setdefault(name, []).extend(list_result_notices(runs))
     return {name: sort_notices(notices) for name, notices in found.items() if notices}
+
+
+def make_unreadable(path: Path) -> Notice:
+    """A notice of a file that is damaged or of another version: it must not end a run."""
+    return Notice("what its files say cannot be read: delete this one and run again", str(path))
 
 
 def name_kind(path: Path) -> str | None:
@@ -129,9 +141,12 @@ def format_after_images(file: Path) -> str:
     Args:
         file: `results/<data set>/images/report.json`.
     """
-    report = json.loads(file.read_text(encoding="utf-8"))
-    notices = sort_notices(list_data_notices(report, str(file)))
-    about = f"{file.parts[1]}: {describe_data(report)}"
+    try:
+        report = json.loads(file.read_text(encoding="utf-8"))
+        notices = sort_notices(list_data_notices(report, str(file)))
+        about = f"{file.parts[1]}: {describe_data(report)}"
+    except UNREADABLE:
+        return make_sentence(make_unreadable(file))
     lines = [textwrap.fill(about, WIDTH, subsequent_indent="  ")]
     lines += [format_item(notice) for notice in notices[:MOST_AFTER_IMAGES]]
     if more := len(notices[MOST_AFTER_IMAGES:]):

@@ -5,6 +5,7 @@ from statistics import fmean
 
 from mvc.notices.notice import FIRST, THIRD, Notice, format_count
 
+NEEDED = {"model", "arm", "per_class", "accuracy", "train_accuracy", "n_test"}
 GAP = 30  # points of accuracy between training and evaluation images
 
 
@@ -20,7 +21,7 @@ def list_result_notices(runs: Sequence[Mapping]) -> list[Notice]:
     ]
     cells: dict[str, list[Mapping]] = {}
     for run in runs:
-        if "per_class" in run:  # records of other versions are the tables' to refuse
+        if NEEDED <= run.keys() and run["per_class"]:  # the tables refuse others
             cells.setdefault(f"{run['model']} {run['arm']}", []).append(run)
     return notices + find_guessing(cells) + find_overfitting(cells)
 
