@@ -12,7 +12,7 @@ from test_layers import list_imports
 
 SCRIPTS = REPO / "workflow/scripts"
 TABLES = "core.atomic core.image_tables"
-PIXELS = "core.decoding core.pixels"
+PIXELS = "core.decoding core.pixels core.square"
 RECIPES = "banks.mixing banks.recipes core.counts core.seeds"
 CLIP = "core.batching models.clip models.opening"
 DIFFUSION = f"{PIXELS} models.fitting models.opening models.stable_diffusion"
@@ -27,8 +27,8 @@ TRAINING = (
 )
 # The modules whose edit makes a stage run again.
 DIGESTS = {
-    "captions": f"{TABLES} core.decoding captions.generation captions.own captions.prompts "
-    "core.batching core.csv_tables core.device "
+    "captions": f"{TABLES} core.decoding core.square captions.generation captions.own "
+    "captions.prompts core.batching core.csv_tables core.device "
     "core.leakage models.blip2 models.opening",
     "embeddings": f"{TABLES} {CLIP} core.device embeddings",
     "unet": f"{TABLES} {RECIPES} {DIFFUSION} core.hashing core.leakage unet.adapt "

@@ -39,6 +39,7 @@ EDITS = {
     "images.test_fraction": (0.3, "images"),
     "images.validation_fraction": (0.2, "images"),
     "images.unreadable": ("skip", "images"),
+    "images.fit": ("pad", "images"),
     "images.image_column": ("photo", ""),  # of Hugging Face alone, as the next one
     "images.label_column": ("kind", ""),
     "captions.file": ("own.csv", "captions"),

@@ -4,9 +4,9 @@ import pyarrow as pa
 from mvc.captions import generation, own, prompts
 from mvc.console.progress import progress
 from mvc.core import image_tables
-from mvc.core.decoding import decode
 from mvc.core.device import pick_device
 from mvc.core.leakage import check_held_out
+from mvc.core.square import decode_square
 from mvc.job import stage_log
 from mvc.models import blip2
 
@@ -20,7 +20,8 @@ def write_captions(cfg, train, ids) -> tuple[list[str], list[str]]:
     missing = [row for row, text in enumerate(texts) if text is None]
     if missing:
         model, processor = blip2.load_captioner(cfg["captioner"], device=pick_device())
-        images = (decode(data) for data in image_tables.get_bytes(train.take(missing)))
+        files, fit = image_tables.get_bytes(train.take(missing)), image_tables.get_fit(train)
+        images = (decode_square(data, fit) for data in files)
         search = {key: cfg[key] for key in ("max_new_tokens", "num_beams", "batch_size")}
         made = generation.generate_captions(images, model=model, processor=processor, **search)
         made = progress(made, total=len(missing), unit="images")

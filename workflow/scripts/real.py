@@ -4,7 +4,7 @@ import pyarrow as pa
 from mvc.core import image_tables
 from mvc.core.counts import slice_shard
 from mvc.core.device import pick_device
-from mvc.core.image_tables import get_bytes
+from mvc.core.image_tables import get_bytes, get_fit
 from mvc.core.pixels import choose_side
 from mvc.job import stage_log
 from mvc.synthetic import controls
@@ -26,7 +26,10 @@ def main(snakemake) -> None:
         if cfg["generator"] != "real":
             files = controls.reconstruct_files(
                 get_bytes(table),
-                side=choose_side(get_bytes(train), resolution=cfg["resolution"]),
+                side=choose_side(
+                    get_bytes(train), resolution=cfg["resolution"], fit=get_fit(train)
+                ),
+                fit=get_fit(table),
                 places=slice_shard(len(labels), **part),
                 device=pick_device(),
                 **{key: cfg[key] for key in ("diffusion", "resolution", "batch_size")},

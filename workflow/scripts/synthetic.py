@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 from mvc.console.progress import progress
 from mvc.core import image_tables
 from mvc.core.device import pick_device
-from mvc.core.image_tables import get_bytes, read_class_names
+from mvc.core.image_tables import get_bytes, get_fit, read_class_names
 from mvc.core.leakage import check_held_out
 from mvc.core.pixels import choose_side
 from mvc.job import stage_log
@@ -27,7 +27,7 @@ def main(snakemake) -> None:
         embeddings = load_file(inputs.embeddings)
         check_held_out(train, image_tables.read(inputs.held_out))
         names = read_class_names(train)
-        side = choose_side(get_bytes(train), resolution=cfg["resolution"])
+        side = choose_side(get_bytes(train), resolution=cfg["resolution"], fit=get_fit(train))
         device = pick_device()
         models = {"diffusion": cfg["diffusion"], "sampling": read_sampling(cfg), "device": device}
         clip = {key: cfg[key] for key in ("clip", "prefix", "batch_size")}

@@ -53,7 +53,7 @@ PER_CLASS = (
     "oracle_per_class",
 )
 WITH_TEST = ("labels_per_class", "validation_fraction")  # arrays with a test set of their own
-FILES = ("labels_per_class", "validation_fraction", "test_fraction", "unreadable")
+FILES = ("labels_per_class", "validation_fraction", "test_fraction", "unreadable", "fit")
 CIFAR_PATH = "its archive (Python or binary form), or the folder that it unpacks to"
 
 LOADERS = {

@@ -43,7 +43,9 @@ def load_labelled(table: pa.Table, *, size: int | None) -> Labelled:
         raise ValueError(f"row {ids.index(None)} has no {origin}; delete the file and run again")
     show = Meter(len(table), "images decoded").show
     return Labelled(
-        pixels.load(image_tables.get_bytes(table), size=size, show=show),
+        pixels.load(
+            image_tables.get_bytes(table), size=size, fit=image_tables.get_fit(table), show=show
+        ),
         torch.tensor(table["label"].to_pylist(), dtype=torch.int64),
         dict(sorted(names.items())),
         frozenset(ids),

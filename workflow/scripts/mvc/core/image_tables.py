@@ -18,6 +18,7 @@ from mvc.core.atomic import atomic
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 IMAGE_COLUMNS = ("image", "label", "class_name", "image_id", "sha256")
+FIT = b"mvc.fit"  # in the metadata: how oblong images become squares, see `core.square`
 ROW_GROUP = 1024  # images; bounds the memory of a reader that streams
 
 
@@ -29,10 +30,15 @@ def write(table: pa.Table, path: str | Path) -> None:
         pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
 
 
-def mark_images(schema: pa.Schema) -> pa.Schema:
-    """Mark the column `image` of a schema, so that Hugging Face `datasets` opens it as pictures."""
+def mark_images(schema: pa.Schema, *, fit: str | None = None) -> pa.Schema:
+    """Mark the column `image` of a schema, so that Hugging Face `datasets` opens it as pictures.
+
+    `fit` is what `get_fit` returns of the table; None keeps what the schema has.
+    """
     features = {field.name: _describe_feature(field) for field in schema}
-    return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    fits = {FIT: fit} if fit else {k: v for k, v in (schema.metadata or {}).items() if k == FIT}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    return schema.with_metadata({**metadata, **fits})
 
 
 def read(paths: str | Path | Sequence[str | Path], columns: list[str] | None = None) -> pa.Table:
@@ -82,6 +88,14 @@ def build_table(
 def get_bytes(table: pa.Table) -> list[bytes]:
     """The file contents of an image table's rows, in order."""
     return pc.struct_field(table["image"], "bytes").to_pylist()
+
+
+def get_fit(table: pa.Table) -> str:
+    """How a table's oblong images become squares: `images.fit` of their data set.
+
+    Synthetic images, which are square, have none: crop.
+    """
+    return (table.schema.metadata or {}).get(FIT, b"crop").decode()
 
 
 def read_class_names(table: pa.Table) -> dict[int, str]:

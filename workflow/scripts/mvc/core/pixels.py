@@ -11,19 +11,23 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from mvc.core.decoding import decode
+from mvc.core.square import find_side, fit_square
 
 
 def load(
-    images: Sequence[bytes], *, size: int | None, show: Callable[[int], None] = lambda done: None
+    images: Sequence[bytes],
+    *,
+    size: int | None,
+    fit: str = "crop",
+    show: Callable[[int], None] = lambda done: None,
 ) -> UInt8[Tensor, "n 3 h w"]:
     """Decode files into one batch.
 
     Args:
         images: contents of image files, in any format that `decode` reads.
-        size: side in pixels. The largest centred square of each image is resized to it (bicubic,
-            antialiased on the way down): the centre crop after a resize of the shortest side,
-            without the huge intermediate that a 1 x 60,000 image would make.
-            None keeps the native size, which all must share.
+        size: side in pixels; None keeps the native size, which all must share.
+        fit: how oblong images become squares of that side, see `core.square`; of a table's images
+            `image_tables.get_fit`. Square ones are the same with each.
         show: called with the number of images decoded.
 
     Raises:
@@ -37,13 +41,14 @@ def load(
             image = decode(data)
         except ValueError as error:
             raise ValueError(f"image {position} of the batch: {error}") from error
-        image = image if size is None else _crop_square(image, size)
+        image = image if size is None else fit_square(image, size, fit)
         if batch is None:
             batch = np.empty((len(images), image.height, image.width, 3), np.uint8)
         if (image.height, image.width) != batch.shape[1:3]:
             raise ValueError(
                 f"image {position} of the batch is {image.width} x {image.height} pixels, "
-                f"the first {batch.shape[2]} x {batch.shape[1]}; give a size to resize them to"
+                f"the first {batch.shape[2]} x {batch.shape[1]}; set classifiers.resolution to the "
+                "side to resize them to"
             )
         batch[position] = np.asarray(image)
         show(position + 1)
@@ -73,17 +78,10 @@ def resize(pixels: UInt8[Tensor, "n 3 h w"], size: int) -> UInt8[Tensor, "n 3 s 
     return interpolate(pixels, (size, size), mode="bicubic", antialias=True)
 
 
-def choose_side(files: Iterable[bytes], *, resolution: int) -> int:
+def choose_side(files: Iterable[bytes], *, resolution: int, fit: str = "crop") -> int:
     """Choose the side in pixels of stored images: the data set's, at most the generator's.
 
-    The data set's side is the shorter side of its images, where all of them share it.
+    The data set's side is that of its images as squares, where all of them share it.
     """
-    sides = {min(decode(data).size) for data in files}
+    sides = {find_side(*decode(data).size, fit) for data in files}
     return min(*sides, resolution) if len(sides) == 1 else resolution
-
-
-def _crop_square(image: Image.Image, size: int) -> Image.Image:
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    box = (left, top, left + side, top + side)
-    return image.resize((size, size), Image.Resampling.BICUBIC, box=box)

@@ -8,7 +8,7 @@ import pyarrow as pa
 from PIL import Image
 
 from mvc.core.atomic import atomic
-from mvc.core.image_tables import get_bytes, read_class_names
+from mvc.core.image_tables import get_bytes, get_fit, read_class_names
 from mvc.figures import grid
 from mvc.figures.sampled import CELL, sample_pictures
 from mvc.synthetic.plan import make_plan
@@ -41,7 +41,8 @@ def sample_grid(
     plan = make_plan("finetuned", picked, train["label"].to_pylist(), shard=0, shards=1, seed=seed)
     contents = get_bytes(train)
     sources = [contents[row] for row in plan.sources]
-    images = iter(sample_pictures(sampler, plan.recipes, plan.seeds, sources, side=side))
+    shape = {"side": side, "fit": get_fit(train)}
+    images = iter(sample_pictures(sampler, plan.recipes, plan.seeds, sources, **shape))
     columns = [[next(images) for _ in members] for members in entries]
     titles = ["fine-tuned"] + [""] * (per_class - 1)
     rows = grid.arrange(columns, per_class)

@@ -11,8 +11,8 @@ import matplotlib
 import pyarrow as pa
 from PIL import Image, ImageDraw, ImageFont
 
-from mvc.core.decoding import decode
-from mvc.core.image_tables import get_bytes, read_class_names
+from mvc.core.image_tables import get_bytes, get_fit, read_class_names
+from mvc.core.square import decode_square
 
 GAP, GROUP_GAP, MARGIN = 2, 10, 14  # pixels between images, between groups of rows, around all
 BLOCK = 12  # columns of classes side by side; further ones stand below them
@@ -210,8 +210,8 @@ def draw_gallery(
     rows, titles = [], []
     for title, table, lines in sets:
         chosen = choose_first(table["label"].to_pylist(), list(names), lines)
-        contents = get_bytes(table)
-        images = [[decode(contents[row]) for row in members] for members in chosen]
+        contents, fit = get_bytes(table), get_fit(table)
+        images = [[decode_square(contents[row], fit) for row in members] for members in chosen]
         rows += arrange(images, lines)
         titles += [title] + [""] * (lines - 1)
     side = max(image.width for row in rows for image in row if image is not None)

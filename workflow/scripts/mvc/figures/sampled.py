@@ -15,8 +15,8 @@ from mvc.banks import mixing
 from mvc.banks.mixing import materialise
 from mvc.banks.recipes import Recipes, leave_unmixed, stack_recipes
 from mvc.console.progress import progress
-from mvc.core.decoding import decode
-from mvc.core.image_tables import get_bytes, read_class_names
+from mvc.core.image_tables import get_bytes, get_fit, read_class_names
+from mvc.core.square import decode_square
 from mvc.figures import grid
 from mvc.synthetic.plan import derive_noise_seed
 from mvc.synthetic.sampler import Sampler
@@ -42,10 +42,10 @@ class Mixture:
 
 
 def sample_pictures(
-    sampler: Sampler, recipes: Recipes, seeds: Sequence[int], sources, *, side: int
+    sampler: Sampler, recipes: Recipes, seeds: Sequence[int], sources, *, side: int, fit: str
 ) -> list[Image.Image]:
     """Sample one image for each recipe."""
-    batches = sampler.sample(recipes, seeds, sources, side=side)
+    batches = sampler.sample(recipes, seeds, sources, side=side, fit=fit)
     batches = progress(batches, total=len(seeds), unit="images", count=len)
     arrays = torch.cat(list(batches)).permute(0, 2, 3, 1).numpy()
     return [Image.fromarray(array) for array in arrays]
@@ -75,17 +75,17 @@ def draw_mixtures(
         mean absolute difference of pixels in 0..255; for comparison that of other noise.
     """
     labels = train["label"].to_pylist()
-    contents = get_bytes(train)
+    contents, fit = get_bytes(train), get_fit(train)
     names = dict(list(read_class_names(train).items())[:classes])
     base = [labels.index(label) for label in names]
     sources = [contents[row] for row in base]
 
     def sample(recipes: Recipes, stream: str, first: int = 0) -> list[Image.Image]:
         seeds = [derive_noise_seed(seed, stream, first + i) for i in range(len(base))]
-        return sample_pictures(sampler, recipes, seeds, sources, side=side)
+        return sample_pictures(sampler, recipes, seeds, sources, side=side, fit=fit)
 
     unmixed = sample(leave_unmixed(base), "figure2")
-    rows: list[Sequence] = [[decode(data) for data in sources]]
+    rows: list[Sequence] = [[decode_square(data, fit) for data in sources]]
     titles = ["real"]
     changes: list[dict] = []
     for title, (coarse, fine) in kinds.items():
@@ -150,19 +150,22 @@ def draw_sources(
     for label, name in names.items():
         entries = bank.filter(pc.equal(bank["label"], label))[:SEARCHED]
         mixtures[name] = find_most_mixed(entries.to_pylist(), tokens)
-    contents = get_bytes(train)
+    contents, fit = get_bytes(train), get_fit(train)
     ids = train["image_id"].to_pylist()
     records = list(_list_records(mixtures, ids, images, seed))
     recipes = stack_recipes([mixtures[record["class_name"]].recipe for record in records])
     sources = [contents[ids.index(record["conditioned_on"])] for record in records]
     seeds = [record["seed"] for record in records]
     rows = [
-        [None if row is None else decode(contents[row]) for row in (mixture.base, mixture.donor)]
+        [
+            None if row is None else decode_square(contents[row], fit)
+            for row in (mixture.base, mixture.donor)
+        ]
         for mixture in mixtures.values()
     ]
     for sampler in samplers.values():
         conditions = sources if sampler.conditioned else None
-        pictures = sample_pictures(sampler, recipes, seeds, conditions, side=side)
+        pictures = sample_pictures(sampler, recipes, seeds, conditions, side=side, fit=fit)
         for i, row in enumerate(rows):
             row += pictures[i * images : (i + 1) * images]
     titles = [_describe(name, mixture) for name, mixture in mixtures.items()]

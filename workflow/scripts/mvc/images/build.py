@@ -33,11 +33,12 @@ ROW_GROUP_BYTES = 16 * 2**20  # bounds the memory of writers and readers
 
 
 class Built(NamedTuple):
-    """The splits before they are written: items, the classes by label, and the report."""
+    """The splits before they are written: items, classes by label, report, `images.fit`."""
 
     classes: tuple[str, ...]
     splits: dict[str, list[Item]]
     report: dict
+    fit: str  # see `core.square`
 
 
 def build_images(cfg: dict, *, name: str, data: Path, threads: int = 1) -> Built:
@@ -74,7 +75,7 @@ def build_images(cfg: dict, *, name: str, data: Path, threads: int = 1) -> Built
         "used": sum(len(chosen) for chosen in parts.values()),
         "warnings": warnings,
     }
-    return Built(classes, parts, report)
+    return Built(classes, parts, report, cfg.get("fit", "crop"))
 
 
 def write_split(built: Built, split: str, path: str | Path) -> None:
@@ -83,7 +84,7 @@ def write_split(built: Built, split: str, path: str | Path) -> None:
     first = next(batches)
     meter = Meter(len(built.splits[split]), f"images of {split} written")
     written = 0
-    schema = image_tables.mark_images(first.schema)
+    schema = image_tables.mark_images(first.schema, fit=built.fit)
     with atomic(path) as temporary:
         with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
             for batch in itertools.chain([first], batches):

@@ -143,18 +143,25 @@ def encode(
 
 
 def cache_latents(
-    vae: AutoencoderKL, files: Sequence[bytes], *, size: int, flip: bool, batch_size: int = 16
+    vae: AutoencoderKL,
+    files: Sequence[bytes],
+    *,
+    size: int,
+    flip: bool,
+    fit: str = "crop",
+    batch_size: int = 16,
 ) -> tuple[Float[Tensor, "n f c y x"], Float[Tensor, "n f c y x"]]:
     """Encode image files, and their mirror images if `flip`: posterior means and deviations.
 
     Args:
         files: contents of image files; decoded a batch at a time.
         size: resolution in pixels.
+        fit: how oblong images become squares, see `image_tables.get_fit`.
     """
     means, stds = [], []
     meter = Meter(len(files), "images encoded")
     for first in range(0, len(files), batch_size):
-        pixels = load_pixels(files[first : first + batch_size], size=size)
+        pixels = load_pixels(files[first : first + batch_size], size=size, fit=fit)
         entries = [pixels, pixels.flip(-1)] if flip else [pixels]
         encoded = [encode(vae, entry, batch_size=batch_size) for entry in entries]
         means.append(torch.stack([mean for mean, _ in encoded], dim=1))

@@ -13,7 +13,7 @@ import pyarrow as pa
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
-from mvc.core.image_tables import IMAGE_COLUMNS, get_bytes
+from mvc.core.image_tables import IMAGE_COLUMNS, get_bytes, get_fit
 from mvc.core.pixels import load
 from mvc.models.clip import embed_images, find_image_size
 from mvc.quality.metrics import (
@@ -54,9 +54,9 @@ def open_images(table: pa.Table, clip: nn.Module, *, size: int, batch_size: int)
     """
     if not table.num_rows:
         raise ValueError("no images to measure")
-    data, wanted = get_bytes(table), find_image_size(clip)
-    pixels = load(data, size=size)
-    for_clip = pixels if wanted == size else load(data, size=wanted)
+    data, fit, wanted = get_bytes(table), get_fit(table), find_image_size(clip)
+    pixels = load(data, size=size, fit=fit)
+    for_clip = pixels if wanted == size else load(data, size=wanted, fit=fit)
     features = embed_images(for_clip, clip, batch_size=batch_size).numpy()
     return Images(pixels, features, table["label"].to_numpy())
 

@@ -24,6 +24,7 @@ def reconstruct(
     *,
     side: int,
     batch_size: int,
+    fit: str = "crop",
 ) -> Iterator[UInt8[Tensor, "b 3 s s"]]:
     """Pass images through the VAE and back, without diffusion: what resizing and the VAE lose.
 
@@ -31,7 +32,7 @@ def reconstruct(
         places: of the images in their set, see `batching.align_batches`.
     """
     for rows, kept in align_batches(places, pick_batch_size(vae.device, batch_size)):
-        pixels = load([files[row] for row in rows], size=side)
+        pixels = load([files[row] for row in rows], size=side, fit=fit)
         latents = encode(vae, pixels, batch_size=len(rows))[0] * vae.config.scaling_factor
         yield decode_latents(vae, latents.to(vae.device))[kept]
 
@@ -43,12 +44,14 @@ def reconstruct_files(
     diffusion: str,
     resolution: int,
     side: int,
+    fit: str,
     batch_size: int,
     device: torch.device,
 ) -> list[bytes]:
     """Pass image files through the VAE at `resolution`; return PNG files of `side` pixels."""
     vae = load_vae(diffusion, device=device)
-    batches = reconstruct(vae, contents, places, side=resolution, batch_size=batch_size)
+    settings = {"side": resolution, "fit": fit, "batch_size": batch_size}
+    batches = reconstruct(vae, contents, places, **settings)
     batches = progress(batches, total=len(contents), unit="images", count=len)
     return [png for b in batches for png in encode_png(resize(b, side), grayscale=False)]
 

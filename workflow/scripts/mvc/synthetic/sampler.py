@@ -15,7 +15,7 @@ from torch import Tensor
 from mvc.banks.mixing import materialise
 from mvc.banks.recipes import Recipes
 from mvc.core.batching import align_batches, pick_batch_size
-from mvc.core.image_tables import get_bytes
+from mvc.core.image_tables import get_bytes, get_fit
 from mvc.core.pixels import encode as encode_png
 from mvc.core.pixels import load, resize
 from mvc.models.stable_diffusion import check_pair, encode, load_solver, load_unet, load_vae
@@ -67,6 +67,7 @@ class Sampler:
         sources: Sequence[bytes] | None,
         *,
         side: int,
+        fit: str = "crop",
         places: Sequence[int] | None = None,
     ) -> Iterator[UInt8[Tensor, "b 3 s s"]]:
         """Sample one image for each recipe.
@@ -76,6 +77,7 @@ class Sampler:
             seeds: one per image, for z_T.
             sources: files of the conditioning images x', or None for text only.
             side: resolution in pixels.
+            fit: how oblong conditioning images become squares, see `image_tables.get_fit`.
             places: of the images in their set, see `batching.align_batches`; None: from 0 on.
 
         Yields:
@@ -87,7 +89,7 @@ class Sampler:
         for rows, kept in align_batches(places, self.batch_size):
             image = None
             if sources is not None:
-                pixels = load([sources[row] for row in rows], size=side)
+                pixels = load([sources[row] for row in rows], size=side, fit=fit)
                 image = encode(self.vae, pixels, batch_size=len(rows))[0].to(self.device)
             text = materialise(self.tokens, recipes[rows]).float().to(self.device)
             latents = solve(
@@ -157,7 +159,8 @@ def sample_files(
     if sampler.conditioned:
         contents = get_bytes(train)
         sources = [contents[row] for row in plan.sources]
-    batches = sampler.sample(plan.recipes, plan.seeds, sources, side=resolution, places=plan.places)
+    shape = {"side": resolution, "fit": get_fit(train), "places": plan.places}
+    batches = sampler.sample(plan.recipes, plan.seeds, sources, **shape)
     for pixels in batches:
         yield from encode_png(resize(pixels, side), grayscale=False)
 

@@ -97,8 +97,8 @@ def make_pool(
             f"{len(embeddings['tokens']):,} embeddings of {len(train):,} training images; must be "
             "one each"
         )
-    size, flip = cfg["resolution"], cfg["flip"]
-    mean, std = cache_latents(vae, image_tables.get_bytes(train), size=size, flip=flip)
+    shape = {"size": cfg["resolution"], "fit": image_tables.get_fit(train), "flip": cfg["flip"]}
+    mean, std = cache_latents(vae, image_tables.get_bytes(train), **shape)
     print(f"{len(train):,} training images encoded to latents of {tuple(mean.shape[2:])}")
     return Pool(
         mean=mean,
