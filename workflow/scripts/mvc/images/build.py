@@ -24,7 +24,8 @@ from mvc.config.catalogue import LOADERS
 from mvc.console.progress import Meter
 from mvc.core import image_tables
 from mvc.core.atomic import atomic
-from mvc.images import splits
+from mvc.images import shapes, splits
+from mvc.images.copies import report_copies
 from mvc.images.inspection import read_again
 from mvc.images.items import Item, summarise
 from mvc.images.loaders import registry
@@ -63,10 +64,16 @@ def build_images(cfg: dict, *, name: str, data: Path, threads: int = 1) -> Built
         parts = splits.split_by_numbers(items, classes, numbers=cfg, seed=cfg["seed"], key=key)
     else:
         parts = splits.split_by_fractions(items, classes, cfg=cfg, seed=cfg["seed"])
-    warnings = report.pop("warnings") + splits.check_splits(parts, classes, key=key)
+    fit = cfg.get("fit", "crop")
+    sizes, of_sizes = shapes.report_shapes(items, fit=fit, key=key)
+    alike, of_copies = report_copies(parts, copies)
+    warnings = [*report.pop("warnings"), *of_sizes, *of_copies]
+    warnings += splits.check_splits(parts, classes, key=key)
     report |= {
         "classes": list(classes),
         "copies_dropped": {reason: summarise(ids) for reason, ids in copies.items()},
+        "near_copies": alike,
+        "shapes": sizes,
         "splits": {split: _count_classes(chosen, classes) for split, chosen in parts.items()},
         "groups": {
             split: len({item.group for item in chosen if item.group})
@@ -75,7 +82,7 @@ def build_images(cfg: dict, *, name: str, data: Path, threads: int = 1) -> Built
         "used": sum(len(chosen) for chosen in parts.values()),
         "warnings": warnings,
     }
-    return Built(classes, parts, report, cfg.get("fit", "crop"))
+    return Built(classes, parts, report, fit)
 
 
 def write_split(built: Built, split: str, path: str | Path) -> None:

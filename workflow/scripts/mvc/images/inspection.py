@@ -5,9 +5,13 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from PIL import Image
+
 from mvc.console.progress import progress
 from mvc.core.csv_tables import format_faults
 from mvc.core.decoding import NOTES, examine
+from mvc.core.square import find_crop
+from mvc.images.copies import make_thumbnail
 from mvc.images.items import Item, summarise
 
 TINY = 8  # pixels; a shorter side gives a warning
@@ -59,8 +63,21 @@ def inspect(item: Item) -> Item:
         notes = (*notes, "suffix")
     if min(image.size) < TINY:
         notes = (*notes, "tiny")
-    pixels = hashlib.sha256(b"%d %d " % image.size + image.tobytes()).digest()
-    return item._replace(pixels=pixels, sha256=hashlib.sha256(data).hexdigest(), notes=notes)
+    pixels = digest_pixels(image)
+    square = image.width == image.height
+    return item._replace(
+        pixels=pixels,
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=image.size,
+        crop=pixels if square else digest_pixels(image.crop(find_crop(*image.size))),
+        thumbnail=make_thumbnail(image),
+        notes=notes,
+    )
+
+
+def digest_pixels(image: Image.Image) -> bytes:
+    """Digest size and values of an RGB image."""
+    return hashlib.sha256(b"%d %d " % image.size + image.tobytes()).digest()
 
 
 def read_again(item: Item) -> bytes:

@@ -24,6 +24,9 @@ class Item(NamedTuple):
     problem: str = ""  # why it cannot be used; "" where it can
     pixels: bytes = b""  # digest of size and RGB values
     sha256: str = ""  # of the bytes; "" for an array, which is encoded when it is read
+    size: tuple[int, int] | None = None  # width and height; None for an array, which is square
+    crop: bytes = b""  # digest of size and RGB values of the centre crop
+    thumbnail: bytes = b""  # see `copies`
     notes: tuple[str, ...] = ()  # what is unusual about it: a conversion, a wrong suffix, its size
 
 
