@@ -8,7 +8,7 @@ import raw_data
 from image_builds import run_script
 from mvc.core import image_tables
 from mvc.core.leakage import check_disjoint, check_held_out
-from mvc.images import folders
+from mvc.images import layouts
 from mvc.images.build import build_images
 from mvc.images.splits import SPLITS
 from raw_data import FOLDER, picture, put
@@ -57,7 +57,7 @@ def test_names_that_differ_little_stay_apart(tmp_path):
     root = raw_data.folder(tmp_path / "raw", {"a": 4, "b": 4})
     for seed, name in enumerate(["x.png", "X.png", "x.PNG", "\u00e9.png", "e\u0301.png"]):
         put(root / "a" / name, picture(100 + seed))
-    found = folders.scan(root).items
+    found = layouts.scan(root).items
     assert len({entry.image_id for entry in found}) == len(found) == 13
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from mvc.config.catalogue import LOADERS, Loader
 from mvc.core.counts import split_evenly
 from mvc.estimate.cost import Size
-from mvc.images import folders, manifests
+from mvc.images import layouts, manifests
 from mvc.images.items import Item
 from mvc.images.splits import split_by_fractions
 
@@ -42,7 +42,7 @@ def list_images(name: str, loader: str, path: str | None) -> Sequence[Item]:
     """
     place = Path(path or "")
     if loader == "imagefolder" and place.is_dir():
-        return folders.scan(place).items
+        return layouts.scan(place).items
     if loader == "csv" and place.is_file():
         return manifests.read(place)[0]
     if loader == "huggingface" and place.exists():

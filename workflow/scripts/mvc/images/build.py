@@ -24,7 +24,7 @@ from mvc.config.catalogue import LOADERS
 from mvc.console.progress import Meter
 from mvc.core import image_tables
 from mvc.core.atomic import atomic
-from mvc.images import shapes, splits
+from mvc.images import names, shapes, splits
 from mvc.images.copies import report_copies
 from mvc.images.inspection import read_again
 from mvc.images.items import Item, summarise
@@ -64,10 +64,11 @@ def build_images(cfg: dict, *, name: str, data: Path, threads: int = 1) -> Built
         parts = splits.split_by_numbers(items, classes, numbers=cfg, seed=cfg["seed"], key=key)
     else:
         parts = splits.split_by_fractions(items, classes, cfg=cfg, seed=cfg["seed"])
+    found = Counter(item.class_name for item in items)
     fit = cfg.get("fit", "crop")
     sizes, of_sizes = shapes.report_shapes(items, fit=fit, key=key)
     alike, of_copies = report_copies(parts, copies)
-    warnings = [*report.pop("warnings"), *of_sizes, *of_copies]
+    warnings = [*report.pop("warnings"), *names.warn_of_names(found), *of_sizes, *of_copies]
     warnings += splits.check_splits(parts, classes, key=key)
     report |= {
         "classes": list(classes),

@@ -1,58 +1,140 @@
-"""The user's image folders: their files and classes. Standard library only.
+"""Folders of the user's files, as one tree read once. Standard library only.
 
 Names are data: they are never split at spaces, never globbed, never given to a shell.
 """
 
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from mvc.images.items import Item, make_file_item
+from mvc.images.parts import has_only_fillers, name_part
 
-SUFFIXES = frozenset(
-    ".avif .bmp .gif .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split()
+# What no image is. Any other visible file may be one, whatever it is called: its content decides.
+NOTES = frozenset(
+    ".aae .bib .c .cfg .cff .css .csv .doc .docx .htm .html .identifier .ini .ipynb .js .json "
+    ".jsonl .lnk .log .m .md .md5 .ods .odt .pdf .ppt .pptx .py .pyc .rst .rtf .sh .sha256 .srt "
+    ".thm .toml .tsv .txt .url .xls .xlsx .xml .xmp .yaml .yml .db".split()
 )
-VALIDATION = ("validation", "valid", "val")  # names of the folder of validation images
+DATA = frozenset(
+    ".7z .aac .arrow .avi .bz2 .ckpt .dcm .feather .flac .flv .gz .h5 .hdf5 .lmdb .m4a .m4v .mat "
+    ".mkv .mov .mp3 .mp4 .mpeg .mpg .npy .npz .onnx .parquet .pickle .pkl .pt .pth .rar "
+    ".safetensors .tar .tfrecord .tgz .wav .webm .wmv .xz .zip .zst".split()
+)
+TEXTS = frozenset({"changelog", "copying", "icon\r", "licence", "license", "makefile", "readme"})
+SYSTEM = frozenset(
+    {"$recycle.bin", "@eadir", "__macosx", "lost+found", "system volume information"}
+)  # folders of a system's own, such as thumbnails and resource forks
+SHOWN = 8  # folders in a message
 
 
-class Scan(NamedTuple):
-    """What a data folder holds."""
+class Folder(NamedTuple):
+    """A folder and all below it; hidden folders and those of a system count among its `others`."""
 
-    items: list[Item]  # `image_id` is the path inside the data folder
-    unused: list[str]  # files that are hidden, in no class, or not images by their suffix
-    empty: list[tuple[str, str]]  # (part, class) of folders without an image
+    path: Path
+    own: list[Path]  # files of its own that may be images
+    images: list[Path]  # the same of it and of all below, in the order of names
+    others: list[Path]  # all the other files of it and of all below
+    folders: list["Folder"]
+
+    @property
+    def name(self) -> str:
+        """Its name as NFC Unicode, so that one name typed on two systems stays one class."""
+        return normalise_name(self.path.name)
+
+    def list_filled(self) -> list["Folder"]:
+        """List the folders in it that hold files that may be images."""
+        return [folder for folder in self.folders if folder.images]
+
+    def list_visible_others(self) -> list[Path]:
+        """List the visible files of it and of all below that are no images."""
+        return [file for file in self.others if not file.name.startswith(".")]
 
 
-def scan(root: Path) -> Scan:
-    """List `train/<class>/*` and `test/<class>/*`, or `<class>/*`, as torchvision's ImageFolder.
+def read_tree(path: Path, above: tuple[str, ...] = ()) -> Folder:
+    """Read a folder and all below it; links are followed, but not to a folder above."""
+    tree = Folder(path, [], [], [], [])
+    here = os.path.realpath(path)
+    for entry in [] if here in above else _list_entries(os.fspath(path)):
+        file = Path(entry.path)
+        hidden = entry.name.startswith(".") or entry.name.casefold() in SYSTEM
+        if entry.is_dir() and hidden:
+            tree.others.extend(Path(e.path) for e in _walk(entry.path, (*above, here)))
+        elif entry.is_dir():
+            inner = read_tree(file, (*above, here))
+            tree.folders.append(inner)
+            tree.images.extend(inner.images)
+            tree.others.extend(inner.others)
+        elif entry.is_file() or entry.is_symlink():  # a broken link counts as an unreadable file
+            may_be = has_image_name(file)
+            (tree.images if may_be else tree.others).append(file)
+            tree.own.extend([file] if may_be else [])
+    return tree
 
-    Subfolders of a class belong to it; links are followed. The first layout needs a folder
-    `train` and one `test`; a folder `validation`, `valid` or `val` is then used too.
-    Class names are normalised (NFC), so that one name typed on two systems stays one class.
 
-    Raises:
-        ValueError: only one of `train` and `test` exists, and it holds class folders.
+def skip_wrappers(folder: Folder, part: str | None = None) -> Folder:
+    """Go below folders that hold the images of one folder of folders only.
+
+    A folder called for a part is not entered, unless for `part`, or if it holds parts itself.
     """
-    found: list[tuple[Path, str, str]] = []
-    used: set[Path] = set()
-    empty = []
-    for part, top in _find_parts(root).items():
-        for folder in _list_subfolders(top):
-            inside = _walk(os.fspath(folder), (os.path.realpath(root),))
-            images = [file for entry in inside if _is_image(file := Path(entry.path), folder)]
-            found += [(file, normalise_name(folder.name), part) for file in images]
-            used.update(images)
-            if not images:
-                empty.append((part, normalise_name(folder.name)))
-    unused = [normalise_name(f.relative_to(root)) for f in list_files(root) if f not in used]
-    ids = _name_images([file for file, _, _ in found], root)
-    items = [
-        make_file_item(file, image_id=image_id, class_name=class_name, part=part)
-        for (file, class_name, part), image_id in zip(found, ids, strict=True)
-    ]
-    return Scan(items, unused, empty)
+    while len(inside := folder.list_filled()) == 1 and not folder.own:
+        lone = inside[0]
+        inner = lone.list_filled()
+        is_class = not inner or (len(inner) == 1 and lone.own)
+        is_part = name_part(lone.name) not in (None, part)
+        if is_class or (is_part and not any(name_part(f.name) and has_classes(f) for f in inner)):
+            break
+        folder = lone
+    return folder
+
+
+def has_classes(folder: Folder) -> bool:
+    """Say whether a folder holds class folders; not so `test/*.jpg` and `test/images/*.jpg`."""
+    inside = folder.list_filled()
+    if len(inside) != 1 or folder.own:
+        return bool(inside)
+    lone = inside[0]
+    return has_classes(lone) or not (has_only_fillers(lone.name) or lone.name == folder.name)
+
+
+def has_image_name(file: Path) -> bool:
+    """Say whether a file is visible and not, by its name, something other than an image."""
+    name = file.name.casefold()
+    known = file.suffix.lower() in NOTES or file.suffix.lower() in DATA or name in TEXTS
+    return not known and not name.startswith(".")
+
+
+def count_suffixes(names: Iterable[str | Path]) -> dict[str, int]:
+    """Count files by suffix, the most frequent first; "" counts those without one."""
+    counts = Counter(os.path.splitext(name)[1].lower() for name in map(os.fspath, names))
+    return dict(counts.most_common())
+
+
+def format_suffixes(names: Iterable[str | Path]) -> str:
+    """Format the numbers of files by suffix: `.jpg 12, .png 3`."""
+    counts = count_suffixes(names)
+    return ", ".join(f"{normalise_name(suffix) or 'no suffix'} {n}" for suffix, n in counts.items())
+
+
+def describe_tree(tree: Folder) -> str:
+    """Describe what a folder holds, for a message: the folders with files, one line each."""
+    found = list(_list_lines(tree, tree.path))
+    more = f"\n  … and {len(found) - SHOWN} more folders" if len(found) > SHOWN else ""
+    lines = "".join(f"\n  {line}" for line in found[:SHOWN])
+    return f"; it holds:{lines}{more}" if found else "; it is empty"
+
+
+def _list_lines(tree: Folder, root: Path) -> Iterator[str]:
+    below = {file for folder in tree.folders for file in folder.others}
+    own = [*tree.own, *(f for f in tree.others if f not in below and not f.name.startswith("."))]
+    if own:
+        inside = tree.path.relative_to(root)
+        name = "" if inside == Path() else f"{normalise_name(inside)}/"
+        yield f"{name or 'files beside the folders'}: {format_suffixes(own)}"
+    for folder in tree.folders:
+        yield from _list_lines(folder, root)
 
 
 def list_files(folder: Path) -> Iterator[Path]:
@@ -86,50 +168,6 @@ def find_holder(root: Path, *names: str, depth: int = 2) -> Path | None:
     return None
 
 
-def skip_wrappers(root: Path, keep: tuple[str, ...] = ()) -> Path:
-    """Go below folders that hold one folder and nothing else.
-
-    Args:
-        keep: names of folders that are not entered.
-    """
-    while True:
-        children = [c for c in _list_children(root) if not _is_hidden(c) and c.name != "__MACOSX"]
-        if len(children) != 1 or not children[0].is_dir() or children[0].name in keep:
-            return root
-        root = children[0]
-
-
-def _find_parts(root: Path) -> dict[str, Path]:
-    """The folder of class folders of each part; the root is `all` where there are no parts."""
-    folders = {folder.name: folder for folder in _list_subfolders(root)}
-    if "train" in folders and "test" in folders:
-        extra = [folders[name] for name in VALIDATION if name in folders]
-        validation = {"validation": extra[0]} if extra else {}
-        return {"train": folders["train"], **validation, "test": folders["test"]}
-    for lone, other in (("train", "test"), ("test", "train")):
-        inside = _list_children(folders[lone]) if lone in folders else []
-        if any(d.is_dir() for d in inside) and not any(_is_image(f, root) for f in inside):
-            raise ValueError(
-                f"{root} has a folder {lone!r} of class folders but none called {other!r}; "
-                f"add it, or name the folder {lone!r} itself as the path for a seeded split"
-            )
-    return {"all": root}
-
-
-def _name_images(files: list[Path], root: Path) -> list[str]:
-    """Name images by their NFC paths in the data folder; where two agree, the second exactly."""
-    ids: dict[str, Path] = {}
-    for file in files:
-        inside = file.relative_to(root)
-        name = normalise_name(inside)
-        if name in ids:
-            name = os.fsencode(inside).decode("utf-8", "backslashreplace")
-        while name in ids:
-            name += "'"
-        ids[name] = file
-    return list(ids)
-
-
 def _walk(
     folder: str, above: tuple[str, ...] = (), *, hidden: bool = True
 ) -> Iterator[os.DirEntry]:
@@ -137,9 +175,7 @@ def _walk(
     here = os.path.realpath(folder)
     if here in above or not os.path.isdir(folder):
         return
-    with os.scandir(folder) as found:
-        entries = sorted(found, key=lambda entry: os.fsencode(entry.name))
-    for entry in entries:
+    for entry in _list_entries(folder):
         if not hidden and entry.name.startswith("."):
             continue  # of a file manager; not an image
         if entry.is_dir():
@@ -148,19 +184,11 @@ def _walk(
             yield entry
 
 
-def _list_children(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir(), key=lambda p: os.fsencode(p.name)) if folder.is_dir() else []
+def _list_entries(folder: str) -> list[os.DirEntry]:
+    with os.scandir(folder) as found:
+        return sorted(found, key=lambda entry: os.fsencode(entry.name))
 
 
 def _list_subfolders(folder: Path) -> list[Path]:
-    return [path for path in _list_children(folder) if path.is_dir() and not _is_hidden(path)]
-
-
-def _is_hidden(path: Path) -> bool:
-    return path.name.startswith(".")
-
-
-def _is_image(file: Path, folder: Path) -> bool:
-    inside = file.relative_to(folder).parts
-    hidden = any(part.startswith(".") for part in inside)
-    return not hidden and file.suffix.lower() in SUFFIXES
+    entries = _list_entries(os.fspath(folder)) if folder.is_dir() else []
+    return [Path(e.path) for e in entries if e.is_dir() and not e.name.startswith(".")]

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mvc.images.folders import count_suffixes
+
 SHOWN = 10  # names in a message or in the report; the rest is counted
 
 
@@ -40,12 +42,11 @@ def make_file_item(
     return Item(image_id, class_name, part, path.read_bytes, group, path.suffix)
 
 
-def settle_parts(parts: Sequence[str]) -> list[str]:
-    """Settle the parts of a source: without a part `test`, `train` becomes `all`, to be split."""
-    drawn = "train" if "test" in parts else "all"
-    return [drawn if part == "train" else part for part in parts]
-
-
 def summarise(names: Sequence[str]) -> dict:
     """The number of names and the first of them, for the report."""
     return {"count": len(names), "first": list(names[:SHOWN])}
+
+
+def summarise_files(names: Sequence[str]) -> dict:
+    """Summarise names of files, also by suffix; "" counts those without one."""
+    return summarise(names) | {"suffixes": count_suffixes(names)}

@@ -21,6 +21,8 @@ WORDS = {
     "eval": "test",
     "evaluation": "test",
 }
+# words that may stand beside them: `training_set`, `seg_test`
+FILLERS = frozenset("data dataset folder image images img imgs seg set split unlabeled".split())
 
 # words in the names of columns of which each value stands for several near copies
 GROUPS = frozenset(
@@ -35,9 +37,18 @@ def name_part(name: str) -> str | None:
     >>> [name_part(name) for name in ("Testing", "seg_train", "VAL", "crane", "train_and_test")]
     ['test', 'train', 'validation', None, None]
     """
-    words = re.split(r"[\W\d_]+", name.casefold())
-    meant = {WORDS[word] for word in words if word in WORDS}
+    meant = {WORDS[word] for word in _list_words(name) if word in WORDS}
     return meant.pop() if len(meant) == 1 else None
+
+
+def has_only_fillers(name: str) -> bool:
+    """Say whether a name has no word but those of parts and of data sets: it is hardly a class.
+
+    >>> [has_only_fillers(name) for name in ("test_set", "images", "test tube")]
+    [True, True, False]
+    """
+    words = _list_words(name)
+    return bool(words) and all(word in WORDS or word in FILLERS for word in words)
 
 
 def assign_parts(names: Sequence[str]) -> dict[str, str]:
@@ -95,3 +106,7 @@ def settle(parts: Sequence[str]) -> tuple[list[str], list[str]]:
         warnings = ["no test part: the validation part is used as the test set"]
     drawn = "train" if "test" in parts else "all"
     return [drawn if part == "train" else part for part in parts], warnings
+
+
+def _list_words(name: str) -> list[str]:
+    return [word for word in re.split(r"[\W\d_]+", name.casefold()) if word]

@@ -15,7 +15,7 @@ from mvc.config.catalogue import LOADERS
 from mvc.core.decoding import encode_png
 from mvc.images import archives, folders
 from mvc.images.inspection import check_items
-from mvc.images.items import Item, Loaded, summarise
+from mvc.images.items import Item, Loaded, summarise_files
 
 CLASSES = ("meningioma", "glioma", "pituitary tumor")  # labels 1, 2, 3
 FOLDS = "cvind.mat"  # the authors' cross-validation folds; not an image
@@ -37,10 +37,14 @@ def load_brain_tumor(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded
         )
     files, unused = _list_slices(archives.unpack(path, data), data)
     if not files:
-        raise ValueError(f"{key}.path = {path}: no .mat file, and no zip file that holds one")
+        raise ValueError(
+            f"{key}.path = {path}: no .mat file, and no zip file that holds one; it holds "
+            f"{folders.format_suffixes(unused) or 'nothing'}; for images in class folders use "
+            "loader: imagefolder"
+        )
     items = [_make_item(file, name) for name, file in files.items()]
     items, report = check_items(items, unreadable=cfg["unreadable"], key=key, threads=threads)
-    report |= {"loader": "brain_tumor", "source": str(path), "not_used": summarise(unused)}
+    report |= {"loader": "brain_tumor", "source": str(path), "not_used": summarise_files(unused)}
     return CLASSES, items, report | {"patients": len({item.group for item in items})}
 
 

@@ -1,11 +1,12 @@
 """Images in files: the user's folders, a CSV manifest, Caltech-101."""
 
+from collections import Counter
 from pathlib import Path
 
 from mvc.core.csv_tables import format_faults
-from mvc.images import archives, downloads, folders, manifests
-from mvc.images.inspection import check_items
-from mvc.images.items import Loaded, summarise
+from mvc.images import archives, downloads, folders, layouts, manifests
+from mvc.images.inspection import check_items, warn_of_unused
+from mvc.images.items import Loaded, summarise_files
 
 BACKGROUND = "BACKGROUND_Google"  # Caltech-101's folder of clutter, which is not a class
 CATEGORIES = "101_ObjectCategories"
@@ -20,13 +21,10 @@ def load_imagefolder(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded
             "train/<class>/ and test/<class>/, or <class>/, or an archive of it"
         )
     root = archives.unpack(path, data)
-    root = root if path.is_dir() else folders.skip_wrappers(root, keep=("train", "test"))
-    scan = folders.scan(root)
-    if not scan.items:
-        raise ValueError(
-            f"{key}.path = {path}: no image in a class folder; it must hold <class>/ with image "
-            "files, or train/<class>/ and test/<class>/"
-        )
+    try:
+        scan = layouts.scan(root)
+    except ValueError as error:
+        raise ValueError(f"{key}.path = {path}: {error}") from error
     return _load_scan(scan, cfg, key, threads)
 
 
@@ -58,24 +56,25 @@ def load_caltech101(cfg: dict, *, key: str, data: Path, threads: int) -> Loaded:
             f"{key}.path = {path}: no folder {CATEGORIES}; name caltech-101.zip, "
             f"{CATEGORIES}.tar.gz or the folder that one of them unpacks to"
         )
-    found = folders.scan(root)
+    found = layouts.scan(root)
     background = [item.image_id for item in found.items if item.class_name == BACKGROUND]
     items = [
         item._replace(class_name=item.class_name.replace("_", " "))
         for item in found.items
         if item.class_name != BACKGROUND
     ]
-    scan = folders.Scan(items, found.unused + background, found.empty)
+    scan = found._replace(items=items, unused=background + found.unused)
     classes, items, report = _load_scan(scan, cfg, key, threads)
     return classes, items, report | {"loader": "caltech101", "source": str(path)}
 
 
-def _load_scan(scan: folders.Scan, cfg: dict, key: str, threads: int) -> Loaded:
+def _load_scan(scan: layouts.Scan, cfg: dict, key: str, threads: int) -> Loaded:
     """Load files found in folders, classes sorted by name."""
     classes = tuple(sorted({item.class_name for item in scan.items}))
     items, report = check_items(scan.items, unreadable=cfg["unreadable"], key=key, threads=threads)
-    empty = [f"folder {name!r} of {part} has no image" for part, name in scan.empty]
-    report |= {"not_used": summarise(scan.unused), "warnings": empty + report["warnings"]}
+    used = Counter(item.class_name for item in items)
+    warnings = scan.warnings + warn_of_unused(scan.others, used) + report["warnings"]
+    report |= {"not_used": summarise_files(scan.unused), "warnings": warnings}
     return classes, items, {"loader": "imagefolder", "source": cfg["path"]} | report
 
 

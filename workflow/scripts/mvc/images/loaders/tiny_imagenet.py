@@ -58,7 +58,7 @@ def _list_training(root: Path, names: dict[str, str]) -> tuple[list[Item], list[
         make_file_item(file, image_id=f"train/{i}/{file.name}", class_name=name, part="train")
         for i, name in names.items()
         for file in sorted((root / "train" / i / "images").glob("*"))
-        if file.suffix.lower() in folders.SUFFIXES and not file.name.startswith(".")
+        if folders.has_image_name(file)
     ]
     return items, [f"train/{name}" for name in strangers]
 
