@@ -76,7 +76,7 @@ def test_folder_is_its_own(tmp_path):
         (entry("../out.txt"), r"'../out.txt' leads out of its folder"),
         (entry("a/../../out.txt"), "leads out of its folder"),
         (entry("/tmp/out.txt"), r"'/tmp/out.txt' has an absolute name"),
-        (entry("..\\out.txt"), "another system"),
+        (entry("..\\out.txt"), "backslash"),
         (entry("good.txt"), "'good.txt' occurs twice"),
         (link("passwd", "/etc/passwd"), "'passwd' is a link"),
         (link("up", ".."), "is a link"),
@@ -97,7 +97,9 @@ def test_evil_tar_is_refused_by_member_and_leaves_nothing(tmp_path, info, reason
     [
         ("../out.txt", 0, "leads out"),
         ("/tmp/out.txt", 0, "absolute name"),
-        ("a\\b.txt", 0, "another system"),
+        ("..\\out.txt", 0, "leads out"),
+        ("C:\\out.txt", 0, "absolute name"),
+        ("a/x\\b.txt", 0, "backslash"),
         ("link", stat.S_IFLNK | 0o777, "is a link"),
         ("device", stat.S_IFBLK | 0o600, "is a device"),
     ],
@@ -198,3 +200,74 @@ def test_folders_around_the_data_are_entered(tmp_path):
     assert folders.find_holder(tmp_path, "a", "b") == tmp_path / "x" / "top"
     assert folders.find_holder(tmp_path, "a", "c") is None
     assert folders.find_holder(tmp_path, "1.png", depth=2) is None
+
+
+def zip_with_names(path, names, extra=None):
+    """A zip of members with these bytes as names, whose encoding it does not state."""
+    marks = {bytes([65 + i]) * len(name): name for i, name in enumerate(names)}
+    with zipfile.ZipFile(path, "w") as archive:
+        for mark in marks:
+            info = zipfile.ZipInfo(mark.decode())
+            info.extra = extra or b""
+            archive.writestr(info, b"x")
+    data = path.read_bytes()
+    for mark, name in marks.items():
+        data = data.replace(mark, name)
+    return put(path, data)
+
+
+def list_unpacked(tmp_path, path):
+    folder = archives.unpack(path, tmp_path / "data")
+    return sorted(str(file.relative_to(folder)) for file in folders.list_files(folder))
+
+
+def test_utf8_names_without_the_flag_are_read_as_utf8(tmp_path, capsys):
+    path = zip_with_names(
+        tmp_path / "x.zip", [f"{c}/1.txt".encode() for c in ("Röntgen", "猫写真")]
+    )
+    assert list_unpacked(tmp_path, path) == ["Röntgen/1.txt", "猫写真/1.txt"]
+    assert "2 names" in capsys.readouterr().out
+
+
+def test_name_of_the_unicode_field_is_read(tmp_path):
+    import struct
+    import zlib
+
+    name, meant = "表/一.txt".encode("shift_jis"), "表/一.txt".encode()
+    field = struct.pack("<HHBI", 0x7075, 5 + len(meant), 1, zlib.crc32(name)) + meant
+    assert list_unpacked(tmp_path, zip_with_names(tmp_path / "x.zip", [name], field)) == [
+        "表/一.txt"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "page"),
+    [("猫/照片.txt", "gbk"), ("表/写真.txt", "shift_jis"), ("Röntgen/1.txt", "cp1252")],
+)
+def test_names_of_an_unstated_encoding_are_refused_with_readings(tmp_path, text, page):
+    path = zip_with_names(tmp_path / "x.zip", [b"plain/1.txt", text.encode(page)])
+    with pytest.raises(ValueError, match=rf"x.zip: .*{page}: {text}.*unzip -O"):
+        archives.unpack(path, tmp_path / "data")
+    assert nothing_left(tmp_path, path)
+
+
+def test_backslashes_of_windows_are_separators(tmp_path):
+    names = [b"train\\a\\1.txt", b"train\\b\\", b"test\\a\\1.txt"]
+    path = zip_with_names(tmp_path / "x.zip", names)
+    assert list_unpacked(tmp_path, path) == ["test/a/1.txt", "train/a/1.txt"]
+
+
+def test_tar_with_names_that_are_not_utf8_is_refused(tmp_path):
+    path = tmp_path / "x.tar"
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT, encoding="latin-1") as archive:
+        archive.addfile(entry("Röntgen/1.txt"), io.BytesIO())
+    with pytest.raises(ValueError, match="not UTF-8"):
+        archives.unpack(path, tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("start", "name"), [(b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!\x1a\x07", "RAR")]
+)
+def test_other_archives_are_refused_by_name(tmp_path, start, name):
+    with pytest.raises(ValueError, match=f"is a {name} archive.*unpack it"):
+        archives.unpack(put(tmp_path / "x.zip", start * 99), tmp_path / "data")

@@ -20,10 +20,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from mvc.images import zip_names
+
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 MEMBERS = 2_000_000  # files and folders
 RATIO = 100  # unpacked to packed size, at most; images hardly shrink
 SMALL = 2**28  # bytes unpacked that are accepted whatever their ratio
+OTHERS = {b"7z\xbc\xaf": "7z", b"Rar!": "RAR", b"\x28\xb5\x2f\xfd": "Zstandard"}  # by first bytes
 PADDING = 2**24  # bytes read after the end of a tar
 SPARE = 2**28  # bytes of the disk to leave free
 DAMAGED = (
@@ -108,8 +111,18 @@ def _find_fault(member: Member, names: set[str]) -> str:
     if member.kind not in ("file", "folder"):
         return f"is {member.kind}; only files and folders are unpacked"
     pure = PurePosixPath(member.name)
-    if pure.is_absolute() or {"\\", "\0"} & set(member.name):
+    if pure.is_absolute() or "\0" in member.name or zip_names.leads_to_drive(member.name):
         return "has an absolute name, or one of another system"
+    if "\\" in member.name:
+        return (
+            "has a backslash in its name, which is a separator on Windows only; pack it again "
+            "with '/', or unpack it by hand and name the folder"
+        )
+    if any("\udc80" <= character <= "\udcff" for character in member.name):
+        return (
+            "has a name that is not UTF-8; unpack it by hand, rename the files (as with convmv -t "
+            "utf8) and name the folder"
+        )
     if ".." in pure.parts:
         return "leads out of its folder"
     if member.kind == "file" and member.name in names:
@@ -133,18 +146,27 @@ def _find_excess(total: int, packed: int, free: int, n: int) -> str:
 
 def _open_archive(path: Path) -> AbstractContextManager:
     with open(path, "rb") as file:
-        start = file.read(2)  # not its end: a tar may end with a zip file
+        start = file.read(4)  # not its end: a tar may end with a zip file
+    if start in OTHERS:
+        raise ValueError(
+            f"{path} is a {OTHERS[start]} archive, which is not read ({', '.join(SUFFIXES)} are); "
+            "unpack it by hand and name the folder"
+        )
     try:
-        return zipfile.ZipFile(path) if start == b"PK" else tarfile.open(path, "r:*")
-    except (zipfile.BadZipFile, tarfile.ReadError, EOFError) as error:
+        return zipfile.ZipFile(path) if start[:2] == b"PK" else tarfile.open(path, "r:*")
+    except (zipfile.BadZipFile, tarfile.ReadError, EOFError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not an archive ({', '.join(SUFFIXES)}) or damaged") from error
 
 
 def _list_members(archive: zipfile.ZipFile | tarfile.TarFile) -> Iterator[Member]:
     if isinstance(archive, zipfile.ZipFile):
-        for info in archive.infolist():
+        names = zip_names.read_names(archive.infolist(), path=archive.filename)
+        for info, name in zip(archive.infolist(), names, strict=True):
+            info.filename = name
             extract = functools.partial(archive.extract, info)
-            yield Member(info.orig_filename, info.file_size, _name_zip_kind(info), extract)
+            yield Member(name, info.file_size, _name_zip_kind(info), extract)
+        if n := zip_names.count_unmarked(archive.infolist()):
+            print(f"{n} names that are not marked as UTF-8 are read as UTF-8, which they are")
     else:
         for info in archive:  # one after the other: a gzipped tar is read once
             extract = functools.partial(archive.extract, info, filter="data")
