@@ -111,7 +111,7 @@ def _find_fault(member: Member, names: set[str]) -> str:
     if member.kind not in ("file", "folder"):
         return f"is {member.kind}; only files and folders are unpacked"
     pure = PurePosixPath(member.name)
-    if pure.is_absolute() or "\0" in member.name or zip_names.leads_to_drive(member.name):
+    if pure.is_absolute() or "\0" in member.name or zip_names.has_drive(member.name):
         return "has an absolute name, or one of another system"
     if "\\" in member.name:
         return (

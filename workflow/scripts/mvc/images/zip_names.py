@@ -41,7 +41,7 @@ def count_unmarked(members: Sequence[zipfile.ZipInfo]) -> int:
     )
 
 
-def leads_to_drive(name: str) -> bool:
+def has_drive(name: str) -> bool:
     """Say whether a name begins with a drive of Windows."""
     return bool(re.match(r"[A-Za-z]:", name))
 
@@ -59,8 +59,8 @@ def _decode_name(member: zipfile.ZipInfo, path: str) -> str:
         readings = ", ".join(f"{page}: {text}" for page in CODEPAGES if (text := _read(data, page)))
         raise ValueError(
             f"{path}: the name of member {name!r} is in an encoding that the archive does not "
-            f"state ({readings}); unpack it by hand with the right one, as with unzip -O gbk, and name "
-            "the folder, or pack it again with names in UTF-8"
+            f"state ({readings}); unpack it by hand with the right one, as with unzip -O gbk, and "
+            "name the folder, or pack it again with names in UTF-8"
         ) from None
 
 
