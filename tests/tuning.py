@@ -69,7 +69,8 @@ def inputs(folder: Path) -> None:
         image_ids=[f"train/{i}" for i in range(len(LABELS))],
     )
     tokens = torch.randn(len(LABELS), 7, tiny.TEXT, generator=rng).half()
-    options = dict(per_real=2, coarse=1, fine=2, rows="all", base="uniform", seed=0)
+    counts = {label: 2 * LABELS.count(label) for label in LABELS}
+    options = dict(counts=counts, coarse=1, fine=2, rows="all", base="uniform", seed=0)
     width = torch.full((len(LABELS),), 7)
     rows = [*mixing.mix_classes(LABELS, tokens, width, **options)]
     held_out = table.slice(0, 0).append_column("split", table["image_id"].slice(0, 0))

@@ -21,7 +21,8 @@ EMBEDDING = 7 * 16 * 2  # bytes in float16
 def world():
     rng = torch.Generator().manual_seed(0)
     tokens = torch.randn(5, 7, 16, generator=rng).half()
-    options = dict(per_real=3, coarse=2, fine=3, rows="all", base="uniform", seed=0)
+    counts = {label: 3 * LABELS.count(label) for label in LABELS}
+    options = dict(counts=counts, coarse=2, fine=3, rows="all", base="uniform", seed=0)
     rows = [*mixing.mix_classes(LABELS, tokens, torch.full((5,), 7), **options)]
     return tokens, torch.randn(7, 16, generator=rng).half(), rows
 

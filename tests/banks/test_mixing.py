@@ -100,7 +100,8 @@ def test_a_recipe_does_not_depend_on_how_many_are_drawn():
 
 
 def classes(labels, E, **changes):
-    options = dict(per_real=2, coarse=1, fine=1, rows="all", base="uniform", seed=0) | changes
+    counts = {label: 2 * labels.count(label) for label in labels}
+    options = dict(counts=counts, coarse=1, fine=1, rows="all", base="uniform", seed=0) | changes
     n = torch.full((len(labels),), E.shape[1])
     return [*mixing.mix_classes(labels, E, n, **options)]
 

@@ -270,3 +270,28 @@ def test_a_data_sets_arms_are_laid_over_the_others():
 def test_what_a_run_would_refuse_is_told_before_anything_runs(key, value, said):
     lines = list_faults(edited(key, value), SCHEMA)
     assert any(said in line for line in lines), lines
+
+
+@pytest.mark.parametrize(
+    "banks, said",
+    [
+        ({"per_class": 9}, "banks.per_real, banks.per_class (digits-reduced): set one"),
+        ({"per_real": None}, "banks.per_real, banks.per_class (fashion-mnist-few): set one"),
+        ({"per_real": {True: 2}}, "banks.per_real.True: not a name; must be text: write it in"),
+        ({"per_real": {"Bag": "x"}}, "banks.per_real.Bag = 'x'; must be number"),
+        ({"per_real": {}}, "banks.per_real = {}; must not be empty"),
+    ],
+)
+def test_a_bank_has_one_kind_of_number(banks, said):
+    config = copy.deepcopy(CONFIG)
+    config["banks"] |= banks
+    lines = list_faults(expand_config(config), SCHEMA)
+    assert any(said in line for line in lines), lines
+
+
+def test_numbers_by_class_take_classes_called_by_a_number():
+    config = overlaid(
+        "banks: {per_real: {7: 64, others: 16}}\nclassifiers: {per_real: {others: 4, 7: 0}}"
+    )
+    assert list_faults(config, SCHEMA) == []
+    assert config["banks"]["per_real"] == {"7": 64, "others": 16}

@@ -80,3 +80,40 @@ def test_refuse_unmet_stops_the_first_job_after_the_images(tmp_path, monkeypatch
     job.refuse_unmet("pets", "logs/pets/images.log")
     job.refuse_unmet("others", "logs/others/captions.log")
     job.refuse_unmet(None, "logs/tables/table1.log")
+
+
+@pytest.mark.parametrize(
+    "banks, classifiers, said",
+    [
+        ({"per_real": 3}, {"per_real": 4}, "classifiers.per_real = 4 of others; must be <= banks"),
+        ({"per_real": {"1": 2, "others": 9}}, {"per_real": 4}, "4 of 1; must be <= banks.per_real"),
+        ({"per_real": None, "per_class": 9}, {"per_real": 4}, "4; must be null (all images)"),
+        ({}, {"per_real": 4, "per_class": 9}, "classifiers.per_real, classifiers.per_class: set"),
+        ({}, {"per_class": 9}, "classifiers.per_class = 9; must be <= banks.per_class = null"),
+        ({"per_real": None, "per_class": 8}, {"per_class": 9}, "must be <= banks.per_class = 8"),
+        ({"per_real": None, "per_class": 9}, {"per_class": 9}, None),
+        ({"per_real": None, "per_class": 9}, {}, None),
+    ],
+)
+def test_no_run_uses_more_images_than_the_bank_gives(banks, classifiers, said):
+    config = edited("classifiers", **{"per_real": None, "per_class": None, **classifiers})
+    config["datasets"]["digits-reduced"]["banks"] = banks
+    lines = list(needs.list_run_faults(config, [RUN]))
+    assert [said in line for line in lines] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
+    "banks, said",
+    [
+        ({"per_real": {"c": 2, "others": 9}}, "banks.per_real: no class 'c'; there are 'a', 'b'"),
+        ({"per_real": {"a": 2}}, "banks.per_real: no number for 'b'"),
+        ({"per_real": None, "per_class": 5}, "no class gets an extra image"),
+        ({"per_real": None, "per_class": 6}, None),
+    ],
+)
+def test_classes_of_numbers_are_compared_with_the_images(banks, said):
+    config = edited("classifiers", per_real=None)
+    config["datasets"]["digits-reduced"]["banks"] = banks
+    wanted = json.loads(json.dumps(needs.collect_needs(config, [RUN, RUN], [])))
+    lines = list(needs.list_unmet_needs(RUN[0], wanted[RUN[0]], make_report()))
+    assert [said in line for line in lines] == ([True] if said else [])

@@ -51,6 +51,7 @@ EDITS = {
     "captions.batch_size": (3, "captions"),
     "embeddings.batch_size": (3, "embeddings"),
     "banks.per_real": (2, "banks"),
+    "banks.per_class": (9, "banks"),
     "banks.coarse": (1, "banks augmented"),
     "banks.fine": (1, "banks augmented"),
     "banks.rows": ("content", "banks"),
@@ -109,6 +110,7 @@ EDITS = {
     "classifiers.weights": ("pretrained", "policies classifiers"),
     "classifiers.aa": ("imagenet", "classifiers"),
     "classifiers.per_real": (0.5, "classifiers"),
+    "classifiers.per_class": (9, "classifiers"),
     "classifiers.select": ("clip", ""),  # without `per_real` all images are used
     "classifiers.steps_as_with": (2, "classifiers"),
     "classifiers.pad": (2, "policies classifiers"),

@@ -4,6 +4,7 @@ import pytest
 import raw_data
 import torch
 from mvc.banks import mixing
+from mvc.core.counts import count_extra
 from mvc.estimate import cost, size
 from mvc.estimate.cost import Size
 
@@ -58,7 +59,7 @@ def section(**changes):
     ],
 )
 def test_images_that_a_run_is_trained_on(changes, images):
-    assert cost.count_images_seen({**RUN, **changes}, SIZE, 4) == images
+    assert cost.count_images_seen({**RUN, **changes}, SIZE, 4 * 4000) == images
 
 
 @pytest.mark.slow
@@ -97,8 +98,12 @@ def test_synthetic_images_are_the_banks_entries(labelled, per_real):
     labels = [label for label, n in enumerate(labelled) for _ in range(n)]
     tokens, n_tokens = torch.randn(len(labels), 6, 4), torch.full((len(labels),), 5)
     how = {"coarse": 0, "fine": 0, "rows": "all", "base": "uniform", "seed": 0}
-    bank = list(mixing.mix_classes(labels, tokens, n_tokens, per_real=per_real, **how))
-    own = section(banks={"per_real": per_real})
+    quota = {"per_real": per_real, "per_class": None}
+    sizes = dict(enumerate(labelled))
+    counts = count_extra({str(y): n for y, n in sizes.items()}, **quota, section="banks")
+    counts = {y: counts[str(y)] for y in sizes}
+    bank = list(mixing.mix_classes(labels, tokens, n_tokens, counts=counts, **how))
+    own = section(banks=quota)
     assert cost.count_synthetic_images(own, Size(labelled, 0, 32)) == len(bank)
 
 
@@ -112,7 +117,7 @@ def test_sizes_of_the_users_folder(tmp_path):
     raw_data.folder(tmp_path, {"cat": 10, "dog": 20})
     images = {"labels_per_class": None, "test_fraction": 0.2, "validation_fraction": 0.1}
     own = section(loader="imagefolder", path=str(tmp_path), images=images)
-    assert size.measure("mine", own) == Size((7, 14), 6, 256)
+    assert size.measure("mine", own) == Size((7, 14), 6, 256, ("cat", "dog"))
     own["path"] = str(tmp_path / "photos.zip")
     with pytest.raises(ValueError, match=r"datasets.mine.path = .*photos.zip.*unpack the archive"):
         size.measure("mine", own)

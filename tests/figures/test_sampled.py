@@ -83,7 +83,8 @@ def world(tmp_path_factory):
         image_ids=[f"train/{i}" for i in range(6)],
     )
     tokens = torch.randn(6, 7, tiny.TEXT, generator=rng).half()
-    options = dict(per_real=2, coarse=1, fine=2, rows="all", base="uniform", seed=0)
+    counts = {label: 2 * LABELS.count(label) for label in LABELS}
+    options = dict(counts=counts, coarse=1, fine=2, rows="all", base="uniform", seed=0)
     rows = [*mixing.mix_classes(LABELS, tokens, torch.full((6,), 7), **options)]
     image_tables.write(train, folder / "train.parquet")
     image_tables.write(tabulate_recipes(rows, [0.0] * len(rows)), folder / "bank.parquet")

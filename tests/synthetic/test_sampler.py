@@ -31,7 +31,8 @@ def world(tmp_path_factory):
     )
     captions = pa.table({"prompt": [f"caption {i}" for i in range(5)]})
     tokens = torch.randn(5, 7, tiny.TEXT, generator=rng).half()
-    options = dict(per_real=2, coarse=1, fine=2, rows="all", base="uniform", seed=0)
+    counts = {label: 2 * LABELS.count(label) for label in LABELS}
+    options = dict(counts=counts, coarse=1, fine=2, rows="all", base="uniform", seed=0)
     rows = [*mixing.mix_classes(LABELS, tokens, torch.full((5,), 7), **options)]
     bank = tabulate_recipes(rows, [0.0] * len(rows))
     wide = widen(load_unet(folder, text_width=tiny.TEXT), tiny.LATENT)

@@ -22,7 +22,7 @@ def pool():
             LABELS,
             tokens,
             torch.full((n,), 6),
-            per_real=2,
+            counts={label: 2 * LABELS.count(label) for label in LABELS},
             coarse=1,
             fine=1,
             rows="all",
@@ -116,9 +116,12 @@ def test_processes_share_one_global_batch(pool):
     assert torch.equal(torch.cat([h.noise for h in halves]), b.noise)
 
 
-def test_a_bank_without_a_class_is_refused(pool):
+def test_a_class_without_mixed_embeddings_has_its_own_captions(pool):
+    """As with `banks.per_class` where a class has as many real images."""
     keep = pool.recipe_labels != 1
     less = Pool(**{**vars(pool), "recipes": pool.recipes[keep]})
     less = Pool(**{**vars(less), "recipe_labels": pool.recipe_labels[keep]})
-    with pytest.raises(ValueError, match="no mixed embedding of class 1"):
-        batch(less)
+    some, every, own = batch(less).text, batch(pool).text, batch(pool, text="caption").text
+    left = pool.labels[image_of(batch(pool).latents, 0.5)] == 1
+    assert torch.equal(some[left], own[left]) and not torch.equal(some[~left], own[~left])
+    assert every.shape == some.shape

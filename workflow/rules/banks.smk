@@ -1,5 +1,6 @@
 rule banks:
     input:
+        images=rules.images.output.train,
         captions=rules.captions.output[0],
         embeddings=rules.embeddings.output[0],
     output:

@@ -26,6 +26,7 @@ def main(snakemake) -> None:
             real,
             generator=cfg["extra"],
             per_real=cfg.get("per_real"),
+            per_class=cfg.get("per_class"),
             select=cfg.get("select", "first"),
             size=size,
         )

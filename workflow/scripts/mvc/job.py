@@ -36,7 +36,7 @@ def stage_log(snakemake) -> Iterator[Callable[..., None]]:
                 if digest := getattr(snakemake.params, "code", None):
                     refuse_edited(sys.modules["__main__"].__file__, digest)
                 wildcards = getattr(snakemake, "wildcards", None)
-                refuse_unmet(getattr(wildcards, "dataset", None), snakemake.log[0])
+                refuse_unmet(getattr(wildcards, "dataset", None), str(file))
                 yield lambda *summary: reported.extend(summary)
             except Exception:
                 traceback.print_exc()

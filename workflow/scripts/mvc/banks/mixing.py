@@ -7,7 +7,7 @@ Axes: k captions, n recipes, p coarse edits, q fine edits, m context tokens, d t
 Rows and elements count from 0, `first` and `last` both included.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mvc.banks.recipes import Recipes
-from mvc.core.counts import count_mixed
 from mvc.core.seeds import derive_seed
 
 
@@ -65,7 +64,7 @@ def mix_classes(
     tokens: Float[Tensor, "k m d"],
     n_tokens: Int[Tensor, " k"],
     *,
-    per_real: float | int,
+    counts: Mapping[int, int],
     coarse: int,
     fine: int,
     rows: str,
@@ -78,14 +77,14 @@ def mix_classes(
 
     Args:
         labels, tokens, n_tokens: class, embedding and length in tokens of each caption.
-        per_real: N_y / K_y, mixed embeddings for each caption of a class.
+        counts: N_y, mixed embeddings of each class, by its label.
         rows: `all`, or `content`: only rows in which the captions differ and that are no padding.
     """
     m, d = tokens.shape[1:]
     first_id = 0
     for label in sorted(set(labels)):
         sources = [k for k, other in enumerate(labels) if other == label]
-        count = count_mixed(len(sources), per_real)
+        count = counts[label]
         limits = find_content_rows(tokens[sources], n_tokens[sources])
         for recipe in mix(
             sources,

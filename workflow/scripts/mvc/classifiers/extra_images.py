@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from mvc.core import image_tables
-from mvc.core.counts import count_mixed
+from mvc.core.counts import PerReal, count_extra
 from mvc.core.image_set import EXTRA_COLUMNS, Labelled, load_labelled, match_grayscale
 from mvc.core.leakage import check_sources
 
@@ -20,7 +20,8 @@ def read_extra(
     train: Labelled,
     *,
     generator: str | None,
-    per_real: int | float | None,
+    per_real: PerReal,
+    per_class: int | None = None,
     select: str = "first",
     size: int | None,
 ) -> Labelled | None:
@@ -28,7 +29,7 @@ def read_extra(
 
     Args:
         paths: shards of one generator, in the order of their images.
-        per_real: see `select_per_class`; None reads all images.
+        per_real, per_class: see `count_extra`; None for both reads all images.
         select: see `select_per_class`; of real images always the first, since CLIP scores none.
         size: side in pixels; None keeps the native size.
 
@@ -38,23 +39,32 @@ def read_extra(
     """
     if generator is None:
         return None
-    if generator in UNSAMPLED or per_real is None:
+    every = per_real is None and per_class is None
+    if generator in UNSAMPLED or every:
         select = "first"
     scores = [CLIP_PROBABILITY] if select == "clip" else []
     table = image_tables.read(paths, [*EXTRA_COLUMNS, *scores])
-    if per_real is not None:
-        table = select_per_class(table, train, per_real, select=select)
+    if not every:
+        table = select_per_class(
+            table, train, per_real=per_real, per_class=per_class, select=select
+        )
     extra = load_labelled(table, size=size)
     check_sources(train.ids, extra.ids, generator)
     return match_grayscale(train, extra)
 
 
 def select_per_class(
-    table: pa.Table, train: Labelled, per_real: int | float, *, select: str
+    table: pa.Table,
+    train: Labelled,
+    *,
+    per_real: PerReal = None,
+    per_class: int | None = None,
+    select: str,
 ) -> pa.Table:
-    """Select ceil(per_real x K_y) images of each class y with K_y training images, in order.
+    """Select the images of each class that `count_extra` allows, in order.
 
     Args:
+        per_real, per_class: see `count_extra`.
         select: `first` takes the first images, `clip` those of the highest clip_probability.
 
     Raises:
@@ -66,13 +76,16 @@ def select_per_class(
     if select == "clip":
         rank = np.argsort(-np.asarray(table[CLIP_PROBABILITY]), kind="stable")
     kept = ~np.isin(labels, list(train.class_names))  # left for `check_classes` to refuse
+    sizes = {name: int((train.labels == y).sum()) for y, name in train.class_names.items()}
+    wanted = count_extra(sizes, per_real=per_real, per_class=per_class, section="classifiers")
     for label, name in train.class_names.items():
-        n = count_mixed(int((train.labels == label).sum()), per_real)
+        n = wanted[name]
         rows = rank[labels[rank] == label]
         if len(rows) < n:
+            key, value = ("per_real", per_real) if per_class is None else ("per_class", per_class)
             raise ValueError(
-                f"classifiers.per_real = {per_real}: class {name!r} has {len(rows)} extra images "
-                f"of the {n} wanted; must be <= banks.per_real"
+                f"classifiers.{key} = {value}: class {name!r} has {len(rows)} extra images "
+                f"of the {n} wanted; must be <= banks.{key}"
             )
         kept[rows[:n]] = True
     return table.filter(pa.array(kept))

@@ -62,7 +62,9 @@ def _explain_error(error: ValidationError, schema: Mapping) -> Iterator[str]:
             if name not in error.instance:
                 yield f"{_join_key(key, name)}: missing"
     elif "propertyNames" in error.absolute_schema_path:
-        yield f"{_join_key(key, error.instance)}: not a name; must match {error.validator_value}"
+        rule = f"match {error.validator_value}"
+        rule = "be text: write it in quotes" if error.validator == "type" else rule
+        yield f"{_join_key(key, error.instance)}: not a name; must {rule}"
     else:
         yield f"{key} = {error.instance!r}; {_explain_rule(error)}"
 
@@ -170,6 +172,9 @@ def _check_across(config: Mapping) -> list[str]:
                         f"tables.rows.{table} ({name}): {model!r}; must be one of "
                         f"classifiers.models: {', '.join(training['models'])}"
                     )
+        banks = {**config["banks"], **values.get("banks", {})}
+        if (banks["per_real"] is None) == (banks["per_class"] is None):
+            lines.append(f"banks.per_real, banks.per_class ({name}): set one, the other to null")
         lines += _check_runs(name, training)
         if name.lower() in RESERVED:
             lines.append(f"datasets.{name}: a reserved name; must not be {' or '.join(RESERVED)}")

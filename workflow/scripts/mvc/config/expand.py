@@ -114,7 +114,9 @@ def _expand_homes(section: Mapping) -> dict:
     """A section with ~ expanded in the keys `PATHS`, at every depth."""
     expanded = dict(section)
     for key, value in section.items():
-        if isinstance(value, Mapping):
+        if key == "per_real" and isinstance(value, Mapping):  # by class; YAML reads 7 as a number
+            expanded[key] = {str(k) if type(k) is int else k: v for k, v in value.items()}
+        elif isinstance(value, Mapping):
             expanded[key] = _expand_homes(value)
         elif key in PATHS and isinstance(value, str):
             expanded[key] = os.path.expanduser(value)

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from mvc.config.catalogue import LOADERS
 from mvc.config.params import read_run
 from mvc.config.sections import merge_section
-
-FROM_BANKS = ("finetuned", "pretrained", "mixed", "train_vae")  # as many images as the bank has
+from mvc.core.counts import count_extra
 
 
 def list_setting_faults(config: Mapping, dataset: str) -> Iterator[str]:
@@ -53,13 +52,9 @@ def list_run_faults(config: Mapping, runs: Iterable[tuple[str, str, str]]) -> It
     """
     for dataset, model, arm in sorted(set(runs)):
         run = read_run(config, dataset, model, arm)
-        wanted, made = run.get("per_real"), merge_section(config, "banks", dataset)["per_real"]
-        known = isinstance(wanted, int | float) and isinstance(made, int | float)
-        if run["extra"] in FROM_BANKS and known and wanted > made:
-            yield (
-                f"classifiers.per_real = {wanted} ({dataset}, {model}, {arm}); must be <= "
-                f"banks.per_real = {made}, the synthetic images that are made per real one"
-            )
+        if run["extra"]:
+            for line in _list_quota_faults(merge_section(config, "banks", dataset), run):
+                yield f"{line} ({dataset}, {model}, {arm})"
 
 
 def collect_needs(
@@ -75,6 +70,14 @@ def collect_needs(
         dataset: {"split": merge_section(config, "classifiers", dataset)["split"]}
         for dataset in sorted({dataset for dataset, *_ in runs})
     }
+    for dataset, model, arm in sorted(set(runs)):
+        run = read_run(config, dataset, model, arm)
+        sections = {"banks": merge_section(config, "banks", dataset), "classifiers": run}
+        for section, values in sections.items() if run["extra"] else ():
+            quota = {key: values[key] for key in ("per_real", "per_class")}
+            if list(quota.values()) != [None, None]:
+                quotas = needs[dataset].setdefault("quotas", [])
+                quotas += [] if [section, quota] in quotas else [[section, quota]]
     for dataset in searched:
         policies = merge_section(config, "policies", dataset)
         if not policies["file"]:
@@ -97,6 +100,11 @@ def list_unmet_needs(dataset: str, needs: Mapping, report: Mapping) -> Iterator[
             f"classifiers.split = {split} ({dataset}): there is no {split} image ({there}); raise "
             f"images.{split}_fraction, or set classifiers.split to another split"
         )
+    for section, quota in needs.get("quotas", ()):
+        try:
+            count_extra(splits["train"]["per_class"], **quota, section=section)
+        except ValueError as error:
+            yield f"{dataset}: {error}"
     most = max(splits["train"]["per_class"].values())
     if needs.get("folds", 0) > most:
         yield (
@@ -104,3 +112,32 @@ def list_unmet_needs(dataset: str, needs: Mapping, report: Mapping) -> Iterator[
             "images of the largest class; or set the arms faa and random to null in "
             "classifiers.arms"
         )
+
+
+def _list_quota_faults(banks: Mapping, run: Mapping) -> Iterator[str]:
+    """List where a run uses more extra images than the bank gives."""
+    used, there = run["per_real"], banks["per_real"]
+    if used is not None and run["per_class"] is not None:
+        yield "classifiers.per_real, classifiers.per_class: set one, the other to null"
+    elif run["per_class"] is not None:
+        if banks["per_class"] is None or run["per_class"] > banks["per_class"]:
+            yield (
+                f"classifiers.per_class = {run['per_class']}; must be <= banks.per_class = "
+                f"{banks['per_class'] or 'null'}"
+            )
+    elif used is not None and banks["per_class"] is not None:
+        yield (
+            f"classifiers.per_real = {used}; must be null (all images) with banks.per_class = "
+            f"{banks['per_class']}, or set classifiers.per_class"
+        )
+    elif used is not None and there is not None:
+        used, there = (
+            value if isinstance(value, Mapping) else {"others": value} for value in (used, there)
+        )
+        for name in {**used, **there}:
+            most = there.get(name, there.get("others"))
+            wanted = used.get(name, used.get("others"))
+            if most is not None and wanted is not None and wanted > most:
+                yield (
+                    f"classifiers.per_real = {wanted} of {name}; must be <= banks.per_real = {most}"
+                )

@@ -31,7 +31,7 @@ READS = {
         ("captioner",),
     ),
     "embeddings": Reads({"embeddings": "batch_size"}, ("clip",)),
-    "banks": Reads({"banks": "per_real coarse fine rows edits base"}, seed=True),
+    "banks": Reads({"banks": "per_real per_class coarse fine rows edits base"}, seed=True),
     "unet": Reads(
         {
             "unet": "train rank resolution steps steps_per_image batch_size learning_rate schedule "
@@ -80,7 +80,8 @@ RUN_WHEN: Mapping[str, Callable[[Mapping], bool]] = {
     "ra": lambda run: run["augmentation"] == "ra",
     "fill": lambda run: run["augmentation"] != "default",
     "per_real": lambda run: bool(run["extra"]),
-    "select": lambda run: bool(run["extra"]) and run["per_real"] is not None,
+    "per_class": lambda run: bool(run["extra"]),
+    "select": lambda run: bool(run["extra"]) and has_quota(run),
     "steps_as_with": lambda run: not run["extra"],
     "strategy": lambda run: _has_strategy(run),
     "phase2": lambda run: _has_strategy(run) and run["strategy"] == "two_phase",
@@ -236,6 +237,11 @@ def read_estimate(config: Mapping) -> dict:
         searched = any(run["augmentation"] == "faa" for run in own["runs"])
         own["policies"] = read_policies(config, dataset) if searched else None
     return {**config["estimate"], "models": config["models"], "datasets": datasets}
+
+
+def has_quota(run: Mapping) -> bool:
+    """Whether a run uses a number of extra images, instead of all."""
+    return run["per_real"] is not None or run["per_class"] is not None
 
 
 def _has_strategy(run: Mapping) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mvc.core.counts import count_bank, count_steps
+from mvc.core.counts import OTHERS, count_extra, count_steps
 from mvc.core.markdown import format_count, format_table
 from mvc.estimate import architectures, flops
 
@@ -33,6 +33,7 @@ class Size:
     ]  # training images of each class: all that captions, generator and classifiers see
     test: int
     side: int  # pixels of a stored synthetic image
+    names: tuple[str, ...] = ()  # of the classes; empty where they are not known beforehand
 
     @property
     def train(self) -> int:
@@ -118,8 +119,8 @@ def estimate_stages(
         lines.append(_estimate_generation(name, generator, settings, size, models))
     if settings["policies"]:
         lines.append(_estimate_policies(name, settings["policies"], size))
-    per_real = count_synthetic_images(settings, size) / size.train
-    return [*lines, _estimate_classifiers(name, settings["runs"], size, per_real)]
+    extra = count_synthetic_images(settings, size)
+    return [*lines, _estimate_classifiers(name, settings["runs"], size, extra)]
 
 
 def _estimate_prompts(name: str, settings: Mapping, size: Size, models: Mapping) -> list[Line]:
@@ -148,7 +149,18 @@ def _estimate_finetuning(name: str, settings: Mapping, size: Size, models: Mappi
 
 def count_synthetic_images(settings: Mapping, size: Size) -> int:
     """Count the images of one synthetic set, one for each entry of the bank."""
-    return count_bank(size.labelled, settings["banks"]["per_real"])
+    return _count_extra(settings["banks"], size, "banks")
+
+
+def _count_extra(section: Mapping, size: Size, name: str) -> int:
+    """Count the extra images of all classes; unknown classes take the names that a mapping has."""
+    quota = {key: section.get(key) for key in ("per_real", "per_class")}
+    mapped = isinstance(quota["per_real"], Mapping)
+    named = [each for each in quota["per_real"] if each != OTHERS] if mapped else []
+    names = size.names or [*named, *(f"\0{i}" for i in range(size.classes - len(named)))]
+    return sum(
+        count_extra(dict(zip(names, size.labelled, strict=True)), **quota, section=name).values()
+    )
 
 
 def list_generators(settings: Mapping) -> set[str]:
@@ -156,16 +168,23 @@ def list_generators(settings: Mapping) -> set[str]:
     return {run["extra"] for run in settings["runs"] if run["extra"]}
 
 
-def count_images_seen(run: Mapping, size: Size, per_real: float | int) -> float | int:
-    """Count the images that a run is trained on, with repetitions: see `training.strategies`."""
+def count_images_seen(run: Mapping, size: Size, synthetic: int) -> float | int:
+    """Count the images that a run is trained on, with repetitions: see `training.strategies`.
+
+    Args:
+        synthetic: images of a synthetic set, of which the run uses all or its `per_real`.
+    """
     if run["epochs"] is None:
         return run["steps"] * run["batch_size"]
     strategy = run.get("strategy")
-    extra = (run.get("per_real") or per_real) if run["extra"] else run.get("steps_as_with") or 0
+    extra = size.train * (run.get("steps_as_with") or 0)
+    if run["extra"]:
+        chosen = run.get("per_real") is not None or run.get("per_class") is not None
+        extra = _count_extra(run, size, "classifiers") if chosen else synthetic
     if strategy == "rsp":
         return run["epochs"] * size.train
     phase2 = run["phase2"]["share"] if strategy == "two_phase" else 0
-    return run["epochs"] * size.train * (1 + extra + phase2)
+    return run["epochs"] * (size.train * (1 + phase2) + extra)
 
 
 def _estimate_generation(
@@ -201,14 +220,12 @@ def _estimate_policies(name: str, cfg: Mapping, size: Size) -> Line:
     return Line(name, "policies", 1, cfg["folds"] * cfg["rounds"] * cfg["trials"], "trials", total)
 
 
-def _estimate_classifiers(
-    name: str, runs: Iterable[Mapping], size: Size, per_real: float | int
-) -> Line:
+def _estimate_classifiers(name: str, runs: Iterable[Mapping], size: Size, synthetic: int) -> Line:
     runs = list(runs)
     total = 0.0
     for run in runs:
         forward = _estimate_forward(run, size)
-        seen = count_images_seen(run, size, per_real)
+        seen = count_images_seen(run, size, synthetic)
         total += flops.count_training_step(forward) * seen + forward * (size.test + size.train)
     return Line(name, "classifiers", len(runs), len(runs), "trainings", total)
 

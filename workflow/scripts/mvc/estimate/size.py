@@ -31,7 +31,8 @@ def measure(name: str, settings: Mapping) -> Size:
     splits = split_by_fractions(items, classes, cfg=settings["images"], seed=0)
     labelled = Counter(item.class_name for item in splits["train"])
     sizes = tuple(labelled[class_name] for class_name in classes)
-    return Size(sizes, len(splits["test"]), settings["unet"]["resolution"])
+    side = settings["unet"]["resolution"]
+    return Size(sizes, len(splits["test"]), side, tuple(classes))
 
 
 def list_images(name: str, loader: str, path: str | None) -> Sequence[Item]:

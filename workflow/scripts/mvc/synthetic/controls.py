@@ -90,8 +90,8 @@ def take_further_images(
             raise ValueError(
                 f"class {names[label]!r} has {len(members)} further real images, the arms ra+real "
                 f"and ra+real_vae need {count}; raise images.extra_per_class (imagefolder: lower "
-                "images.labels_per_class), lower banks.per_real, or set these arms to null in "
-                "classifiers.arms"
+                "images.labels_per_class), lower banks.per_real or banks.per_class, or set these "
+                "arms to null in classifiers.arms"
             )
         rows += members[:count]
     indices = slice_shard(len(rows), shard, shards)

@@ -63,7 +63,8 @@ def draw_batch(
     Args:
         pairing: `class`: x' is another image of x's class, itself where it is the only one;
             `own`: x' = x, the ablation of Section 4.2.2.
-        text: `bank`: a mixed embedding of the class; `caption`: the caption of x, unmixed.
+        text: `bank`: a mixed embedding of the class (the caption of x where it has none, as with
+            `banks.per_class`); `caption`: the caption of x, unmixed.
         dropout: probability to drop `text` alone, `image` alone, and `both`.
         timesteps: T.
     """
@@ -73,7 +74,6 @@ def draw_batch(
         return (torch.rand(batch_size, generator=rng, dtype=torch.float64) * high).long()
 
     x = uniform(torch.tensor(len(pool.labels)))
-    labels = pool.labels[x]
     other = _choose_partners(pool.labels, x, uniform) if pairing == "class" else x
     flip = torch.randint(pool.mean.shape[1], (batch_size,), generator=rng)  # tied in a pair
     mean, std = pool.mean[x, flip], pool.std[x, flip]
@@ -82,8 +82,9 @@ def draw_batch(
         uniform(torch.tensor(1))  # in place of an entry's draw: later draws are those of `bank`
         states = pool.tokens[x]
     else:
-        entry = _choose_entries(pool.recipe_labels, labels, uniform)
+        entry, there = _choose_entries(pool.recipe_labels, pool.labels[x], uniform)
         states = materialise(pool.tokens, pool.recipes[entry])
+        states[~there] = pool.tokens[x][~there]
     chance = torch.rand(batch_size, generator=rng)
     edges = torch.tensor([dropout["text"], dropout["image"], dropout["both"]]).cumsum(0)
     no_text = (chance < edges[0]) | ((chance >= edges[1]) & (chance < edges[2]))
@@ -114,16 +115,8 @@ def _choose_partners(labels: Tensor, x: Tensor, uniform) -> Tensor:
     return order[start + within]
 
 
-def _choose_entries(labels: Tensor, wanted: Tensor, uniform) -> Tensor:
-    """Choose a row of each wanted label, uniformly.
-
-    Raises:
-        ValueError: no row has a wanted label.
-    """
+def _choose_entries(labels: Tensor, wanted: Tensor, uniform) -> tuple[Tensor, Tensor]:
+    """Choose a row of each wanted label, uniformly, and say where there is one (else any row)."""
     order, start, count = _group_by_label(labels, wanted)
-    if (count == 0).any():
-        missing = int(wanted[count == 0][0])
-        raise ValueError(
-            f"the bank has no mixed embedding of class {missing}; banks.per_real must be > 0"
-        )
-    return order[start + uniform(count)]
+    row = (start + uniform(count.clamp(min=1))).clamp(max=len(order) - 1)
+    return order[row], count > 0
