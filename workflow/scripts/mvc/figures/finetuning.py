@@ -32,9 +32,8 @@ def sample_grid(
 
     Of more than `classes` classes so many are shown, evenly spread, and the log says so.
     """
-    names = read_class_names(train)
-    mixed = {*bank["label"].to_pylist()}
-    shown = grid.choose_spread([label for label in names if label in mixed], classes)
+    names = grid.name_mixed(train, bank)
+    shown = grid.choose_spread(list(names), classes)
     if len(shown) < len(names):
         print(f"{len(shown)} of {len(names)} classes shown (figures.samples.classes)")
     entries = grid.choose_first(bank["label"].to_pylist(), shown, per_class)

@@ -144,9 +144,7 @@ def draw_sources(
     Returns:
         The image grid, and a record of each column and class: recipe, images, shares, seed.
     """
-    mixed = {*bank["label"].to_pylist()}
-    names = {label: name for label, name in read_class_names(train).items() if label in mixed}
-    names = dict(list(names.items())[: min(classes, MOST_CLASSES)])
+    names = dict(list(grid.name_mixed(train, bank).items())[: min(classes, MOST_CLASSES)])
     tokens = next(iter(samplers.values())).tokens
     mixtures = {}
     for label, name in names.items():
