@@ -8,7 +8,7 @@ import pyarrow as pa
 from PIL import Image
 
 from mvc.core.atomic import atomic
-from mvc.core.image_tables import get_bytes, get_fit, read_class_names
+from mvc.core.image_tables import get_bytes, get_fit
 from mvc.figures import grid
 from mvc.figures.sampled import CELL, sample_pictures
 from mvc.synthetic.plan import make_plan

@@ -94,6 +94,12 @@ def draw_blocks(
     return sheet
 
 
+def name_mixed(train: pa.Table, bank: pa.Table) -> dict[int, str]:
+    """Name the classes that have entries in the bank, by label: `banks.per_class` may give none."""
+    mixed = {*bank["label"].to_pylist()}
+    return {label: name for label, name in read_class_names(train).items() if label in mixed}
+
+
 def choose_spread(classes: Sequence[int], most: int) -> list[int]:
     """Choose at most so many classes, evenly spread over all of them."""
     shown = min(most, len(classes))
