@@ -48,7 +48,7 @@ def build_trainer(
     unet = load_unet(options.diffusion, text_width=width, device=accelerator.device)
     betas = DDPMScheduler.from_pretrained(options.diffusion, subfolder="scheduler")
     settings = dict(learning_rate=1e-5, schedule="cosine", warmup_steps=0, weight_decay=0.01)
-    settings |= dict(max_grad_norm=1.0, ema_decay=0.999, steps=10**6)
+    settings |= dict(max_grad_norm=1.0, ema_decay=0.999, steps=10**6, train="full", rank=1)
     return Trainer(widen(unet, latent), betas=betas, accelerator=accelerator, **settings)
 
 

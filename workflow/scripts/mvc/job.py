@@ -62,7 +62,7 @@ def find_unmet(dataset: str) -> list[str]:
     return list(list_unmet_needs(dataset, needs, counts))
 
 
-def refuse_unmet(dataset: str | None, log: str) -> None:
+def refuse_unmet(dataset: str | None, log: str | Path) -> None:
     """Stop the first job that follows the images, where a later one would have to fail.
 
     Args:
