@@ -57,6 +57,19 @@ def test_an_evaluation_split_without_images_is_refused():
     assert not list(needs.list_unmet_needs(RUN[0], wanted[RUN[0]], make_report(validation=1)))
 
 
+def test_images_of_several_sizes_need_a_resolution():
+    several = {"distinct_sizes": 2, "sizes": {"64 x 48": 12, "32 x 32": 3}}
+    report = make_report() | {"shapes": several}
+    wanted = needs.collect_needs(edited("classifiers", resolution=None), [RUN], [])[RUN[0]]
+    (line,) = needs.list_unmet_needs(RUN[0], wanted, report)
+    assert "classifiers.resolution = null (digits-reduced" in line
+    assert "2 sizes (12 of 64 x 48, 3 of 32 x 32 pixels" in line
+    for shapes in ({}, several | {"distinct_sizes": 1}):
+        assert not list(needs.list_unmet_needs(RUN[0], wanted, report | {"shapes": shapes}))
+    given = needs.collect_needs(edited("classifiers", resolution=32), [RUN], [])[RUN[0]]
+    assert not list(needs.list_unmet_needs(RUN[0], given, report))
+
+
 def test_more_folds_than_images_are_refused_only_if_they_are_searched():
     config = edited("policies", folds=6)
     wanted = needs.collect_needs(config, [], [RUN[0]])

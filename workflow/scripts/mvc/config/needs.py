@@ -72,6 +72,8 @@ def collect_needs(
     }
     for dataset, model, arm in sorted(set(runs)):
         run = read_run(config, dataset, model, arm)
+        if run["resolution"] is None:
+            needs[dataset]["one_size"] = f"{model}, {arm}"
         sections = {"banks": merge_section(config, "banks", dataset), "classifiers": run}
         for section, values in sections.items() if run["extra"] else ():
             quota = {key: values[key] for key in ("per_real", "per_class")}
@@ -105,6 +107,14 @@ def list_unmet_needs(dataset: str, needs: Mapping, report: Mapping) -> Iterator[
             count_extra(splits["train"]["per_class"], **quota, section=section)
         except ValueError as error:
             yield f"{dataset}: {error}"
+    shapes = report.get("shapes") or {"distinct_sizes": 1}
+    if needs.get("one_size") and shapes["distinct_sizes"] > 1:
+        sizes = ", ".join(f"{n:,} of {size}" for size, n in list(shapes["sizes"].items())[:3])
+        yield (
+            f"classifiers.resolution = null ({dataset}, {needs['one_size']}): the images have "
+            f"{shapes['distinct_sizes']:,} sizes ({sizes} pixels, …), and one is needed; set it to "
+            "their side in pixels"
+        )
     most = max(splits["train"]["per_class"].values())
     if needs.get("folds", 0) > most:
         yield (
