@@ -90,6 +90,13 @@ def test_dropped_copies_of_test_images_are_warned_of(tmp_path):
     assert find_warnings(built, "1 training image(s) are exact copies")
 
 
+def test_repeated_test_images_are_warned_of_and_kept(tmp_path):
+    pictures = make_set(tmp_path / "raw")
+    save_all(tmp_path / "raw", {"test/a/9.png": pictures["test/a/0.png"]})
+    built = build(tmp_path, "imagefolder", tmp_path / "raw", FILES)
+    assert find_warnings(built, f"1 of {len(built.splits['test'])} test image(s) repeat others")
+
+
 def test_match_thumbnails_equals_all_correlations(monkeypatch):
     monkeypatch.setattr("mvc.images.copies.BLOCK", 3)
     rng = np.random.default_rng(0)
