@@ -21,7 +21,8 @@ FEEDS = {
     "notices": "table",
     "real": "classifiers",
     "policies": "classifiers",
-    "classifiers": "table diagnostics",
+    "classifiers": "table diagnostics confusion",
+    "confusion": "",
     "oracle": "quality",
     "quality": "quality_table",
     "table": "",
@@ -72,14 +73,13 @@ def find_stale(before: Mapping, after: Mapping) -> set[str]:
     runs = {wildcards for rule, wildcards in touched if rule == "classifiers"}
     stale = _follow(name_rules(touched) - {"classifiers"})
     if runs:
-        stale.add("classifiers")
+        stale |= {"classifiers", "confusion"}
     if runs & set(map(_describe, _list_table_runs(after))):
         stale.add("table")
     if runs & set(map(_describe, plan.list_diagnostic_runs(after))):
         stale.add("diagnostics")
-    return (
-        stale & name_rules({*list_jobs(after), ("quality_table", ()), ("notices", ())}) & set(FEEDS)
-    )
+    without_cfg = {"quality_table", "notices", "confusion"}
+    return stale & (name_rules({*list_jobs(after)}) | without_cfg) & set(FEEDS)
 
 
 def _follow(rules: set[str]) -> set[str]:

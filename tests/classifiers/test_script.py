@@ -76,7 +76,8 @@ def test_script_writes_the_record(tmp_path):
         "steps": 6,
     }
     assert {key: record[key] for key in expected} == expected
-    rest = {"accuracy", "per_class", "train_accuracy", "seconds", "settings"}
+    rest = {"accuracy", "per_class", "train_accuracy", "seconds", "settings", "test_set"}
+    rest |= {"balanced_accuracy", "macro_f1", "confusion", "correct", "warnings"}
     assert set(record) == set(expected) | rest
     assert "6 of 6 steps" in (tmp_path / "log").read_text()
 

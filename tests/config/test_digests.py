@@ -38,7 +38,8 @@ DIGESTS = {
     "synthetic": f"{SAMPLING} {CLIP} captions.prompts core.leakage synthetic.clip_filter",
     "real": f"{TABLES} {DIFFUSION} core.batching core.counts core.device synthetic.controls",
     "policies": f"{TRAINING} policies.search",
-    "classifiers": f"{TRAINING} classifiers.extra_images classifiers.run core.hashing core.leakage",
+    "classifiers": f"{TRAINING} classifiers.extra_images classifiers.measures classifiers.run "
+    "core.hashing core.leakage",
     "oracle": f"{TABLES} {PIXELS} core.device core.image_set quality.oracle",
     "quality": f"{TABLES} {PIXELS} {CLIP} core.device quality.measures quality.metrics "
     "quality.oracle",

@@ -8,6 +8,7 @@ import pytest
 from mvc.config.table_columns import TABLES
 from mvc.tables import published, statistics
 from mvc.tables.runs import read_runs
+from records import make_measured
 
 NAN = math.nan
 
@@ -18,9 +19,10 @@ def ours(tmp_path, table, levels, *, dataset, model, spread=(-0.5, 0.5)):
     shared = {"dataset": dataset, "model": model, "split": "test", "settings": "s", "steps": 1}
     for arm, level in levels.items():
         for seed, more in enumerate(spread):
-            record = {**shared, "arm": arm, "seed": seed, "accuracy": level + (1 + seed) * more}
+            measured = make_measured(level + (1 + seed) * more)
+            record = {**shared, **measured, "arm": arm, "seed": seed}
             paths.append(tmp_path / f"{arm}-{seed}.json")
-            paths[-1].write_text(json.dumps({**record, "n_train": 1, "n_extra": 0, "n_test": 1}))
+            paths[-1].write_text(json.dumps({**record, "n_train": 1, "n_extra": 0}))
     done = statistics.select_shown(read_runs(paths), TABLES[table])
     return statistics.summarise_cells(done), statistics.compare_arms(done, TABLES[table].gains)
 

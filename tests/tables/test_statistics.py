@@ -16,6 +16,7 @@ from mvc.config.table_columns import TABLES
 from mvc.core import markdown
 from mvc.tables import latex, report, statistics
 from mvc.tables.runs import read_runs
+from records import make_measured
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 BASE = {
@@ -32,7 +33,8 @@ BASE = {
 
 
 def record(arm, seed, accuracy, **other):
-    return {**BASE, "arm": arm, "seed": seed, "accuracy": accuracy, **other}
+    measured = make_measured(accuracy, other.get("n_test", BASE["n_test"]))
+    return {**BASE, **measured, "arm": arm, "seed": seed, **other}
 
 
 def files(folder, records):
@@ -133,7 +135,8 @@ def test_one_seed_has_no_deviation_and_no_test(tmp_path):
     text = text1(runs(tmp_path, arm("ra", [70.0]) + arm("ra+syn", [69.0])))
     assert "70.0 (1)" in text and "nan" not in text
     line = next(x for x in text.splitlines() if "Ours(RA+Syn) | RA" in x)
-    assert [cell.strip() for cell in line.split("|")[5:-1]] == ["−1.0", "–", "–", "1"]
+    cells = [cell.strip() for cell in line.split("|")[5:-1]]
+    assert cells[:-1] == ["−1.0", "–", "–", "1"] and cells[-1].startswith("[−")
 
 
 def test_caption_says_what_was_measured(tmp_path):
@@ -199,7 +202,8 @@ def test_controls_are_compared_with_what_they_control(tmp_path):
         ({"split": "validation"}, "split differs"),
         ({"settings": "other"}, "settings differs"),
         ({"steps": 400}, "steps differs"),
-        ({"n_test": 1000}, "n_test differs"),
+        (make_measured(71.0, 1000), "n_test differs"),
+        ({"test_set": "other"}, "test_set differs"),
         ({"seed": 0}, "the same run twice"),
     ],
 )

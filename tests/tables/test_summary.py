@@ -9,14 +9,16 @@ from mvc.config.table_columns import TABLES
 from mvc.tables.statistics import Gain, make_table
 from mvc.tables.summary import summarise_table
 from project_tree import REPO
+from records import make_measured
 
 ARMS = {"baseline": (50, 51, 52), "syn": (60, 61.5, 62), "ra": (70, 72, 74), "ra+syn": (69, 71, 76)}
 
 
-def make_runs(arms=ARMS, n_seeds=3):
+def make_runs(arms=ARMS, n_seeds=3, n_test=2000):
     return pd.DataFrame(
-        {"dataset": "mine", "model": "wrn-10-1", "arm": arm, "seed": seed, "accuracy": float(value)}
-        | {"split": "test", "n_train": 50, "n_extra": 0, "n_test": 2000, "steps": 600}
+        {"dataset": "mine", "model": "wrn-10-1", "arm": arm, "seed": seed}
+        | {"split": "test", "n_train": 50, "n_extra": 0, "steps": 600}
+        | make_measured(float(value), n_test)
         for arm, values in arms.items()
         for seed, value in enumerate(values[:n_seeds])
     )
@@ -47,6 +49,14 @@ def test_summarise_table_shows_one_seed_without_an_interval():
 )
 def test_gain_verdict(low, high, verdict):
     assert Gain(3, 0, low, high, 0.5).verdict == verdict
+
+
+def test_summarise_table_doubts_a_verdict_that_other_test_images_may_reverse():
+    arms = {"ra": (70, 72, 74), "ra+syn": (72, 74.5, 76)}
+    assert "Undecided" not in summarise(make_runs(arms, n_test=2000))
+    *_, line, doubt = summarise(make_runs(arms, n_test=60)).splitlines()
+    assert line.endswith("holds") and "RA+Syn over RA" in doubt
+    assert doubt.startswith("Undecided if test images vary, too")
 
 
 @pytest.mark.parametrize("width", [80, 120])

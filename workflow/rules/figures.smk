@@ -103,3 +103,26 @@ rule figure6:
         code=code("figure6.py"),
     script:
         "../scripts/figure6.py"
+
+
+rule confusion:
+    input:
+        lambda wildcards: list_paths(
+            plan.list_seeds(config, wildcards.dataset, wildcards.model, wildcards.arm)
+        ),
+    output:
+        "results/{dataset}/classifiers/{model}/{arm}/confusion.png",
+    log:
+        "logs/{dataset}/classifiers/{model}/{arm}/confusion.log",
+    benchmark:
+        "results/benchmarks/{dataset}/classifiers/{model}/{arm}/confusion.tsv"
+    wildcard_constraints:
+        model=r"[\w.-]+",
+        arm=r"[\w.+-]+",
+    localrule: True
+    conda:
+        "../../envs/mvc.yaml"
+    params:
+        code=code("confusion.py"),
+    script:
+        "../scripts/confusion.py"

@@ -8,10 +8,11 @@ Axes: n images.
 import time
 from collections.abc import Callable
 
+import numpy as np
 import torch
-from jaxtyping import Bool
-from torch import Tensor
 
+from mvc.classifiers.measures import list_test_warnings, measure_predictions
+from mvc.core.hashing import digest_settings
 from mvc.core.image_set import Labelled, check_classes
 from mvc.core.leakage import check_apart
 from mvc.training.fit import Fitted, fit
@@ -39,8 +40,9 @@ def run(
         root, seed: the workflow's seed and the run's: see `fit`.
 
     Returns:
-        accuracy, per_class (by name; classes with images to evaluate), train_accuracy: percent;
-        n_train, n_extra, n_test, steps: counts; seconds.
+        what `measure_predictions` returns; warnings: what the evaluation images cannot show;
+        test_set: digest of their names and classes; train_accuracy: percent; n_train, n_extra,
+        n_test, steps: counts; seconds.
     """
     start = time.perf_counter()
     settings = {"model": model, "hyperparameters": hyperparameters, "root": root, "seed": seed}
@@ -50,9 +52,14 @@ def run(
         raise ValueError("no image to evaluate on; set classifiers.split to a split that has some")
     check_classes(real, held_out, "evaluation")
     check_apart(held_out.ids, [real.ids] if extra is None else [real.ids, extra.ids])
+    labels = held_out.labels.numpy()
+    measured = measure_predictions(labels, predict_classes(fitted, held_out), real.class_names)
+    recalled = predict_classes(fitted, real) == real.labels.numpy()
     return {
-        **evaluate(fitted, held_out),
-        "train_accuracy": evaluate(fitted, real)["accuracy"],
+        **measured,
+        "warnings": list(list_test_warnings(measured["confusion"])),
+        "test_set": digest_settings({"ids": sorted(held_out.ids), "labels": labels.tolist()}),
+        "train_accuracy": round(100 * float(recalled.mean()), 4),
         "n_train": len(real.labels),
         "n_extra": 0 if extra is None else len(extra.labels),
         "n_test": len(held_out.labels),
@@ -61,17 +68,6 @@ def run(
     }
 
 
-def evaluate(fitted: Fitted, part: Labelled) -> dict:
-    """Evaluate on unaugmented images: accuracy in %, and that of each class that `part` has."""
-    predicted = predict(fitted.net, part.images, mean=fitted.mean, std=fitted.std)
-    correct = predicted == part.labels
-    per_class = {
-        name: compute_percent(correct[part.labels == label])
-        for label, name in part.class_names.items()
-    }
-    return {"accuracy": compute_percent(correct), "per_class": per_class}
-
-
-def compute_percent(correct: Bool[Tensor, " n"]) -> float:
-    """Compute the share of true values, in percent."""
-    return round(100 * correct.double().mean().item(), 4)
+def predict_classes(fitted: Fitted, part: Labelled) -> np.ndarray:
+    """Predict the class of each image, unaugmented."""
+    return predict(fitted.net, part.images, mean=fitted.mean, std=fitted.std).numpy()

@@ -152,6 +152,19 @@ def list_table_runs(config: Mapping, table: str) -> list[Run]:
     return _list_runs(config, rows, lambda dataset: list_columns(config, table, dataset))
 
 
+def list_seeds(config: Mapping, dataset: str, model: str, arm: str) -> list[Run]:
+    """The runs of one arm, which differ in their seed."""
+    seeds = merge_section(config, "classifiers", dataset)["seeds"]
+    return [Run(dataset, model, arm, seed) for seed in seeds]
+
+
+def list_confusion_files(config: Mapping) -> list[str]:
+    """The confusion matrices of all arms that stand in a table or in the diagnostics."""
+    runs = list_diagnostic_runs(config)
+    runs += [run for table in list_tables(config) for run in list_table_runs(config, table)]
+    return list(dict.fromkeys(run.path.rpartition("/")[0] + "/confusion.png" for run in runs))
+
+
 def list_diagnostic_runs(config: Mapping) -> list[Run]:
     """Runs outside the tables, of the rows of Table 1, and those that they are compared with."""
     rows = list_rows(config, "table1")
@@ -215,7 +228,7 @@ def list_report_files(config: Mapping) -> list[str]:
     folder = f"results/{name_folder(config)}tables"
     diagnostics = [f"{folder}/diagnostics.csv"] if list_diagnostic_runs(config) else []
     unets = _list_unet_reports(config, config["datasets"])
-    return [*diagnostics, f"{folder}/quality.csv", *unets]
+    return [*diagnostics, f"{folder}/quality.csv", *unets, *list_confusion_files(config)]
 
 
 def _list_unet_reports(config: Mapping, datasets: Collection[str]) -> list[str]:

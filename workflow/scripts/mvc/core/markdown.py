@@ -63,10 +63,14 @@ def format_number(value: float, digits: int, *, sign: bool = False) -> str:
 
 def format_interval(gain, digits: int) -> str:
     """A gain's interval as `[−0.4, +1.2]`, a dash where there is none."""
-    if math.isnan(gain.low):
+    return format_bounds(gain.low, gain.high, digits, sign=True)
+
+
+def format_bounds(low: float, high: float, digits: int, *, sign: bool = False) -> str:
+    """Two bounds as `[0.4, 1.2]`, a dash for NaN."""
+    if math.isnan(low):
         return "\N{EN DASH}"
-    low, high = (format_number(end, digits, sign=True) for end in (gain.low, gain.high))
-    return f"[{low}, {high}]"
+    return f"[{', '.join(format_number(end, digits, sign=sign) for end in (low, high))}]"
 
 
 def format_count(value: SupportsInt) -> str:

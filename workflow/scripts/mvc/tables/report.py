@@ -6,8 +6,14 @@ import pandas as pd
 
 from mvc.config.table_columns import TABLES, name_arm
 from mvc.core import markdown
-from mvc.core.markdown import format_count, format_interval, format_number, format_p_value
-from mvc.tables import published, statistics
+from mvc.core.markdown import (
+    format_bounds,
+    format_count,
+    format_interval,
+    format_number,
+    format_p_value,
+)
+from mvc.tables import measures, published, statistics
 from mvc.tables.runs import KEYS
 
 NOT_RUN = "not run"
@@ -45,7 +51,8 @@ def format_markdown(
     """
     layout = TABLES[table]
     shown = statistics.select_shown(runs, layout)
-    accuracy, names = statistics.summarise_cells(shown), layout.columns
+    names = layout.columns
+    accuracy = statistics.summarise_cells(shown, confidence=confidence)
     gain = statistics.compare_arms(shown, layout.gains, confidence=confidence)
     parts = [
         f"# Table {table[-1]}: accuracy in % on the {_describe_split(runs)}",
@@ -56,6 +63,7 @@ def format_markdown(
             left=2,
         ),
         "Mean ± standard deviation over seeds (number of seeds).",
+        measures.format_section(shown, accuracy, digits, confidence, names.__getitem__),
         "## Gains",
         format_gains(gain, digits, confidence, names.__getitem__)
         if len(gain)
@@ -91,7 +99,7 @@ def format_cells(
 
 def format_diagnostics(runs: pd.DataFrame, *, digits: int, confidence: float = 0.95) -> str:
     """Format the diagnostics, which show where a gain comes from: accuracies and gains."""
-    accuracy = statistics.summarise_cells(runs)
+    accuracy = statistics.summarise_cells(runs, confidence=confidence)
     ran = set(accuracy["arm"])
     order = dict.fromkeys([*statistics.DIAGNOSTICS, *accuracy["arm"]])
     rank = {arm: i for i, arm in enumerate(order)}
@@ -110,6 +118,7 @@ def format_diagnostics(runs: pd.DataFrame, *, digits: int, confidence: float = 0
         "\n".join(
             f"- {name_arm(arm)}: {meaning}." for arm, meaning in MEANING.items() if arm in ran
         ),
+        measures.format_section(runs, accuracy, digits, confidence, name_arm),
         "## Gains",
         format_gains(gain, digits, confidence) if len(gain) else "No two arms to compare.",
         _explain_gains(confidence),
@@ -134,11 +143,12 @@ def format_gains(
             *(row.dataset, row.model, name(row.arm), name(row.over)),
             *(format_number(row.gain, digits, sign=True), format_interval(row, digits)),
             *(format_p_value(row.p), str(row.pairs)),
+            format_bounds(row.total_low, row.total_high, digits, sign=True),
         ]
         for row in gain.itertuples()
     ]
     level = f"{100 * confidence:g} % interval"
-    headings = ["data set", "model", "arm", "over", "gain", level, "p", "seeds"]
+    headings = ["data set", "model", "arm", "over", "gain", level, "p", "seeds", "seeds and images"]
     return markdown.format_table(headings, rows, left=4)
 
 
@@ -163,7 +173,10 @@ def _explain_gains(confidence: float) -> str:
         "Gain in percentage points: the mean of the differences between runs of the same seed. "
         f"Its {100 * confidence:g} % interval and p are those of the two-sided paired t-test over "
         "seeds, not corrected for the number of comparisons; a dash where there are too few seeds. "
-        "Seeds vary the classifier alone: labelled subset and synthetic images stay the same."
+        "Seeds vary the classifier alone: labelled subset and synthetic images stay the same. "
+        f"*Seeds and images*: the {100 * confidence:g} % interval over both, by the difference on "
+        "each test image (two-way analysis of variance, both random); of one seed over images "
+        "alone."
     )
 
 

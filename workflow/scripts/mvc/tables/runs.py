@@ -12,7 +12,11 @@ import pandas as pd
 
 KEYS = ["dataset", "model"]
 CELL = [*KEYS, "arm"]
-FIELDS = (*CELL, "seed", "split", "accuracy", "n_train", "n_extra", "n_test", "steps", "settings")
+MEASURES = ("accuracy", "balanced_accuracy", "macro_f1")
+COUNTS = ("n_train", "n_extra", "n_test", "steps")
+PER_IMAGE = ("confusion", "correct", "test_set")
+FIELDS = (*CELL, "seed", "split", *MEASURES, *COUNTS, *PER_IMAGE, "settings")
+NESTED = ("per_class", "confusion", "warnings")  # in a record, but in no table
 
 
 def read_runs(paths: Sequence[str | Path]) -> pd.DataFrame:
@@ -35,7 +39,7 @@ def read_runs(paths: Sequence[str | Path]) -> pd.DataFrame:
         records.append({**record, "file": str(path)})
     if not records:
         raise ValueError("no runs to put in a table")
-    runs = pd.DataFrame(records).astype({"accuracy": float})
+    runs = pd.DataFrame(records).astype(dict.fromkeys(MEASURES, float))
     check_runs(runs)
     return runs
 
@@ -49,6 +53,7 @@ def check_runs(runs: pd.DataFrame) -> None:
     """
     _check_one_value(runs, "split", [], "a table is of one split")
     _check_one_value(runs, "n_test", ["dataset"], "arms are compared on the same images")
+    _check_one_value(runs, "test_set", ["dataset"], "arms are compared on the same images")
     for field in ("settings", "n_train", "n_extra", "steps"):
         _check_one_value(runs, field, CELL, "seeds of one arm share everything but the seed")
     twice = runs[runs.duplicated([*CELL, "seed"], keep=False)]
@@ -57,11 +62,13 @@ def check_runs(runs: pd.DataFrame) -> None:
 
 
 def flatten_runs(runs: pd.DataFrame) -> pd.DataFrame:
-    """Flatten runs to one row each, with the accuracy per class in columns `class: <name>`."""
-    flat = runs.drop(columns=["per_class"], errors="ignore")
-    if "per_class" not in runs:
-        return flat
-    return flat.join(pd.DataFrame(runs["per_class"].tolist(), runs.index).add_prefix("class: "))
+    """Flatten runs to one row each, with the recall of each class in columns `class: <name>`."""
+    last = ["test_set", "correct"]
+    flat = runs.drop(columns=[*NESTED, *last], errors="ignore")
+    if "per_class" in runs:
+        recalls = pd.DataFrame(runs["per_class"].tolist(), runs.index)
+        flat = flat.join(recalls.add_prefix("class: "))
+    return flat.join(runs[last])
 
 
 def _check_one_value(runs: pd.DataFrame, field: str, within: list[str], why: str) -> None:

@@ -7,11 +7,19 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
+from mvc.classifiers.measures import unpack_correct
 from mvc.config.table_columns import Layout, choose_arms
+from mvc.tables.intervals import bound_accuracy, bound_gain
 from mvc.tables.runs import CELL, KEYS
+
+OTHERS = {"balanced": "balanced_accuracy", "f1": "macro_f1"}
+SHOWN = ("mean", "sd", "n", "mean_low", "mean_high")
+SHOWN += tuple(f"{name}_{what}" for name in OTHERS for what in ("mean", "sd"))
+TOTAL = ("total_low", "total_high")
 
 DIAGNOSTICS = (
     "random",
@@ -78,10 +86,18 @@ def compare(ours: dict[int, float], theirs: dict[int, float], *, confidence: flo
     return Gain(len(seeds), difference.mean(), float(low), float(high), float(test.pvalue))
 
 
-def summarise_cells(runs: pd.DataFrame) -> pd.DataFrame:
-    """Summarise each cell over its seeds, in the order of the runs: mean, sd (ddof 1) and n."""
+def summarise_cells(runs: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+    """Summarise each cell over its seeds, in the order of the runs.
+
+    Mean, sd (ddof 1) and n of accuracy; `mean_low` and `mean_high`, which bound it over seeds and
+    test images; mean and sd of balanced accuracy and macro-F1.
+    """
     grouped = runs.groupby(CELL, sort=False)
     result = grouped["accuracy"].agg(mean="mean", sd="std", n="count")
+    bounds = [bound_accuracy(_stack(cell), confidence=confidence) for _, cell in grouped]
+    result[["mean_low", "mean_high"]] = bounds
+    for name, field in OTHERS.items():
+        result[[f"{name}_mean", f"{name}_sd"]] = grouped[field].agg(["mean", "std"])
     shared = grouped[["split", "n_train", "n_extra", "n_test", "steps"]].first()
     return result.join(shared).reset_index()
 
@@ -89,7 +105,11 @@ def summarise_cells(runs: pd.DataFrame) -> pd.DataFrame:
 def compare_arms(
     runs: pd.DataFrame, pairs: Sequence[tuple[str, str]], *, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """Compare each pair (arm, over) of a data set and model of which both arms were run."""
+    """Compare each pair (arm, over) of a data set and model of which both arms were run.
+
+    `total_low` and `total_high` bound the gain over seeds and test images, `low` and `high` over
+    seeds alone.
+    """
     rows = []
     for (dataset, model), group in runs.groupby(["dataset", "model"], sort=False):
         by_seed = {
@@ -98,10 +118,28 @@ def compare_arms(
         for arm, over in pairs:
             if arm in by_seed and over in by_seed:
                 gain = compare(by_seed[arm], by_seed[over], confidence=confidence)
-                rows.append(
-                    {"dataset": dataset, "model": model, "arm": arm, "over": over, **gain._asdict()}
-                )
-    return pd.DataFrame(rows, columns=["dataset", "model", "arm", "over", *Gain._fields])
+                both = group[group["arm"].isin([arm, over])]
+                total = _bound_over_images(both, arm, over, confidence)
+                rows.append((dataset, model, arm, over, *gain, *total))
+    return pd.DataFrame(rows, columns=[*CELL, "over", *Gain._fields, *TOTAL])
+
+
+def _bound_over_images(
+    both: pd.DataFrame, arm: str, over: str, confidence: float
+) -> tuple[float, float]:
+    """Bound a gain over seeds and test images; NaN without a common seed."""
+    seeds = set.intersection(*(set(runs["seed"]) for _, runs in both.groupby("arm")))
+    both = both[both["seed"].isin(seeds)].sort_values("seed")
+    if both.empty:
+        return math.nan, math.nan
+    ours, theirs = (_stack(both[both["arm"] == name]) for name in (arm, over))
+    return bound_gain(ours, theirs, confidence=confidence)
+
+
+def _stack(cell: pd.DataFrame) -> np.ndarray:
+    """Which test images each run of a cell recognises: (seeds, images)."""
+    pairs = zip(cell["correct"], cell["n_test"], strict=True)
+    return np.stack([unpack_correct(text, int(n)) for text, n in pairs])
 
 
 def select_shown(runs: pd.DataFrame, layout: Layout) -> pd.DataFrame:
@@ -123,26 +161,29 @@ def make_table(
 ) -> pd.DataFrame:
     """Make a table in the paper's layout: a row per data set and model, empty where not run.
 
-    A column has its mean, sd and n as `{arm}_mean` and so on. An arm's first gain of the layout is
-    `{arm}_gain`, with its interval, p and the number of seed pairs; a further one over `x` is
-    `{arm}_over_{x}_gain`.
+    A column has what `summarise_cells` gives as `{arm}_mean` and so on. An arm's first gain of the
+    layout is `{arm}_gain`, with its intervals, p and the number of seed pairs; a further one over
+    `x` is `{arm}_over_{x}_gain`.
 
     Args:
         rows: pairs (data set, model) that come first, in this order, run or not.
     """
     runs = select_shown(runs, layout)
-    accuracy, gain = summarise_cells(runs), compare_arms(runs, layout.gains, confidence=confidence)
+    accuracy = summarise_cells(runs, confidence=confidence)
+    gain = compare_arms(runs, layout.gains, confidence=confidence)
     facts = accuracy.groupby(KEYS, sort=False)[["split", "n_train", "n_test"]].first()
     order = list(dict.fromkeys([*map(tuple, rows), *facts.index]))
     result = facts.reindex(pd.MultiIndex.from_tuples(order, names=KEYS))
     result = result.astype({"n_train": "Int64", "n_test": "Int64"})
     named = set()
     for arm in layout.columns:
-        columns = accuracy[accuracy["arm"] == arm].set_index(KEYS)[["mean", "sd", "n"]]
+        columns = accuracy[accuracy["arm"] == arm].set_index(KEYS)[list(SHOWN)]
         result = result.join(columns.astype({"n": "Int64"}).add_prefix(f"{arm}_"))
         for over in (over for ours, over in layout.gains if ours == arm):
             columns = gain[(gain["arm"] == arm) & (gain["over"] == over)].set_index(KEYS)
-            columns = columns[["gain", "low", "high", "p", "pairs"]].astype({"pairs": "Int64"})
+            columns = columns[["gain", "low", "high", "p", "pairs", *TOTAL]].astype(
+                {"pairs": "Int64"}
+            )
             result = result.join(
                 columns.add_prefix(f"{arm}_over_{over}_" if arm in named else f"{arm}_")
             )

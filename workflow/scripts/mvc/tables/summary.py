@@ -6,7 +6,7 @@ import pandas as pd
 
 from mvc.config.table_columns import Layout
 from mvc.core.markdown import format_interval, format_number
-from mvc.tables.statistics import Gain
+from mvc.tables.statistics import TOTAL, Gain
 
 HEADINGS = ("", "without", "with", "gain", "95 % interval", "verdict")
 
@@ -24,26 +24,42 @@ def summarise_table(table: pd.DataFrame, layout: Layout, *, digits: int) -> str:
         gains = list(_format_gains(row, layout, digits))
         if gains:
             title = f"{row['dataset']}, {row['model']}, {row['n_train']:.0f} labelled images"
-            blocks.append([title, *_align([HEADINGS, *gains])])
+            blocks.append([title, *_align([HEADINGS, *gains]), *_list_doubts(row, layout, digits)])
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
 def _format_gains(row: Mapping, layout: Layout, digits: int) -> Iterator[tuple[str, ...]]:
-    named = set()
-    for arm, over in layout.gains:
-        prefix = f"{arm}_over_{over}" if arm in named else arm
-        named.add(arm)
-        if pd.isna(row[f"{prefix}_gain"]):
-            continue
+    for (arm, over), title, prefix in _list_gains(row, layout):
         gain = Gain(*(row[f"{prefix}_{field}"] for field in Gain._fields))
-        ours, theirs = (_shorten(layout.columns[name]) for name in (arm, over))
         yield (
-            f"{ours} over {theirs}",
+            title,
             *(_format_mean(row, name, digits) for name in (over, arm)),
             format_number(gain.gain, digits, sign=True),
             format_interval(gain, digits),
             gain.verdict,
         )
+
+
+def _list_gains(row: Mapping, layout: Layout) -> Iterator[tuple[tuple[str, str], str, str]]:
+    """Pair of arms, title and prefix of the columns of each gain that was run."""
+    named = set()
+    for arm, over in layout.gains:
+        prefix = f"{arm}_over_{over}" if arm in named else arm
+        named.add(arm)
+        if not pd.isna(row[f"{prefix}_gain"]):
+            ours, theirs = (_shorten(layout.columns[name]) for name in (arm, over))
+            yield (arm, over), f"{ours} over {theirs}", prefix
+
+
+def _list_doubts(row: Mapping, layout: Layout, digits: int) -> Iterator[str]:
+    """List the verdicts over seeds that other test images may reverse, one per line."""
+    for _, title, prefix in _list_gains(row, layout):
+        gain = Gain(*(row[f"{prefix}_{field}"] for field in Gain._fields))
+        low, high = (row[f"{prefix}_{field}"] for field in TOTAL)
+        wide = gain._replace(low=low, high=high)
+        if gain.verdict != wide.verdict == "undecided":
+            interval = format_interval(wide, digits)
+            yield f"Undecided if test images vary, too: {title} {interval}"
 
 
 def _format_mean(row: Mapping, arm: str, digits: int) -> str:

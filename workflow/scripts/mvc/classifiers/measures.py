@@ -1,0 +1,112 @@
+"""Measures of a classifier's predictions. No torch: the tables read them, too.
+
+Axes: n images, k classes.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from jaxtyping import Bool, Int
+from sklearn.metrics import confusion_matrix, f1_score, recall_score
+
+# Images in which two classifiers must differ, all in one direction, before the exact sign test
+# (McNemar's) says at 5 % that they differ: 2 x 0.5^6 = 0.03.
+VISIBLE = 6
+SMALL = 100 * VISIBLE  # test images; in a smaller set VISIBLE images are over one point
+FEW = 5  # test images of a class; recalls of smaller ones are coarse
+UNEVEN = 1.5  # the largest class has this many times its even share
+
+Confusion = Mapping[str, Mapping[str, int]]
+
+
+def measure_predictions(
+    labels: Int[np.ndarray, " n"], predicted: Int[np.ndarray, " n"], names: Mapping[int, str]
+) -> dict:
+    """Measure predictions on an evaluation set.
+
+    Args:
+        names: of all k classes by label, in their order.
+
+    Returns:
+        accuracy; balanced_accuracy and macro_f1, means over the classes that have images (F1 of a
+        class that is never predicted is 0); per_class, their recall by name: percent. confusion:
+        for each class, how many of its images were given to which class, without zeros. correct:
+        see `pack_correct`.
+    """
+    correct = labels == predicted
+    present = [label for label in names if (labels == label).any()]
+    counts = confusion_matrix(labels, predicted, labels=list(names))
+    each = list(names.values())
+    how = {"labels": present, "average": "macro", "zero_division": 0}
+    return {
+        "accuracy": _to_percent(correct.mean()),
+        "balanced_accuracy": _to_percent(recall_score(labels, predicted, **how)),
+        "macro_f1": _to_percent(f1_score(labels, predicted, **how)),
+        "per_class": {names[y]: _to_percent(correct[labels == y].mean()) for y in present},
+        "confusion": {
+            name: {each[i]: int(row[i]) for i in np.flatnonzero(row)}
+            for name, row in zip(each, counts, strict=True)
+        },
+        "correct": pack_correct(correct),
+    }
+
+
+def pack_correct(correct: Bool[np.ndarray, " n"]) -> str:
+    """Pack which images were recognised, in the order of the set: one bit each, in base 64."""
+    return base64.b64encode(np.packbits(correct).tobytes()).decode()
+
+
+def unpack_correct(text: str, n: int) -> Bool[np.ndarray, " n"]:
+    """Unpack what `pack_correct` has packed.
+
+    Raises:
+        ValueError: it is not base 64, or not of n images.
+    """
+    packed = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
+    if len(packed) != -(-n // 8):
+        raise ValueError(f"{len(packed)} bytes for {n} images; must be {-(-n // 8)}")
+    return np.unpackbits(packed, count=n).astype(bool)
+
+
+def list_test_warnings(confusion: Confusion) -> Iterator[str]:
+    """List in plain words what an evaluation set cannot show, by its images of each class.
+
+    Args:
+        confusion: see `measure_predictions`.
+    """
+    sizes = {name: sum(row.values()) for name, row in confusion.items()}
+    n, largest = sum(sizes.values()), find_majority(confusion)
+    classes = sum(size > 0 for size in sizes.values())
+    if n < SMALL:
+        yield (
+            f"{n:,} test images: one image is {_format_points(n, 1)}; of two classifiers that "
+            f"differ in fewer than {VISIBLE} images ({_format_points(n, VISIBLE)}) one run each "
+            "cannot tell which is better"
+        )
+    if classes == 1:
+        yield f"all test images are of the class {largest!r}: no accuracy says anything here"
+    elif sizes[largest] * classes > UNEVEN * n:
+        yield (
+            f"{sizes[largest]:,} of {n:,} test images are of the class {largest!r}: always naming "
+            f"it has an accuracy of {100 * sizes[largest] / n:.1f} %; look at balanced accuracy "
+            "and macro-F1"
+        )
+    for what, least, most in (("no test image", 0, 0), (f"under {FEW} test images", 1, FEW - 1)):
+        if found := [name for name, size in sizes.items() if least <= size <= most]:
+            named = ", ".join(map(repr, found[:FEW])) + (", …" if len(found) > FEW else "")
+            result = "it is not measured" if not most else "its recall is coarse"
+            yield f"{len(found):,} of {len(sizes):,} classes with {what} ({named}): {result}"
+
+
+def find_majority(confusion: Confusion) -> str:
+    """Find the class with the most images in an evaluation set."""
+    return max(confusion, key=lambda name: sum(confusion[name].values()))
+
+
+def _format_points(n: int, images: int) -> str:
+    return f"{100 * images / n:.2g} points"
+
+
+def _to_percent(share: float) -> float:
+    return round(100 * float(share), 4)
