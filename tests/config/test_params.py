@@ -246,9 +246,12 @@ def test_read_run_gives_what_its_other_settings_make_use_of():
 @pytest.mark.parametrize(
     "key, stale",
     [
-        ("classifiers.arms.random.augmentation", {"classifiers", "diagnostics"}),
-        ("classifiers.rsp.p", {"classifiers", "table"}),
-        ("classifiers.learning_rate", {"policies", "classifiers", "table", "diagnostics"}),
+        ("classifiers.arms.random.augmentation", {"classifiers", "confusion", "diagnostics"}),
+        ("classifiers.rsp.p", {"classifiers", "confusion", "table"}),
+        (
+            "classifiers.learning_rate",
+            {"policies", "classifiers", "confusion", "table", "diagnostics"},
+        ),
         ("captions.prefix", set(FEEDS) - {"images", "policies", "oracle", "mixed"}),
         ("unet.processes", set()),
     ],

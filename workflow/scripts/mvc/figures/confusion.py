@@ -62,7 +62,8 @@ def draw_confusion(
     """Draw a matrix, true classes as rows, which are normalised; empty rows are grey."""
     k, shares = len(names), normalise_rows(counts)
     side = max(2.6, min(0.55, max(0.14, 5.5 / k)) * min(k, NAMED))
-    mistakes = "\n".join(["Most frequent mistakes", *list_mistakes(names, counts)])
+    mistakes = list_mistakes(names, counts)
+    mistakes = "\n".join(["Most frequent mistakes" if mistakes else "No mistakes", *mistakes])
     figure, axes = plt.subplots(figsize=(side + 3.6, side + 2.2), layout="constrained")
     axes.set_facecolor("#dddddd")
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 100), interpolation="nearest")
@@ -81,7 +82,7 @@ def draw_confusion(
     figure.colorbar(image, ax=axes, shrink=0.6, ticks=[0, 5, 20, 50, 100])
     figure.supxlabel(mistakes, fontsize=8, x=0.02, ha="left", parse_math=False)
     with atomic(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
+        figure.savefig(temporary, format="png", dpi=110, bbox_inches="tight")
     plt.close(figure)
 
 
