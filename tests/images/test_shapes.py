@@ -83,13 +83,6 @@ def test_near_copies_of_test_images_are_counted_and_kept(tmp_path, change):
     assert name in {item.image_id for item in built.splits["train"]}
 
 
-def test_dropped_copies_of_test_images_are_warned_of(tmp_path):
-    pictures = make_set(tmp_path / "raw")
-    save_all(tmp_path / "raw", {"train/a/9.png": pictures["test/a/0.png"]})
-    built = build(tmp_path, "imagefolder", tmp_path / "raw", FILES)
-    assert find_warnings(built, "1 training image(s) are exact copies")
-
-
 def test_repeated_test_images_are_warned_of_and_kept(tmp_path):
     pictures = make_set(tmp_path / "raw")
     save_all(tmp_path / "raw", {"test/a/9.png": pictures["test/a/0.png"]})

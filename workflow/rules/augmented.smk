@@ -1,11 +1,3 @@
-def held_out_images(wildcards, split):
-    """The images of a split, where `augmented.splits` asks for them."""
-    splits = merge_section(config, "augmented", wildcards.dataset)["splits"]
-    return (
-        f"results/{wildcards.dataset}/images/{split}.parquet" if split in splits else []
-    )
-
-
 rule augmented_set:
     input:
         images=rules.images.output.train,

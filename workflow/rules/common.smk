@@ -165,6 +165,14 @@ def own_file(section):
     )
 
 
+def held_out_images(wildcards, split):
+    """The images of a split, where `augmented.splits` asks for them."""
+    splits = merge_section(config, "augmented", wildcards.dataset)["splits"]
+    return (
+        f"results/{wildcards.dataset}/images/{split}.parquet" if split in splits else []
+    )
+
+
 def list_paths(runs):
     return [run.path for run in runs]
 

@@ -67,7 +67,7 @@ def build_images(cfg: dict, *, name: str, data: Path, threads: int = 1) -> Built
     found = Counter(item.class_name for item in items)
     fit = cfg.get("fit", "crop")
     sizes, of_sizes = shapes.report_shapes(items, fit=fit, key=key)
-    alike, of_copies = report_copies(parts, copies)
+    alike, of_copies = report_copies(parts)
     warnings = [*report.pop("warnings"), *names.warn_of_names(found), *of_sizes, *of_copies]
     warnings += splits.check_splits(parts, classes, key=key)
     report |= {

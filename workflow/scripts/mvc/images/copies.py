@@ -29,21 +29,13 @@ def make_thumbnail(image: Image.Image) -> bytes:
     return image.resize((SIDE, SIDE), Image.Resampling.BOX).convert("L").tobytes()
 
 
-def report_copies(
-    splits: dict[str, list[Item]], dropped: dict[str, list[str]]
-) -> tuple[dict, list[str]]:
-    """Report near copies of what is measured on, with warnings of them and of exact ones.
+def report_copies(splits: dict[str, list[Item]]) -> tuple[dict, list[str]]:
+    """Report near copies of what is measured on, with warnings, also of repeated test images.
 
     Args:
-        splits: items by split.
-        dropped: exact copies, see `splits.drop_copies`.
+        splits: items by split; exact copies are dropped before (`splits.drop_copies`).
     """
     report, warnings = {}, []
-    if exact := len(dropped["of_test"]):
-        warnings.append(
-            f"{exact} training image(s) are exact copies of test images and were dropped; "
-            "published accuracies on this data count what was learned from them"
-        )
     repeated = len(splits["test"]) - len({item.pixels for item in splits["test"]})
     if repeated:
         warnings.append(
