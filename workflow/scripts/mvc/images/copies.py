@@ -39,8 +39,8 @@ def report_copies(splits: dict[str, list[Item]]) -> tuple[dict, list[str]]:
     repeated = len(splits["test"]) - len({item.pixels for item in splits["test"]})
     if repeated:
         warnings.append(
-            f"{repeated} of {len(splits['test'])} test image(s) repeat others of the test set; they "
-            "are kept, as others measured on them, and count as often as they are there"
+            f"{repeated} of {len(splits['test'])} test image(s) repeat others of the test set; "
+            "they are kept, as others measured on them, and count as often as they are there"
         )
     files = {split: [i for i in items if i.thumbnail] for split, items in splits.items()}
     thumbnails = {split: _stack(files[split]) for pair in COMPARED for split in pair}
