@@ -95,7 +95,7 @@ def list_test_warnings(confusion: Confusion) -> Iterator[str]:
     for what, least, most in (("no test image", 0, 0), (f"under {FEW} test images", 1, FEW - 1)):
         if found := [name for name, size in sizes.items() if least <= size <= most]:
             named = ", ".join(map(repr, found[:FEW])) + (", …" if len(found) > FEW else "")
-            result = "it is not measured" if not most else "its recall is coarse"
+            result = "recall is coarse" if most else "not measured"
             yield f"{len(found):,} of {len(sizes):,} classes with {what} ({named}): {result}"
 
 
