@@ -8,8 +8,8 @@ from mvc.config.sections import sort_config
 
 # For each rule that the target `all` needs, the rules that read its files.
 FEEDS = {
-    "images": "captions notices unet unet_report synthetic pretrained mixed real policies "
-    "classifiers table oracle quality figure1 figure2 figure5 figure6",
+    "images": "captions banks notices unet unet_report synthetic pretrained mixed real "
+    "policies classifiers table oracle quality figure1 figure2 figure5 figure6",
     "captions": "notices embeddings banks synthetic pretrained mixed",
     "embeddings": "notices banks unet unet_report synthetic pretrained mixed figure2 figure6",
     "banks": "unet unet_report synthetic pretrained mixed real figure6",

@@ -23,10 +23,11 @@ CONFIG = "config/config.yaml"
 EDITS = [
     (
         {"unet.steps": 5},
-        "unet unet_report synthetic notices classifiers table diagnostics quality quality_table "
+        "unet unet_report synthetic notices classifiers confusion table diagnostics quality "
+        "quality_table "
         "figure1 figure2 figure5 figure6",
     ),
-    ({"synthetic.pretrained_share": 0.5}, "mixed notices classifiers table diagnostics"),
+    ({"synthetic.pretrained_share": 0.5}, "mixed notices classifiers confusion table diagnostics"),
     (
         {
             "classifiers.rsp.p": 0.4,
@@ -34,13 +35,16 @@ EDITS = [
             "figures.coarse": 1,
             "figures.samples.steps": 3,
         },
-        "classifiers table oracle quality quality_table figure2 unet_report",
+        "classifiers confusion table oracle quality quality_table figure2 unet_report",
     ),
     (
         {"classifiers.arms.random.augmentation": "aa", "figures.cell": 50},
-        "classifiers diagnostics figure1 figure2 figure5 figure6",
+        "classifiers confusion diagnostics figure1 figure2 figure5 figure6",
     ),
-    ({"policies.trials": 3, "tables.digits": 2}, "policies classifiers table diagnostics"),
+    (
+        {"policies.trials": 3, "tables.digits": 2},
+        "policies classifiers confusion table diagnostics",
+    ),
 ]
 
 
@@ -208,12 +212,13 @@ ADDED = {
         {"results/further/captions.parquet", "results/tables/table1.csv"},
     ),
     "classifiers: {seeds: [0, 1], arms: {ra+long: {augmentation: ra, extra: null, steps: 4}}}": (
-        rf"{RUNS}/[^/]+/1\.json|{RUNS}/ra\+long/0\.json|{REPORTS}",
+        rf"{RUNS}/[^/]+/(1\.json|confusion\.png)|{RUNS}/ra\+long/0\.json|{REPORTS}",
         {f"{RUNS}/ra+syn/1.json", f"{RUNS}/ra+long/0.json", "results/tables/diagnostics.csv"},
     ),
     "synthetic: {shards: 3}": (
         r"results/photos/synthetic/\w+/\d-of-3\.parquet|results/photos/quality/.+|"
-        rf"results/photos/notices\.json|{RUNS}/.+(syn|pretrained|rsp|real|real_vae|train_vae)/0\.json|"
+        r"results/photos/notices\.json|"
+        rf"{RUNS}/.+(syn|pretrained|rsp|real|real_vae|train_vae)/(0\.json|confusion\.png)|"
         rf"{REPORTS}|results/figures/figure[15]\.png",
         {"results/photos/synthetic/finetuned/2-of-3.parquet", "results/tables/table1.csv"},
     ),
