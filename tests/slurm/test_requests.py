@@ -18,7 +18,7 @@ LOOKS = {
     "demo",
 }
 LOOKS |= {"comparisons", "sweep", "headroom", "evidence"}
-LOOKS |= {"augmented", "miniature", "miniature_cards"}
+LOOKS |= {"augmented", "confusion", "miniature", "miniature_cards", "notices"}
 
 
 def stated() -> dict[str, list[str]]:

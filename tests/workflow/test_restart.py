@@ -137,7 +137,8 @@ def digest(path: Path) -> str:
     data = path.read_bytes()
     if path.suffix == ".json":
         record = json.loads(data)
-        data = repr([(k, v) for k, v in record.items() if k not in SECONDS]).encode()
+        if isinstance(record, dict):
+            data = repr([(k, v) for k, v in record.items() if k not in SECONDS]).encode()
     if path.suffix == ".csv":
         rows = csv.DictReader(io.StringIO(data.decode()))
         data = repr([[(k, v) for k, v in row.items() if k not in SECONDS] for row in rows]).encode()
