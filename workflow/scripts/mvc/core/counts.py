@@ -84,8 +84,9 @@ def list_names(names: list[str]) -> str:
 
 
 def count_steps(images: int, steps: int, steps_per_image: float | int | None) -> int:
-    """Optimiser steps of fine-tuning on this many images: ceil(steps_per_image x images), at most
-    `steps`; `steps` where `steps_per_image` is None.
+    """Count the optimiser steps of fine-tuning: ceil(steps_per_image x images), `steps` at most.
+
+    Without `steps_per_image` it is `steps`, whatever the number of images.
 
     >>> count_steps(50, 1500, 6), count_steps(2000, 1500, 6), count_steps(50, 1500, None)
     (300, 1500, 1500)
