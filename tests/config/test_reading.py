@@ -2,7 +2,7 @@
 
 import pytest
 from mvc.config.expand import list_subset_faults
-from mvc.config.reading import list_key_faults, list_option_faults
+from mvc.config.reading import list_key_faults, list_null_faults, list_option_faults
 
 
 def write(folder, text):
@@ -71,3 +71,15 @@ def test_list_subset_faults_names_both_data_sets():
     assert "a-0 is made of a and of a-0" in line
     assert list_subset_faults({"a": a, "a-1": {"like": "b"}, "b": other})
     assert not list_subset_faults({"a": a, "a-2": other, "a-0": None})
+
+
+def test_null_of_what_is_not_there_is_refused(tmp_path):
+    first, second = tmp_path / "config.yaml", tmp_path / "mine.yaml"
+    first.write_text("datasets: {shirts: {loader: digits}}\nclassifiers: {arms: {ra: {}}}\n")
+    second.write_text(
+        "datasets: {shirt: null, shirts: null}\nclassifiers: {arms: {aa: null, ra: null}}\n"
+    )
+    assert list_null_faults([first]) == []
+    datasets, arms = list_null_faults([first, second])
+    assert datasets.startswith("datasets.shirt: null") and datasets.endswith("there are shirts")
+    assert arms.startswith("classifiers.arms.aa: null") and arms.endswith("there are ra")

@@ -20,8 +20,8 @@ from mvc.config.files import (
     list_weights_files,
 )
 from mvc.config.needs import collect_needs, list_run_faults, list_setting_warnings
-from mvc.config.networks import list_network_faults
-from mvc.config.reading import list_key_faults, list_option_faults
+from mvc.config.networks import list_network_faults, list_unfit_networks
+from mvc.config.reading import list_key_faults, list_null_faults, list_option_faults
 from mvc.config.renamed import list_old_spellings
 from mvc.config.sections import merge_section, sort_config
 from mvc.console.endings import Jobs
@@ -71,6 +71,7 @@ def start(record):
 
 if workflow.is_main_process:
     check(list_option_faults(sys.argv[1:]) + list_key_faults(workflow.configfiles))
+    check(list_null_faults(workflow.configfiles))
 check_schema(config, "config.schema.yaml")
 config = sort_config(expand_config(config))
 check(list_missing_files(config))
@@ -96,11 +97,13 @@ def check_folders():
 
 def check_runs():
     """Stop a run that cannot be made with these settings, or with the images that are there."""
-    jobs = {rule: [] for rule in ("images", "policies", "classifiers")}
+    jobs = {rule: [] for rule in ("images", "synthetic", "policies", "classifiers")}
     for job in workflow.dag.needrun_jobs():
         jobs.get(job.rule.name, []).append(job.wildcards)
     runs = [(each.dataset, each.model, each.arm) for each in jobs["classifiers"]]
     check(list(list_run_faults(config, runs)))
+    if jobs["synthetic"]:
+        check(list(list_unfit_networks(config, runs)))
     needs = collect_needs(config, runs, [each.dataset for each in jobs["policies"]])
     os.environ[NEEDS] = json.dumps(needs)  # for jobs after those of `images`
     made = {each.dataset for each in jobs["images"]}

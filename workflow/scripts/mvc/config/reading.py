@@ -1,11 +1,12 @@
 """What YAML files and the command line would lose silently: repeated keys, names read as values."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
 
 KINDS = {"bool": "true or false", "null": "null", "int": "a number", "float": "a number"}
+REMOVABLE = ("datasets", "classifiers.models", "classifiers.arms")  # entries that null takes out
 KINDS |= {"timestamp": "a date"}
 
 
@@ -53,6 +54,31 @@ def _walk(node: yaml.Node | None, path: str, key: str, seen: set[int]) -> Iterat
             )
         places.setdefault(str(name.value), line)
         yield from _walk(below, path, full, seen)
+
+
+def list_null_faults(paths: Sequence[str | Path]) -> list[str]:
+    """List names that a file takes out by null where no file before it has them, one per line."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    lines, known = [], {section: set() for section in REMOVABLE}
+    for path in paths:
+        try:
+            values = yaml.load(Path(path).read_text(encoding="utf-8-sig"), Loader=loader)
+        except yaml.YAMLError:
+            continue
+        for section, names in known.items():
+            entries = values
+            for key in section.split("."):
+                entries = entries.get(key) if isinstance(entries, Mapping) else None
+            for name, value in entries.items() if isinstance(entries, Mapping) else ():
+                if value is None and name not in names:
+                    there = ", ".join(sorted(names)) or "none"
+                    lines.append(
+                        f"{section}.{name}: null ({path}) takes out what is not there; there are "
+                        f"{there}"
+                    )
+                elif value is not None:
+                    names.add(name)
+    return lines
 
 
 def list_option_faults(arguments: Sequence[str]) -> list[str]:

@@ -140,6 +140,16 @@ def build_classifier(name: str, n_classes: int, *, size: int) -> nn.Module:
     return _build_without_weights(lambda: timm.create_model(name, num_classes=n_classes, **options))
 
 
+def explain_unfit(name: str, size: int) -> str:
+    """Explain why a network takes no images of `size` pixels: its own words, or "" if it does."""
+    try:
+        build_classifier(name, 2, size=size)(torch.zeros(1, 3, size, size, device="meta"))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        return "" if "meta tensor" in reason else reason[:300]  # it reads values: left to the stage
+    return ""
+
+
 def _read_config(key: str, name: str, part: str) -> Mapping:
     """Read a model's config: from its folder, from the hub's cache, or a well-known one."""
     from huggingface_hub import try_to_load_from_cache

@@ -55,7 +55,8 @@ def assign_parts(names: Sequence[str]) -> dict[str, str]:
     """Assign a part to each of the names under which a source keeps its images.
 
     Raises:
-        ValueError: a name is no known part, or two names are the same part; names them.
+        ValueError: a name is no known part, two names are the same part, or they name different
+            sets (`en-train` beside `de-test`); names them.
     """
     parts = {name: name_part(name) for name in names}
     if unknown := [name for name, part in parts.items() if part is None]:
@@ -67,6 +68,13 @@ def assign_parts(names: Sequence[str]) -> dict[str, str]:
         same = [name for name in parts if parts[name] == part]
         if len(same) > 1:
             raise ValueError(f"{' and '.join(map(repr, same))} are both a {part} part: keep one")
+    sets = {tuple(words): name for name in names if (words := _list_set_words(name))}
+    if len(sets) > 1:
+        listed = ", ".join(f"{name!r} of '{' '.join(words)}'" for words, name in sets.items())
+        raise ValueError(
+            f"parts that seem to be of different sets: {listed}; keep those of one set, or call "
+            "them train and test if they belong together"
+        )
     return parts
 
 
@@ -106,6 +114,12 @@ def settle(parts: Sequence[str]) -> tuple[list[str], list[str]]:
         warnings = ["no test part: the validation part is used as the test set"]
     drawn = "train" if "test" in parts else "all"
     return [drawn if part == "train" else part for part in parts], warnings
+
+
+def _list_set_words(name: str) -> list[str]:
+    """Words of a name that say which set its part is of: those of no part, filler or number."""
+    words = [word for word in re.split(r"[\W_]+", name.casefold()) if word.strip("0123456789")]
+    return [w for w in words if {w.rstrip("0123456789")}.isdisjoint({*WORDS, *FILLERS})]
 
 
 def _list_words(name: str) -> list[str]:

@@ -89,7 +89,7 @@ def find_imbalance(report: Mapping, file: str) -> list[Notice]:
         return []
     text = (
         f"classes are unequal in training: {counts[most]:,} images of '{most}', "
-        f"{counts[least]:,} of '{least}'; look at the accuracy per class, and set "
-        "banks.per_class to top the rare ones up"
+        f"{counts[least]:,} of '{least}'; look at the accuracy per class; "
+        "banks.per_class tops the rare ones up"
     )
     return [Notice(text, file, SECOND)]
