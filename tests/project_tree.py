@@ -10,6 +10,17 @@ PARTS = ("Snakefile", "workflow", "config", "profiles", "slurm", "envs", "resour
 CLASSES = ("cat & dog's $HOME", "Straße", "third one")
 
 
+def wide_config() -> dict:
+    """The default configuration with the data sets of reduced.yaml beside its own."""
+    config, reduced = (
+        yaml.safe_load((REPO / "config" / name).read_text(encoding="utf-8"))
+        for name in ("config.yaml", "reduced.yaml")
+    )
+    few = config["datasets"]
+    more = {name: values for name, values in reduced["datasets"].items() if values}
+    return config | {"datasets": more | few}
+
+
 def tiny_config(root: Path) -> dict:
     """The default configuration made small: three classes of odd names, few steps."""
     config = yaml.safe_load((REPO / "config/config.yaml").read_text(encoding="utf-8"))

@@ -9,10 +9,11 @@ from mvc.config.check import list_faults
 from mvc.config.expand import expand_config
 from mvc.config.files import list_missing_files
 from mvc.tables.published import FIGURES as PUBLISHED
+from project_tree import wide_config
 from snakemake.utils import update_config
 
 REPO = Path(__file__).parents[2]
-CONFIG = yaml.safe_load((REPO / "config/config.yaml").read_text(encoding="utf-8"))
+CONFIG = wide_config()
 SCHEMA = yaml.safe_load((REPO / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 
 
@@ -173,6 +174,14 @@ def overlaid(text):
     return expand_config(config)
 
 
+def read_overlaid(name):
+    """A shipped configuration over the default one."""
+    files = (REPO / "config" / each for each in ("config.yaml", name))
+    config, over = (yaml.safe_load(file.read_text(encoding="utf-8")) for file in files)
+    update_config(config, over)
+    return expand_config(config)
+
+
 def test_a_variant_of_a_data_set_is_one_line():
     variant = "own-pairing: {like: fashion-mnist-reduced, unet: {pairing: own}}"
     config = overlaid(
@@ -203,8 +212,7 @@ def test_null_takes_out():
 
 
 def test_the_papers_configuration_is_valid():
-    text = (REPO / "config/paper.yaml").read_text(encoding="utf-8")
-    config = overlaid(text)
+    config = read_overlaid("paper.yaml")
     assert list_faults(config, SCHEMA) == [] and list_missing_files(config) == []
     rows = {
         (table, dataset, model)

@@ -4,12 +4,11 @@ import copy
 import json
 
 import pytest
-import yaml
 from mvc import job
 from mvc.config import needs
-from project_tree import REPO
+from project_tree import wide_config
 
-CONFIG = yaml.safe_load((REPO / "config/config.yaml").read_text(encoding="utf-8"))
+CONFIG = wide_config()
 RUN = ("digits-reduced", "wrn-10-1", "aa+syn")
 
 

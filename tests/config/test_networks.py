@@ -5,7 +5,7 @@ import copy
 import pytest
 import timm
 import yaml
-from mvc.config.networks import list_network_faults, list_unfit_networks
+from mvc.config.networks import list_network_faults
 from project_tree import REPO
 
 CONFIG = yaml.safe_load((REPO / "config/config.yaml").read_text(encoding="utf-8"))
@@ -48,19 +48,6 @@ def test_networks_by_another_name_and_of_the_policy_search_are_checked():
     config["policies"]["model"] = "long"
     config["classifiers"]["models"]["long"] = {"network": "resnet18"}
     assert not list(list_network_faults(config))
-
-
-@pytest.mark.parametrize("resolution, fits", [(28, False), (32, True), (None, True)])
-def test_networks_that_take_no_images_of_the_size_are_found_before_the_generator(resolution, fits):
-    config = copy.deepcopy(CONFIG)
-    config["classifiers"] |= {"models": {"mine": {"network": "test_vit"}}, "resolution": resolution}
-    dataset = next(iter(config["datasets"]))
-    lines = list(list_unfit_networks(config, [(dataset, "mine", "ra"), (dataset, "mine", "aa")]))
-    assert (not lines) == fits
-    if lines:
-        (line,) = lines
-        assert line.startswith("classifiers.models.mine: test_vit takes no images of 28 x 28 pixel")
-        assert "divisible by patch size" in line and "classifiers.resolution" in line
 
 
 def test_nothing_is_said_where_timm_is_not_installed(monkeypatch):

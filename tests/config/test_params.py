@@ -20,10 +20,13 @@ PLANNED |= {f"classifiers.{key}" for key in ("models", "seeds", "arms")}
 SAMPLERS = "synthetic pretrained figure2 figure6"
 TUNED = f"unet unet_report {SAMPLERS}"
 SEEDED = f"images banks augmented policies classifiers oracle quality {TUNED}"
+HELD = "captions embeddings unet unet_report synthetic pretrained real"
+HELD += " policies classifiers oracle quality"
 # For every key another value, and the rules of which some job reads another `cfg` or is new.
 EDITS = {
     "name": ("second", ""),  # the folder of tables and figures: what is in them stays the same
     "seed": (1, SEEDED),
+    "instructions": ("avx2", HELD),
     "models.captioner": ("another", "captions"),
     "models.clip": ("another", "embeddings synthetic pretrained augmented quality"),
     "models.diffusion": ("another", f"real augmented {TUNED}"),
@@ -135,6 +138,7 @@ EDITS = {
     "quality.batch_size": (3, "quality"),
     "tables.digits": (2, "table diagnostics comparisons"),
     "tables.confidence": (0.9, "table diagnostics comparisons"),
+    "tables.repetition": (2, ""),  # of a target that no table asks for
     "tables.rows.table1": (["wrn-10-1", "wrn-10-2"], "table classifiers"),
     "tables.rows.table4": (["wrn-10-2"], "table classifiers"),
     "tables.rows.table5": (["wrn-10-2"], "table classifiers"),

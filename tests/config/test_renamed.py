@@ -45,15 +45,15 @@ MAIN, MINIATURE = (
             "classifiers.arms.ra+roundtrip is now classifiers.arms.ra+real_vae",
         ),
         (
-            "datasets: {a.b: {like: digits-reduced, classifiers: {prefer: consistent}}}",
+            "datasets: {a.b: {like: fashion-mnist-few, classifiers: {prefer: consistent}}}",
             "datasets.a.b.classifiers.prefer is now datasets.a.b.classifiers.select",
         ),
         (
-            "datasets: {mine: {like: digits-reduced, judge: {updates: 9}}}",
+            "datasets: {mine: {like: fashion-mnist-few, judge: {updates: 9}}}",
             "datasets.mine.judge.updates is now datasets.mine.oracle.steps",
         ),
         (
-            "datasets: {mine: {like: digits-reduced, unet: {samples: {each: 2}}}}",
+            "datasets: {mine: {like: fashion-mnist-few, unet: {samples: {each: 2}}}}",
             "datasets.mine.unet.samples is now figures.samples",
         ),
         ("corpus: {size: 32}", "corpus.size is now corpus.resolution"),

@@ -20,13 +20,14 @@ from mvc.config.files import (
     list_weights_files,
 )
 from mvc.config.needs import collect_needs, list_run_faults, list_setting_warnings
-from mvc.config.networks import list_network_faults, list_unfit_networks
+from mvc.config.networks import list_network_faults
 from mvc.config.reading import list_key_faults, list_null_faults, list_option_faults
 from mvc.config.renamed import list_old_spellings
 from mvc.config.sections import merge_section, sort_config
 from mvc.console.endings import Jobs
 from mvc.console.ticker import Ticker
 from mvc.core.atomic import check_folder
+from mvc.estimate.unfit import list_unfit_networks
 from mvc.images.sources import digest_source
 from mvc.job import NEEDS, find_unmet
 from mvc.models.checking import list_model_faults, list_warnings

@@ -51,3 +51,23 @@ rule diagnostics:
         code=code("diagnostics.py"),
     script:
         "../scripts/diagnostics.py"
+
+
+rule repetitions:
+    input:
+        lambda wildcards: list_paths(plan.list_table_runs(config, "table1")),
+    output:
+        csv=ensure("results/<name>tables/repetitions.csv", non_empty=True),
+        md=ensure("results/<name>tables/repetitions.md", non_empty=True),
+    log:
+        "logs/<name>tables/repetitions.log",
+    benchmark:
+        "results/benchmarks/<name>tables/repetitions.tsv"
+    localrule: True
+    conda:
+        "../../envs/mvc.yaml"
+    params:
+        cfg=reads("repetitions"),
+        code=code("repetitions.py"),
+    script:
+        "../scripts/repetitions.py"

@@ -1,4 +1,4 @@
-"""The frame of every stage's script: its log and its threads."""
+"""The frame of every stage's script: its log, its threads and its instruction set."""
 
 import json
 import os
@@ -13,6 +13,7 @@ from mvc.config.code import refuse_edited
 from mvc.config.needs import list_unmet_needs
 from mvc.console.endings import name_job
 from mvc.console.progress import summarise
+from mvc.core.instructions import limit_instructions
 
 # Environment variable with what the run needs of each data set's images.
 NEEDS = "MVC_NEEDS"
@@ -36,6 +37,7 @@ def stage_log(snakemake) -> Iterator[Callable[..., None]]:
                 if digest := getattr(snakemake.params, "code", None):
                     refuse_edited(sys.modules["__main__"].__file__, digest)
                 wildcards = getattr(snakemake, "wildcards", None)
+                limit_instructions(getattr(snakemake.params, "cfg", {}).get("instructions"))
                 refuse_unmet(getattr(wildcards, "dataset", None), str(file))
                 yield lambda *summary: reported.extend(summary)
             except Exception:

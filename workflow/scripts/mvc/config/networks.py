@@ -1,12 +1,11 @@
 """Names of classifiers' networks, checked against timm's own files without an import of it."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 
 from mvc.config.files import find_package
-from mvc.config.params import read_run
 from mvc.config.sections import merge_section
 
 REGISTERED = re.compile(r"@register_model\s+def (\w+)\(")
@@ -31,32 +30,6 @@ def list_network_faults(config: Mapping) -> Iterator[str]:
     for name, key in names.items():
         if not name.startswith("wrn-") and (fault := _explain_unknown(name)):
             yield f"{key}: {name!r}; must be wrn-<depth>-<width> or a network of timm{fault}"
-
-
-def list_unfit_networks(config: Mapping, runs: Iterable[tuple[str, str, str]]) -> Iterator[str]:
-    """List networks of timm that take no images of the size of their runs, one per line.
-
-    Found by passing shapes alone through each (2 s for the imports), before hours of generation.
-
-    Args:
-        runs: data set, classifier and arm of each run that is asked for.
-    """
-    settings = [(model, read_run(config, dataset, model, arm)) for dataset, model, arm in runs]
-    wanted = {
-        (model, run["network"], run["resolution"])
-        for model, run in settings
-        if run["resolution"] and not run["network"].startswith("wrn-")
-    }
-    if not wanted or not find_package("timm"):
-        return
-    from mvc.estimate.architectures import explain_unfit
-
-    for model, network, size in sorted(wanted):
-        if fault := explain_unfit(network, size):
-            yield (
-                f"classifiers.models.{model}: {network} takes no images of {size} x {size} pixels "
-                f"({fault}); set classifiers.resolution, or choose another network"
-            )
 
 
 def _explain_unknown(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mvc.config import plan
 from mvc.config.catalogue import LOADERS
-from mvc.config.sections import find_seed, merge_section, sort_keys
+from mvc.config.sections import find_instructions, find_seed, merge_section, sort_keys
 
 
 class Reads(NamedTuple):
@@ -87,6 +87,11 @@ RUN_WHEN: Mapping[str, Callable[[Mapping], bool]] = {
     "phase2": lambda run: _has_strategy(run) and run["strategy"] == "two_phase",
     "rsp": lambda run: bool(run["extra"]) and run["strategy"] == "rsp",
 }
+# Rules whose results depend on the rounding of the processor's instructions.
+COMPUTING = frozenset(
+    "captions embeddings unet unet_report synthetic pretrained mixed real policies classifiers "
+    "oracle quality".split()
+)
 # Sections that the estimate reads for each data set.
 ESTIMATED = ("images", "captions", "banks", "unet", "synthetic")
 
@@ -106,6 +111,19 @@ def read(
         digest_source: returns a digest of the files of a loader and its path.
     """
     dataset = wildcards.get("dataset")
+    settings = _read_rule(config, rule, wildcards, digest_source)
+    if rule in COMPUTING and (held := find_instructions(config, dataset)):
+        settings |= {"instructions": held}
+    return settings
+
+
+def _read_rule(
+    config: Mapping,
+    rule: str,
+    wildcards: Mapping[str, str],
+    digest_source: Callable[[str, str | None], str],
+) -> dict:
+    dataset = wildcards.get("dataset")
     match rule:
         case "images":
             return read_images(config, dataset, digest_source)
@@ -119,6 +137,8 @@ def read(
             return read_run(config, dataset, wildcards["model"], wildcards["arm"])
         case "table":
             return read_table(config, f"table{wildcards['number']}")
+        case "repetitions":
+            return read_repetitions(config)
         case "comparisons":
             return read_comparisons(config, wildcards["study"])
         case "estimate":
@@ -195,6 +215,13 @@ def read_table(config: Mapping, table: str) -> dict:
     """Settings of a table of the paper, and its rows."""
     shown = _pick(config["tables"], ("digits", "confidence"))
     return {**shown, "number": table, "rows": plan.list_rows(config, table)}
+
+
+def read_repetitions(config: Mapping) -> dict:
+    """Settings of the repetitions of Table 1, and the instruction set of each of its data sets."""
+    held = {name: find_instructions(config, name) for name, _ in plan.list_rows(config, "table1")}
+    shown = _pick(config["tables"], ("digits", "confidence", "repetition"))
+    return {**shown, "instructions_of": held}
 
 
 def read_figure(config: Mapping, figure: str) -> dict:

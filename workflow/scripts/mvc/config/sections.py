@@ -23,6 +23,11 @@ def find_seed(config: Mapping, dataset: str) -> int:
     return config["datasets"][dataset].get("seed", config["seed"])
 
 
+def find_instructions(config: Mapping, dataset: str) -> str | None:
+    """The instruction set that a data set's stages are held to; None: the machine's own."""
+    return config["datasets"][dataset].get("instructions", config["instructions"])
+
+
 def sort_config(config: Mapping) -> dict:
     """The configuration with its keys sorted: Snakemake compares the text of what a stage reads.
 
