@@ -80,6 +80,7 @@ def test_null_of_what_is_not_there_is_refused(tmp_path):
         "datasets: {shirt: null, shirts: null}\nclassifiers: {arms: {aa: null, ra: null}}\n"
     )
     assert list_null_faults([first]) == []
+    assert list_null_faults([second, first]) == list_null_faults([first, second])
     datasets, arms = list_null_faults([first, second])
     assert datasets.startswith("datasets.shirt: null") and datasets.endswith("there are shirts")
     assert arms.startswith("classifiers.arms.aa: null") and arms.endswith("there are ra")

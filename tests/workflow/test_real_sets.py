@@ -46,8 +46,7 @@ def made(tmp_path_factory):
             "tables": {"rows": {}}
         }
     config = {
-        "datasets": {"fashion-mnist-reduced": None, "fashion-mnist-few": None}
-        | {"digits-reduced": None, **own},
+        "datasets": {"fashion-mnist-few": None, **own},
         "images": {"labels_per_class": LABELS},
         "captions": {"max_new_tokens": 4, "num_beams": 1},
         "banks": {"per_real": 2},

@@ -56,29 +56,37 @@ def _walk(node: yaml.Node | None, path: str, key: str, seen: set[int]) -> Iterat
         yield from _walk(below, path, full, seen)
 
 
-def list_null_faults(paths: Sequence[str | Path]) -> list[str]:
-    """List names that a file takes out by null where no file before it has them, one per line."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    lines, known = [], {section: set() for section in REMOVABLE}
-    for path in paths:
-        try:
-            values = yaml.load(Path(path).read_text(encoding="utf-8-sig"), Loader=loader)
-        except yaml.YAMLError:
-            continue
-        for section, names in known.items():
-            entries = values
-            for key in section.split("."):
-                entries = entries.get(key) if isinstance(entries, Mapping) else None
-            for name, value in entries.items() if isinstance(entries, Mapping) else ():
-                if value is None and name not in names:
-                    there = ", ".join(sorted(names)) or "none"
-                    lines.append(
-                        f"{section}.{name}: null ({path}) takes out what is not there; there are "
-                        f"{there}"
-                    )
-                elif value is not None:
-                    names.add(name)
+def list_null_faults(paths: Iterable[str | Path]) -> list[str]:
+    """List names that a file takes out by null where no file has them, one per line."""
+    files = [(path, _read_mapping(path)) for path in paths]
+    lines = []
+    for section in REMOVABLE:
+        entries = [(path, _find_section(values, section)) for path, values in files]
+        there = sorted(
+            {name for _, each in entries for name, own in each.items() if own is not None}
+        )
+        lines += [
+            f"{section}.{name}: null ({path}) takes out what is not there; there are "
+            f"{', '.join(map(str, there)) or 'none'}"
+            for path, each in entries
+            for name, own in each.items()
+            if own is None and name not in there
+        ]
     return lines
+
+
+def _read_mapping(path: str | Path) -> object:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return yaml.load(Path(path).read_text(encoding="utf-8-sig"), Loader=loader)
+    except yaml.YAMLError:  # see `list_key_faults`
+        return None
+
+
+def _find_section(values: object, section: str) -> Mapping:
+    for key in section.split("."):
+        values = values.get(key) if isinstance(values, Mapping) else None
+    return values if isinstance(values, Mapping) else {}
 
 
 def list_option_faults(arguments: Sequence[str]) -> list[str]:
