@@ -22,6 +22,8 @@ RUN = {
     "epochs": 200,
     "extra": None,
 }
+SAMPLING = {"steps": 25, "guidance": "text", "scale": 7.5, "image_scale": 1.5, "interval": None}
+SAMPLING |= {"order": 2, "karras": False, "batch_size": 50}
 TWO_PHASE = {"strategy": "two_phase", "phase2": {"share": 0.2}}
 
 
@@ -39,7 +41,7 @@ def section(**changes):
             "batch_size": 32,
             "flip": True,
         },
-        "synthetic": {"steps": 25, "guidance": "text", "shards": 4, "pretrained_share": 0.5},
+        "synthetic": {"shards": 4, "pretrained_share": 0.5, **SAMPLING},
         "policies": None,
         "runs": [{**RUN, "extra": "finetuned", **TWO_PHASE}],
     }

@@ -76,11 +76,8 @@ def test_a_caption_costs_more_with_tokens_and_beams():
 def test_training_and_sampling_add_up():
     assert flops.count_training_step(10) == 30
     unet, encode, decode = 180, 273, 622
-    two = flops.count_sampling(unet, decode, steps=25, mode="text", encode=encode)
-    assert two == 25 * 2 * unet + encode + decode
-    assert flops.count_sampling(unet, decode, steps=25, mode="ip2p") - decode == 25 * 3 * unet
-    with pytest.raises(ValueError, match="synthetic.guidance = none; must be one of text"):
-        flops.count_sampling(unet, decode, steps=25, mode="none")
+    two = flops.count_sampling(unet, decode, evaluations=50, encode=encode)
+    assert two == 50 * unet + encode + decode
 
 
 def test_folders_give_their_own_shape():

@@ -96,6 +96,7 @@ def world(tmp_path_factory):
 
 
 SYNTHETIC = {"steps": 2, "guidance": "text", "scale": 3.0, "image_scale": 1.0, "batch_size": 4}
+SYNTHETIC |= {"interval": None, "order": 2, "karras": False}
 
 
 @pytest.fixture(scope="module")

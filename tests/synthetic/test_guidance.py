@@ -3,7 +3,7 @@
 import pytest
 import tiny
 import torch
-from mvc.synthetic.guidance import predict_noise
+from mvc.synthetic.guidance import MODES, count_branches, predict_noise, settle_scales
 
 W = 4.0
 
@@ -65,9 +65,41 @@ def test_both_is_ip2p_at_equal_scales(case):
     assert torch.allclose(guided(case, "both"), guided(case, "ip2p", image_scale=W), atol=1e-5)
 
 
-def test_scale_1_is_the_conditional_estimate(case):
-    full = evaluate(case, text=True, image=True)
-    assert torch.allclose(guided(case, "text", scale=1.0), full, atol=1e-5)
+BRANCHES = {
+    # mode, w or s_T, s_I: evaluations of the U-Net for each image
+    ("text", 1.0, 1.5): 1,
+    ("text", W, 1.5): 2,
+    ("both", 1, 1.5): 1,
+    ("both", W, 1.5): 2,
+    ("ip2p", 1.0, 1.0): 1,
+    ("ip2p", 1.0, 1.5): 3,  # the image's own scale still needs both null terms
+    ("ip2p", W, 1.0): 2,
+    ("ip2p", W, W): 2,
+    ("ip2p", W, 1.5): 3,
+}
+
+
+@pytest.mark.parametrize("mode, scale, image_scale", BRANCHES)
+def test_terms_of_factor_0_are_not_evaluated(case, mode, scale, image_scale):
+    """Against the whole formula of InstructPix2Pix, each term by itself."""
+    net, z, image, text, null = case
+    seen = []
+
+    def count(latents, *arguments, **conditions):
+        seen.append(len(latents) // len(z))
+        return net(latents, *arguments, **conditions)
+
+    made = guided((count, z, image, text, null), mode, image_scale=image_scale, scale=scale)
+    of_text, of_image = settle_scales(mode, scale, image_scale)
+    full, some, none = (evaluate(case, text=t, image=i) for t, i in ((1, 1), (0, 1), (0, 0)))
+    expected = none + of_image * (some - none) + of_text * (full - some)
+    assert torch.allclose(made, expected, atol=1e-5)
+    assert seen == [BRANCHES[mode, scale, image_scale]] == [count_branches(of_text, of_image)]
+
+
+def test_without_an_image_scale_1_is_one_evaluation_in_every_mode():
+    assert {count_branches(*settle_scales(m, 1, 1.5, conditioned=False)) for m in MODES} == {1}
+    assert {count_branches(*settle_scales(m, W, 1.5, conditioned=False)) for m in MODES} == {2}
 
 
 def test_a_unet_without_image_takes_text_alone():

@@ -211,3 +211,81 @@ def test_reconstructed_images_are_the_training_images_in_turn(world):
     assert (
         ids[:6] == ["train/0", "train/1", "train/2"] * 2 and ids[6:] == ["train/3", "train/4"] * 2
     )
+
+
+def solve_images(world, **options):
+    """Latents of two images by the fine-tuned U-Net, and the branches evaluated in each step."""
+    unet, seen = load_unet(f"{world['folder']}/wide", text_width=tiny.TEXT), []
+
+    def count(latents, *arguments, **conditions):
+        seen.append(len(latents) // 2)
+        return unet(latents, *arguments, **conditions)
+
+    rng = torch.Generator().manual_seed(3)
+    settings = dict(steps=6, mode="text", scale=3.0, image_scale=1.0)
+    solver = load_solver(world["folder"], order=options.pop("order", 2), karras=False)
+    noise, image = torch.randn(2, 2, tiny.LATENT, 8, 8, generator=rng)
+    latents = sampler.solve(
+        count,
+        solver,
+        noise,
+        text=world["tokens"][:2].float(),
+        null=world["null"].float(),
+        image=image,
+        **settings | options,
+    )
+    return latents, seen, sampler.list_levels(solver, 6)
+
+
+def test_solve_guides_in_the_interval_alone(world):
+    """Kynkaanniemi et al. 2024: at noise levels low < sigma <= high, elsewhere scale 1."""
+    whole, branches, levels = solve_images(world)
+    assert branches == [2] * 6 and levels == sorted(levels, reverse=True)
+    interval = [levels[4], levels[2]]
+    some, branches, _ = solve_images(world, interval=interval)
+    assert branches == [1, 1, 2, 2, 1, 1]
+    none, _, _ = solve_images(world, scale=1)
+    assert not torch.allclose(some, whole) and not torch.allclose(some, none)
+    every, branches, _ = solve_images(world, interval=[0, levels[0]])
+    assert branches == [2] * 6 and torch.equal(every, whole)
+
+
+def test_solve_outside_the_interval_is_one_branch_for_two_scales_too(world):
+    _, branches, levels = solve_images(world, mode="ip2p", image_scale=1.5, interval=[0, 1])
+    assert branches == [3 if level <= 1 else 1 for level in levels]
+
+
+def test_an_interval_without_a_step_is_refused(world):
+    sampling = sampler.Sampling(4, "text", 3.0, 1.0, 8, interval=[100, 200])
+    options = dict(diffusion=world["folder"], sampling=sampling, device=torch.device("cpu"))
+    embeddings = {"tokens": world["tokens"], "null": world["null"]}
+    with pytest.raises(
+        ValueError, match=r"synthetic.interval = \[100, 200\].* levels .* 5.11, 2.28, "
+    ):
+        sampler.load_sampler(world["folder"], embeddings, **options)
+
+
+@pytest.mark.parametrize("guidance, scale, interval", [("text", 3.0, None), ("ip2p", 2, [1, 5])])
+def test_count_evaluations_is_what_solve_evaluates(world, guidance, scale, interval):
+    how = {"mode": guidance, "scale": scale, "image_scale": 1.5, "interval": interval}
+    _, branches, _ = solve_images(world, **how)
+    solver, sampling = load_solver(world["folder"]), sampler.Sampling(6, batch_size=8, **how)
+    assert sampler.count_evaluations(solver, sampling, conditioned=True) == sum(branches)
+
+
+def test_solver_keys_change_order_and_noise_levels(world):
+    second, third = (solve_images(world, order=order)[0] for order in (2, 3))
+    assert not torch.allclose(second, third)
+    even, karras = (load_solver(world["folder"], karras=karras) for karras in (False, True))
+    assert sampler.list_levels(even, 9) != sampler.list_levels(karras, 9)
+    with_default = load_solver(world["folder"]).config
+    assert (with_default["solver_order"], with_default["use_karras_sigmas"]) == (2, False)
+
+
+def test_provenance_names_what_is_not_the_default():
+    cfg = dict(guidance="text", scale=2.0, image_scale=1.5, interval=None, steps=9, order=2)
+    cfg |= dict(karras=False, diffusion="name")
+    assert plan.describe_generator(cfg, [])["guidance"] == "text 2.0"
+    cfg |= dict(guidance="ip2p", interval=[0.3, 5], order=3, karras=True)
+    described = plan.describe_generator(cfg, [])["guidance"]
+    assert described == "ip2p 2.0 1.5 in (0.3, 5] order 3 Karras"

@@ -188,6 +188,7 @@ def _check_across(config: Mapping) -> list[str]:
                 f"{search['trials']}"
             )
         lines += _check_tuning(name, {**config["unet"], **values.get("unet", {})})
+        lines += _check_interval(name, {**config["synthetic"], **values.get("synthetic", {})})
     return lines
 
 
@@ -198,6 +199,13 @@ def _check_tuning(name: str, tuning: Mapping) -> Iterator[str]:
         yield f"unet.dropout = {dropout} ({name}); its shares must sum to <= 1"
     if pairs % processes:
         yield f"unet.processes = {processes} ({name}); must divide unet.batch_size = {pairs}"
+
+
+def _check_interval(name: str, sampling: Mapping) -> Iterator[str]:
+    """Check the interval of guidance."""
+    interval = sampling["interval"]
+    if interval is not None and interval[0] >= interval[1]:
+        yield f"synthetic.interval = {interval} ({name}); must be [low, high] with low < high"
 
 
 def _check_runs(name: str, training: Mapping) -> Iterator[str]:

@@ -20,7 +20,7 @@ class Reads(NamedTuple):
     seed: bool = False  # whether it draws random numbers
 
 
-_SAMPLING = "guidance scale image_scale steps batch_size"
+_SAMPLING = "guidance scale image_scale interval steps order karras batch_size"
 _IMAGES = {"synthetic": _SAMPLING, "unet": "resolution", "captions": "prefix"}
 _SHEET = "classes images cell"
 _SHOWN = Reads({"tables": "digits confidence"})

@@ -39,6 +39,13 @@ VAE = {
     "norm_num_groups": 32,
     "act_fn": "silu",
 }
+SCHEDULER = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "steps_offset": 1,
+}
 BLIP2 = {
     "num_query_tokens": 32,
     "image_token_index": 50265,
@@ -80,6 +87,7 @@ STABLE_DIFFUSION = (
 KNOWN = {
     "unet/config.json": dict.fromkeys(STABLE_DIFFUSION, UNET),
     "vae/config.json": dict.fromkeys(STABLE_DIFFUSION, VAE),
+    "scheduler/scheduler_config.json": dict.fromkeys(STABLE_DIFFUSION, SCHEDULER),
     "config.json": {"Salesforce/blip2-opt-2.7b": BLIP2},
 }
 
@@ -98,6 +106,14 @@ def build_vae(name: str) -> nn.Module:
 
     config = _read_config("diffusion", name, "vae/config.json")
     return _build_without_weights(lambda: AutoencoderKL.from_config(config))
+
+
+def build_solver(name: str, *, order: int, karras: bool):
+    """Build the solver on the noise schedule of `models.diffusion`."""
+    from mvc.models.stable_diffusion import make_solver
+
+    config = _read_config("diffusion", name, "scheduler/scheduler_config.json")
+    return make_solver(config, order=order, karras=karras)
 
 
 def build_clip(name: str) -> nn.Module:

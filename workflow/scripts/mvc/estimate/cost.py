@@ -11,6 +11,7 @@ from functools import lru_cache
 from mvc.core.counts import OTHERS, count_extra, count_steps
 from mvc.core.markdown import format_count, format_table
 from mvc.estimate import architectures, flops
+from mvc.synthetic.sampler import count_evaluations, read_sampling
 
 PNG = 2.0  # approximate bytes per pixel of a stored colour photograph
 TOKENS = 77  # context tokens of a caption
@@ -200,9 +201,19 @@ def _estimate_generation(
     else:
         share = {"finetuned": 0, "pretrained": 1}.get(generator, cfg["pretrained_share"])
         forward, _, _ = estimate_unet(models["diffusion"], resolution)
-        conditioning = round((1 - share) * encode)
+        sampling = read_sampling(cfg)
+        solver = architectures.build_solver(
+            models["diffusion"], order=sampling.order, karras=sampling.karras
+        )
+        with_image, without = (
+            count_evaluations(solver, sampling, conditioned=conditioned)
+            for conditioned in (True, False)
+        )
         each = estimate_image_tower(models["clip"]) + flops.count_sampling(
-            forward, decode, steps=cfg["steps"], mode=cfg["guidance"], encode=conditioning
+            forward,
+            decode,
+            evaluations=(1 - share) * with_image + share * without,
+            encode=round((1 - share) * encode),
         )
     disk = images * size.side**2 * PNG
     stage = f"synthetic, {generator}"

@@ -108,20 +108,14 @@ def count_training_step(forward: int) -> int:
     return (1 + BACKWARD) * forward
 
 
-def count_sampling(unet: int, decode: int, *, steps: int, mode: str, encode: int = 0) -> int:
-    """Count one synthetic image: the branches of every step, conditioning image, decoding.
+def count_sampling(unet: int, decode: int, *, evaluations: int, encode: int = 0) -> int:
+    """Count one synthetic image: all evaluations of the U-Net, conditioning image, decoding.
 
     Args:
         unet: operations of `count_unet_forward`; decode, encode: of the VAE.
-        mode: guidance `text` or `both` (two branches), or `ip2p` (three).
-
-    Raises:
-        ValueError: there is no such guidance.
+        evaluations: of the U-Net, over all branches and steps.
     """
-    branches = {"text": 2, "both": 2, "ip2p": 3}
-    if mode not in branches:
-        raise ValueError(f"synthetic.guidance = {mode}; must be one of {', '.join(branches)}")
-    return steps * branches[mode] * unet + encode + decode
+    return evaluations * unet + encode + decode
 
 
 def measure_throughput(device: str | torch.device, *, seconds: float | int = 3) -> float:

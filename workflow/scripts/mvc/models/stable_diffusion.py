@@ -3,7 +3,7 @@
 Axes: n images, h and w pixels; c latent channels, y and x latent positions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -82,23 +82,37 @@ def load_unet(name: str | Path, *, text_width: int, device="cpu") -> UNet2DCondi
     return unet
 
 
-def load_solver(name: str | Path) -> DPMSolverMultistepScheduler:
-    """Open DPM-Solver++ (2M) on the noise schedule of a Stable Diffusion folder."""
-    return _load_scheduler(
-        DPMSolverMultistepScheduler, name, algorithm_type="dpmsolver++", solver_order=2
+def load_solver(
+    name: str | Path, *, order: int = 2, karras: bool = False
+) -> DPMSolverMultistepScheduler:
+    """Open the solver on the noise schedule of a Stable Diffusion folder, see `make_solver`."""
+    return make_solver(
+        _load_schedule(DPMSolverMultistepScheduler, name), order=order, karras=karras
     )
+
+
+def make_solver(config: Mapping, *, order: int, karras: bool) -> DPMSolverMultistepScheduler:
+    """Make DPM-Solver++ (multistep) on the noise schedule of a scheduler's config.
+
+    Args:
+        order: of the solver, 1 to 3.
+        karras: noise levels spaced as by Karras et al. 2022, instead of evenly in time.
+    """
+    options = {"solver_order": order, "use_karras_sigmas": karras}
+    return DPMSolverMultistepScheduler.from_config(config, algorithm_type="dpmsolver++", **options)
 
 
 def load_betas(name: str | Path) -> DDPMScheduler:
     """Open the noise schedule of a Stable Diffusion folder, for training."""
-    return _load_scheduler(DDPMScheduler, name)
+    return DDPMScheduler.from_config(_load_schedule(DDPMScheduler, name))
 
 
-def _load_scheduler(part: type, name: str | Path, **options):
+def _load_schedule(part: type, name: str | Path) -> Mapping:
+    """Load the config of a folder's scheduler."""
     with explain_missing("diffusion", name, part="scheduler"):
         config = part.load_config(str(name), subfolder="scheduler")
     refuse_faults("diffusion", name, fitting.list_scheduler_faults(config))
-    return part.from_config(config, **options)
+    return config
 
 
 def check_pair(name: str | Path, unet: UNet2DConditionModel, vae: AutoencoderKL) -> None:

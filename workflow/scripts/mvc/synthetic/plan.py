@@ -110,7 +110,7 @@ def tabulate_images(
         files: the images, PNG.
         train, captions: the training images and their captions, in the same order.
         digest: of the generator's weights.
-        guidance: mode and scale, for instance `text 7.5`.
+        guidance: mode and scale, for instance `text 7.5`, see `describe_generator`.
         clip_probability: CLIP's probability of each image's class.
     """
     n = len(files)
@@ -138,14 +138,24 @@ def tabulate_images(
 def describe_generator(cfg: Mapping, weights: Sequence[str]) -> dict:
     """Describe what all images of a set share: weights, guidance, steps of the solver.
 
+    Guidance is its mode and scales, its interval if it has one, and where they are not the
+    defaults the solver's order and noise levels: `text 7.5 in (0.3, 5.0] order 3 Karras`.
+
     Args:
         cfg: the section `synthetic`, with `diffusion`.
         weights: files of the weights; empty for a model on a hub, whose name replaces the digest.
     """
     scales = [cfg["scale"], cfg["image_scale"]] if cfg["guidance"] == "ip2p" else [cfg["scale"]]
+    guidance = [cfg["guidance"], *scales]
+    if cfg["interval"] is not None:
+        guidance.append("in ({}, {}]".format(*cfg["interval"]))
+    if cfg["order"] != 2:
+        guidance.append(f"order {cfg['order']}")
+    if cfg["karras"]:
+        guidance.append("Karras")
     return {
         "digest": digest_files(*weights) if weights else cfg["diffusion"],
-        "guidance": " ".join(map(str, [cfg["guidance"], *scales])),
+        "guidance": " ".join(map(str, guidance)),
         "steps": cfg["steps"],
     }
 

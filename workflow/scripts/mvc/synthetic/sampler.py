@@ -20,7 +20,7 @@ from mvc.core.pixels import encode as encode_png
 from mvc.core.pixels import load, resize
 from mvc.models.stable_diffusion import check_pair, encode, load_solver, load_unet, load_vae
 from mvc.models.stable_diffusion import decode as decode_latents
-from mvc.synthetic.guidance import predict_noise
+from mvc.synthetic.guidance import count_branches, predict_noise, settle_scales
 from mvc.synthetic.plan import Plan
 
 
@@ -33,6 +33,9 @@ class Sampling:
     scale: float | int
     image_scale: float | int
     batch_size: int
+    interval: Sequence[float | int] | None = None
+    order: int = 2
+    karras: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ class Sampler:
                 mode=self.sampling.mode,
                 scale=self.sampling.scale,
                 image_scale=self.sampling.image_scale,
+                interval=self.sampling.interval,
             )
             yield decode_latents(self.vae, latents)[kept]
 
@@ -125,10 +129,12 @@ def load_sampler(
     network = load_unet(unet, text_width=embeddings["tokens"].shape[2], device=device)
     vae = load_vae(diffusion, device=device)
     check_pair(diffusion, network, vae)
+    solver = load_solver(diffusion, order=sampling.order, karras=sampling.karras)
+    check_interval(solver, sampling)
     return Sampler(
         unet=network,
         vae=vae,
-        solver=load_solver(diffusion),
+        solver=solver,
         tokens=embeddings["tokens"],
         null=embeddings["null"],
         sampling=sampling,
@@ -143,7 +149,55 @@ def read_sampling(cfg: Mapping) -> Sampling:
         scale=cfg["scale"],
         image_scale=cfg["image_scale"],
         batch_size=cfg["batch_size"],
+        interval=cfg["interval"],
+        order=cfg["order"],
+        karras=cfg["karras"],
     )
+
+
+def check_interval(solver, sampling: Sampling) -> None:
+    """Refuse guidance in an interval of noise levels that no step of the solver has.
+
+    Raises:
+        ValueError: the interval, and the noise levels of the steps.
+    """
+    if sampling.interval is None:
+        return
+    levels = list_levels(solver, sampling.steps)
+    guided = sum(has_guidance(level, sampling.interval) for level in levels)
+    print(f"guidance in {guided} of {sampling.steps} steps (synthetic.interval)")
+    if not guided:
+        raise ValueError(
+            f"synthetic.interval = {list(sampling.interval)}: no step is guided; the noise levels "
+            f"of the {sampling.steps} steps are {', '.join(f'{level:.3g}' for level in levels)}: "
+            "set an interval that holds some, or null for all"
+        )
+
+
+def count_evaluations(solver, sampling: Sampling, *, conditioned: bool) -> int:
+    """Count the evaluations of the U-Net for one image, over all branches of all steps.
+
+    Args:
+        conditioned: whether the U-Net takes an image.
+    """
+    scales = settle_scales(
+        sampling.mode, sampling.scale, sampling.image_scale, conditioned=conditioned
+    )
+    return sum(
+        count_branches(*scales) if has_guidance(level, sampling.interval) else 1
+        for level in list_levels(solver, sampling.steps)
+    )
+
+
+def list_levels(solver, steps: int) -> list[float]:
+    """List the noise level sigma of each step, the noise's deviation over the image's factor."""
+    solver.set_timesteps(steps)
+    return solver.sigmas[:-1].tolist()
+
+
+def has_guidance(level: float, interval: Sequence[float | int] | None) -> bool:
+    """Whether a step of this noise level is guided: low < level <= high (Kynkaanniemi 2024)."""
+    return interval is None or interval[0] < level <= interval[1]
 
 
 def sample_files(
@@ -185,16 +239,20 @@ def solve(
     mode: str,
     scale: float | int,
     image_scale: float | int,
+    interval: Sequence[float | int] | None = None,
 ) -> Float[Tensor, "n c y x"]:
     """Solve from z_T to z_0 with DPM-Solver++, the same conditions at every step (Eq. 5).
 
     Args:
         image: e_I, or None for a U-Net that takes none.
         mode, scale, image_scale: see `guidance.predict_noise`.
+        interval: noise levels of the steps that are guided, see `list_levels`, `has_guidance`; at
+            the others the scales are 1.
     """
     solver.set_timesteps(steps, device=noise.device)
     latents = noise * solver.init_noise_sigma
-    for timestep in solver.timesteps:
+    for timestep, level in zip(solver.timesteps, solver.sigmas[:-1].tolist(), strict=True):
+        guided = has_guidance(level, interval)
         estimate = predict_noise(
             unet,
             solver.scale_model_input(latents, timestep),
@@ -203,8 +261,8 @@ def solve(
             null=null,
             image=image,
             mode=mode,
-            scale=scale,
-            image_scale=image_scale,
+            scale=scale if guided else 1,
+            image_scale=image_scale if guided else 1,
         )
         latents = solver.step(estimate, timestep, latents).prev_sample
     return latents
