@@ -12,7 +12,7 @@ from test_layers import list_imports
 
 SCRIPTS = REPO / "workflow/scripts"
 TABLES = "core.atomic core.image_tables"
-PIXELS = "core.decoding core.pixels core.square"
+PIXELS = "core.decoding core.parallel core.pixels core.square"
 RECIPES = "banks.mixing banks.recipes core.counts core.seeds"
 CLIP = "core.batching models.clip models.opening"
 DIFFUSION = f"{PIXELS} models.fitting models.opening models.stable_diffusion"

@@ -5,8 +5,9 @@ import io
 import numpy as np
 import pytest
 import torch
-from mvc.core.decoding import MAX_PIXELS, decode, encode_png, examine
-from mvc.core.pixels import encode, load
+from mvc.core import pixels as pixels_module
+from mvc.core.decoding import MAX_PIXELS, decode, encode_png, examine, read_size
+from mvc.core.pixels import choose_side, encode, load
 from PIL import Image, ImageOps
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -251,3 +252,48 @@ def test_encode_round_trip_and_determinism(grayscale):
     assert torch.equal(load(files, size=None), pixels)
     assert files == encode(pixels.clone(), grayscale=grayscale)
     assert Image.open(io.BytesIO(files[0])).mode == ("L" if grayscale else "RGB")
+
+
+TURNED = ["HEIF", "AVIF", "JPEG", "PNG", "TIFF", "WEBP"]
+PLAIN = ["GIF", "JPEG2000", "PSD", "QOI", "BMP", "DIB", "PPM", "SGI", "PCX", "DDS", "ICO"]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", TURNED)
+def test_read_size_is_that_of_the_upright_picture(suffix, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = saved(noise(32, 64), suffix, exif=exif.tobytes())
+    assert read_size(data) == decode(data).size
+
+
+@pytest.mark.parametrize("suffix", [name for name in PLAIN if name != "PSD"])
+def test_read_size_of_every_format_that_is_written(suffix):
+    data = saved(noise(20, 36), suffix)
+    assert read_size(data) == decode(data).size
+
+
+def test_read_size_and_choose_side_decode_nothing(monkeypatch):
+    files = [saved(noise(30, width), "JPEG") for width in (30, 40, 50)]
+    decoded = []
+    monkeypatch.setattr(Image.Image, "load", lambda image: decoded.append(image))
+    assert choose_side(files, resolution=256) == 30
+    assert choose_side(files, resolution=256, fit="pad") == 256 and not decoded
+
+
+def test_read_size_refuses_what_is_no_picture():
+    with pytest.raises(ValueError, match="not an image"):
+        read_size(b"")
+
+
+def test_load_gives_the_same_in_several_threads(monkeypatch):
+    """More files than wait at once; the first bad one is named, and nothing after it is shown."""
+    files = [saved(noise(20, 30 + i % 3, seed=i), "JPEG") for i in range(70)]
+    found, shown = [], []
+    for threads in (1, 2, 4):
+        monkeypatch.setattr(pixels_module.torch, "get_num_threads", lambda n=threads: n)
+        found.append(load(files, size=16, show=shown.append))
+    assert shown == [*range(1, 71)] * 3 and found[0].is_contiguous()
+    assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
+    with pytest.raises(ValueError, match="image 50 of the batch: .*not an image"):
+        load([*files[:50], b"no", b"neither"], size=16)

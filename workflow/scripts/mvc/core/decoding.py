@@ -60,6 +60,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SIDEWAYS = (5, 6, 7, 8)  # turns that exchange width and height
 
 
 def decode(data: bytes) -> Image.Image:
@@ -93,6 +94,19 @@ def examine(data: bytes) -> tuple[Image.Image, tuple[str, ...], set[str]]:
     except Exception as error:  # damaged files make Pillow's readers raise nearly anything
         raise ValueError(f"truncated or damaged: {error}") from error
     return (image if turn is None else image.transpose(turn)), notes, suffixes
+
+
+def read_size(data: bytes) -> tuple[int, int]:
+    """Read width and height of the picture that `decode` would return, from its header alone.
+
+    Raises:
+        ValueError: there is no picture; gives the reason. Damage behind the header is not seen.
+    """
+    image = _open(data)
+    if image.format == "ICO":  # its directory need not state the true side
+        return decode(data).size
+    sideways = image.format != "TIFF" and _read_orientation(image) in _SIDEWAYS  # TIFF: done
+    return image.size[::-1] if sideways else image.size
 
 
 def encode_png(pixels: UInt8[np.ndarray, "h w"] | UInt8[np.ndarray, "h w 3"]) -> bytes:
