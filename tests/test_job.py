@@ -1,12 +1,18 @@
 """What every stage says in its log: progress, what was made, what went wrong."""
 
+import os
+import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from mvc.console import progress as progress_module
 from mvc.console.progress import Meter, format_duration, format_rate, progress, summarise
-from mvc.job import stage_log
+from mvc.job import count_gpus, stage_log
+from project_tree import REPO
 
 
 class Clock:
@@ -140,3 +146,95 @@ def test_a_failure_is_reported_in_the_log_and_pointed_at_on_the_terminal(job, tm
     assert text.endswith("ValueError: unet.steps = 0; must be >= 1\n")
     sys.excepthook(ValueError, ValueError("…"), None)  # as the interpreter does at its end
     assert capsys.readouterr().err == "failed: see logs/photos/unet.log\n"
+
+
+# A job of a stage in a process of its own, on a machine that seems to have that many GPUs: it says
+# which it sees, and holds them until its input ends.
+GPU_JOB = """import os, sys
+from types import SimpleNamespace
+import torch
+from mvc.job import stage_log
+def count():
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0,1,2")
+    return len(visible.split(","))
+torch.cuda.device_count = count
+log, gpus = sys.argv[1:]
+job = SimpleNamespace(
+    log=[log], threads=1, params=SimpleNamespace(), resources=SimpleNamespace(gpu=int(gpus))
+)
+out = sys.stdout
+with stage_log(job):
+    print(os.environ.get("CUDA_VISIBLE_DEVICES"), torch.cuda.device_count(), file=out, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def start_job(tmp_path):
+    """Start jobs that hold GPUs; returns a process and the GPUs that it sees."""
+    script, jobs = tmp_path / "job.py", []
+    script.write_text(GPU_JOB)
+    (tmp_path / "logs").mkdir()
+
+    def start(gpus: int, **variables: str) -> tuple[subprocess.Popen, str]:
+        folders = {"PYTHONPATH": str(REPO / "workflow/scripts"), "TMPDIR": str(tmp_path)}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("CUDA")}
+        job = subprocess.Popen(
+            [sys.executable, str(script), str(tmp_path / f"logs/{len(jobs)}.log"), str(gpus)],
+            env={**environment, **folders, **variables},
+            text=True,
+            **pipes,
+        )
+        jobs.append(job)
+        return job, job.stdout.readline().split()[0]
+
+    yield start
+    for job in jobs:
+        job.communicate(timeout=60)
+
+
+@pytest.mark.slow
+def test_each_job_has_a_gpu_of_its_own_until_it_ends(start_job, tmp_path):
+    first, second, pair = (start_job(gpus) for gpus in (1, 1, 2))
+    assert [first[1], second[1]] == ["0", "1"]
+    assert pair[1] == "2,0", "a free one, then the first of those with one user"
+    assert "which other jobs use, too: 1 " in (tmp_path / "logs/2.log").read_text()
+    second[0].kill()  # nothing is left for it to tidy up
+    second[0].wait()
+    assert start_job(1)[1] == "1"
+    first[0].communicate(timeout=60)
+    assert start_job(1)[1] == "0"
+
+
+@pytest.mark.slow
+def test_a_job_chooses_among_the_gpus_that_it_sees(start_job):
+    names = "GPU-5d1c,MIG-GPU-77/1/0"
+    found = [start_job(1, CUDA_VISIBLE_DEVICES=names)[1] for _ in range(2)]
+    assert found == names.split(",")
+    assert start_job(1, CUDA_VISIBLE_DEVICES="7")[1] == "7"
+    assert start_job(4, CUDA_VISIBLE_DEVICES="7,5")[1] == "5,7", "all that there are"
+    assert start_job(0)[1] == "None", "a stage that asks for none is left alone"
+
+
+def test_a_job_s_gpus_end_with_it(job, monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+    job.resources = SimpleNamespace(gpu=1)
+    with pytest.raises(ValueError, match="no"), stage_log(job):
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "4"
+        raise ValueError("no")
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "4,6"
+
+
+@pytest.mark.parametrize(
+    ("visible", "count"), [(None, 2), ("0", 1), ("", 0), ("1, GPU-5d1c,7", 2), ("1,0", 2)]
+)
+def test_count_gpus_counts_what_a_run_may_use(monkeypatch, visible, count):
+    found = [Path("/dev/nvidia0"), Path("/dev/nvidia1")]
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: found)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert count_gpus() == count

@@ -29,7 +29,7 @@ from mvc.console.ticker import Ticker
 from mvc.core.atomic import check_folder
 from mvc.estimate.unfit import list_unfit_networks
 from mvc.images.sources import digest_source
-from mvc.job import NEEDS, find_unmet
+from mvc.job import NEEDS, count_gpus, find_unmet
 from mvc.models.checking import list_model_faults, list_warnings
 from mvc.notices.block import collect_notices, format_after_images, format_terminal
 
@@ -70,6 +70,12 @@ def start(record):
         raise WorkflowError(str(error)) from error
 
 
+def limit_gpu_jobs(gpus):
+    """Run as many jobs that use a GPU as this machine has GPUs, unless `--resources gpu=…` says."""
+    if gpus and "gpu" not in workflow.global_resources:
+        workflow.register_resource("gpu", gpus)
+
+
 if workflow.is_main_process:
     check(list_option_faults(sys.argv[1:]) + list_key_faults(workflow.configfiles))
     check(list_null_faults(workflow.configfiles))
@@ -78,6 +84,8 @@ config = sort_config(expand_config(config))
 check(list_missing_files(config))
 if workflow.is_main_process:
     check([*list_model_faults(config), *list_network_faults(config)])
+if workflow.is_main_process and workflow.resource_settings.nodes is None:
+    limit_gpu_jobs(count_gpus())
 STARTED = start(None if workflow.is_main_process else os.environ.get(STARTED_WITH))
 # The data set that each figure shows.
 SHOWN = plan.choose_figure_datasets(config)
