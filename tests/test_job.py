@@ -179,7 +179,9 @@ def start_job(tmp_path):
     def start(gpus: int, **variables: str) -> tuple[subprocess.Popen, str]:
         folders = {"PYTHONPATH": str(REPO / "workflow/scripts"), "TMPDIR": str(tmp_path)}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("CUDA")}
+        environment = {
+            key: value for key, value in os.environ.items() if not key.startswith("CUDA")
+        }
         job = subprocess.Popen(
             [sys.executable, str(script), str(tmp_path / f"logs/{len(jobs)}.log"), str(gpus)],
             env={**environment, **folders, **variables},

@@ -76,8 +76,8 @@ def list_names(visible: str) -> list[str]:
 def reserve_gpus(count: int) -> Iterator[None]:
     """Show this process the `count` GPUs that the fewest other jobs of this user and machine use.
 
-    Where no more than that are visible, as in a job of SLURM, they are used as they are. A job holds
-    a locked file per GPU, so that the system gives its GPUs back however it ends.
+    Where no more than that are visible, as in a job of SLURM, all are used. A job holds a locked
+    file per GPU, so that the system gives its GPUs back however it ends.
     """
     gpus = sys.modules["torch"].cuda.device_count() if count and "torch" in sys.modules else 0
     if not gpus:
