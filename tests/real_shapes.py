@@ -12,6 +12,25 @@ from tokenizers import pre_tokenizers
 from transformers import Blip2Config, Blip2ForConditionalGeneration
 
 CLIP = "ViT-L-14-quickgelu"
+CLIP2 = "ViT-H-14"  # of Stable Diffusion 2.x
+# Its text encoder as `text_encoder/config.json` of Stable Diffusion 2.1 has it: one block less.
+ENCODER2 = {
+    "architectures": ["CLIPTextModel"],
+    "bos_token_id": 0,
+    "eos_token_id": 2,
+    "hidden_act": "gelu",
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "layer_norm_eps": 1e-05,
+    "max_position_embeddings": 77,
+    "model_type": "clip_text_model",
+    "num_attention_heads": 16,
+    "num_hidden_layers": 23,
+    "pad_token_id": 1,
+    "projection_dim": 512,
+    "vocab_size": 49408,
+}
+UNET2 = {"cross_attention_dim": 1024, "use_linear_projection": True}
 SCHEDULER = {
     "_class_name": "PNDMScheduler",
     "_diffusers_version": "0.6.0",
@@ -61,6 +80,18 @@ def clip(folder: Path) -> Path:
     return folder
 
 
+def clip2(folder: Path) -> Path:
+    """A CLIP with the text tower of ViT-H-14 and a small image tower, which is not compared."""
+    torch.manual_seed(0)
+    config = open_clip.get_model_config(CLIP2)
+    config["vision_cfg"] = {"image_size": 28, "layers": 1, "width": 80, "patch_size": 14}
+    model = open_clip.CLIP(**config)
+    state = {name: value.half().contiguous() for name, value in model.state_dict().items()}
+    write_json({"model_cfg": config, "preprocess_cfg": {}}, folder / "open_clip_config.json")
+    save_file(state, folder / "open_clip_model.safetensors")
+    return folder
+
+
 def text_model_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     """The text tower's weights under the names of transformers' CLIPTextModel."""
     parts = {
@@ -88,8 +119,12 @@ def text_model_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return state
 
 
-def clip_tokenizer(folder: Path) -> Path:
-    """Stable Diffusion's `tokenizer/`, from the vocabulary that open_clip ships."""
+def clip_tokenizer(folder: Path, *, pad: str = "<|endoftext|>") -> Path:
+    """Stable Diffusion's `tokenizer/`, from the vocabulary that open_clip ships.
+
+    Args:
+        pad: the token that fills a row; 2.x has `!`, whose id is 0.
+    """
     tokenizer = open_clip.SimpleTokenizer()
     start, end = tokenizer.all_special_ids[:2]
     names = {start: "<|startoftext|>", end: "<|endoftext|>"}
@@ -98,8 +133,8 @@ def clip_tokenizer(folder: Path) -> Path:
     pairs = sorted(tokenizer.bpe_ranks, key=tokenizer.bpe_ranks.get)
     merges = ["#version: 0.2", *map(" ".join, pairs)]
     (folder / "merges.txt").write_text("\n".join(merges) + "\n", encoding="utf-8")
-    special = {"bos_token": "<|startoftext|>"} | dict.fromkeys(
-        ("eos_token", "pad_token", "unk_token"), "<|endoftext|>"
+    special = {"bos_token": "<|startoftext|>", "pad_token": pad} | dict.fromkeys(
+        ("eos_token", "unk_token"), "<|endoftext|>"
     )
     write_json(special, folder / "special_tokens_map.json")
     settings = {"tokenizer_class": "CLIPTokenizer", "do_lower_case": True, "model_max_length": 77}

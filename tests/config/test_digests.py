@@ -14,8 +14,8 @@ SCRIPTS = REPO / "workflow/scripts"
 TABLES = "core.atomic core.image_tables"
 PIXELS = "core.decoding core.parallel core.pixels core.square"
 RECIPES = "banks.mixing banks.recipes core.counts core.seeds"
-CLIP = "core.batching models.clip models.opening"
-DIFFUSION = f"{PIXELS} models.fitting models.opening models.stable_diffusion"
+CLIP = "core.batching models.clip models.opening models.parts models.tower"
+DIFFUSION = f"{PIXELS} models.fitting models.opening models.parts models.stable_diffusion"
 SAMPLING = (
     f"{TABLES} {RECIPES} {DIFFUSION} core.batching core.device core.hashing "
     "synthetic.guidance synthetic.plan synthetic.sampler"
@@ -29,7 +29,7 @@ TRAINING = (
 DIGESTS = {
     "captions": f"{TABLES} core.decoding core.square captions.generation captions.own "
     "captions.prompts core.batching core.csv_tables core.device "
-    "core.leakage models.blip2 models.opening",
+    "core.leakage models.blip2 models.opening models.parts",
     "embeddings": f"{TABLES} {CLIP} core.device embeddings",
     "unet": f"{TABLES} {RECIPES} {DIFFUSION} core.hashing core.leakage unet.adapt "
     "unet.checkpoint "

@@ -1,28 +1,20 @@
 """Files that the configuration names, and those that another one has made."""
 
 import pytest
-from mvc.config.files import list_model_files, list_overwritten, list_weights_files
+from mvc.config.files import list_overwritten, list_weights_files
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for path in ("model/unet/weights.safetensors", "model/config.json", "model/README.md"):
+    for path in ("model/unet/model.safetensors", "model/config.json", "model/README.md"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
     return tmp_path
 
 
-def test_list_model_files_leaves_the_card_out(folder):
-    models = {"clip": "model", "diffusion": "owner/model-of-a-hub"}
-    files = ["model/config.json", "model/unet/weights.safetensors"]
-    assert list_model_files(models, "clip", "diffusion") == files
-    file = "ViT-B-32/model/unet/weights.safetensors"
-    assert list_model_files({"clip": file}, "clip") == ["model/unet/weights.safetensors"]
-
-
 def test_list_weights_files_takes_a_file_or_its_folder(folder):
-    file = "model/unet/weights.safetensors"
+    file = "model/unet/model.safetensors"
     assert list_weights_files(file) == list_weights_files("model/unet") == [file]
     assert list_weights_files("pretrained") == list_weights_files(None) == []
 

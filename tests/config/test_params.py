@@ -29,7 +29,7 @@ EDITS = {
     "instructions": ("avx2", HELD),
     "models.captioner": ("another", "captions"),
     "models.clip": ("another", "embeddings synthetic pretrained augmented quality"),
-    "models.diffusion": ("another", f"real augmented {TUNED}"),
+    "models.diffusion": ("another", f"embeddings real augmented {TUNED}"),
     "datasets.photos.loader": ("csv", "images comparisons"),
     "datasets.photos.path": ("more", "images comparisons"),
     "datasets.more.loader": ("csv", "images comparisons"),

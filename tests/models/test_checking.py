@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from mvc.models import checking
+from mvc.models import checking, parts, tower
 from project_tree import REPO
 from test_layers import list_imports
 
@@ -66,6 +66,7 @@ def test_list_model_faults_imports_no_library():
 
 
 UNET, VAE = "stable-diffusion/unet/config.json", "stable-diffusion/vae/config.json"
+ENCODER = "stable-diffusion/text_encoder/config.json"
 BETAS = "stable-diffusion/scheduler/scheduler_config.json"
 TEXT = {"context_length": 77, "width": 128, "layers": 3}
 
@@ -93,15 +94,14 @@ TEXT = {"context_length": 77, "width": 128, "layers": 3}
         (VAE, {"scaling_factor": "absent"}, "no scaling_factor; must be there"),
         (VAE, {"in_channels": 1}, "in_channels = 1; must be 3"),
         (VAE, {"block_out_channels": [8] * 7}, "multiple of 64"),
-        (BETAS, {"prediction_type": "v_prediction"}, "'v_prediction'; must be epsilon"),
-        (BETAS, {"prediction_type": "sample"}, "'sample'; must be epsilon"),
+        (BETAS, {"prediction_type": "sample"}, "'sample'; must be one of epsilon, v_prediction"),
         (BETAS, {"rescale_betas_zero_snr": True}, "rescale_betas_zero_snr"),
         (BETAS, {"_class_name": "FlowMatchEulerDiscreteScheduler"}, "must be one with betas"),
         (BETAS, {"beta_schedule": "laplace"}, "'laplace'; must be one of linear"),
         (BETAS, {"timestep_spacing": "even"}, "timestep_spacing = 'even'; must be one of"),
-        ("stable-diffusion/text_encoder/config.json", {"num_hidden_layers": 4}, "layers = 3"),
-        ("stable-diffusion/text_encoder/config.json", {"hidden_act": "quick_gelu"}, "-quickgelu"),
-        ("stable-diffusion/text_encoder/config.json", {"model_type": "t5"}, "model_type = 't5'"),
+        (ENCODER, {"num_hidden_layers": 4}, "layers = 3"),
+        (ENCODER, {"hidden_act": "quick_gelu"}, "-quickgelu"),
+        (ENCODER, {"model_type": "t5"}, "model_type = 't5'"),
         ("clip/open_clip_config.json", {"model_cfg": {}}, "no text_cfg"),
         (
             "clip/open_clip_config.json",
@@ -142,7 +142,7 @@ def test_what_fits_is_not_refused(models):
     edit(models / UNET, use_linear_projection=True, conv_in_kernel=3, upcast_attention=True)
     edit(models / VAE, latents_mean="absent", force_upcast=True)
     (models / "stable-diffusion/model_index.json").unlink()
-    edit(models / "stable-diffusion/text_encoder/config.json", num_hidden_layers=3, vocab_size=722)
+    edit(models / ENCODER, num_hidden_layers=3, vocab_size=722)
     text = TEXT | {"pool_type": "last", "vocab_size": 722}
     edit(models / "clip/open_clip_config.json", model_cfg={"text_cfg": text})
     assert find_faults(models) == []
@@ -155,17 +155,82 @@ def test_a_scaling_factor_of_four_channels_may_be_left_out(models):
     assert find_faults(models) == []
 
 
-def test_stable_diffusion_2_is_refused_by_name(models):
-    """Its widths fit ViT-H-14's, whose last states it does not read."""
-    edit(models / UNET, cross_attention_dim=1024, use_linear_projection=True)
-    (line,) = find_faults(models, clip="ViT-H-14/laion2b_s32b_b79k")
-    assert "Stable Diffusion 2.x" in line
+SD2 = {"cross_attention_dim": 1024, "use_linear_projection": True}
+
+
+def test_stable_diffusion_2_fits_the_tower_whose_last_but_one_states_it_reads(models):
+    edit(models / UNET, **SD2)
+    edit(models / BETAS, prediction_type="v_prediction")
+    tower = "ViT-H-14/laion2b_s32b_b79k"
+    assert find_faults(models, clip=tower) == []
     encoder = {"num_hidden_layers": 23, "hidden_act": "gelu", "max_position_embeddings": 77}
-    edit(models / "stable-diffusion/text_encoder/config.json", **encoder)
-    (line,) = find_faults(models, clip="ViT-H-14/laion2b_s32b_b79k")
-    assert "layers = 24; must be 23" in line
-    edit(models / "stable-diffusion/text_encoder/config.json", num_hidden_layers=24)
-    assert find_faults(models, clip="ViT-H-14/laion2b_s32b_b79k") == []
+    for layers in (23, 24):
+        edit(models / ENCODER, **encoder | {"num_hidden_layers": layers})
+        assert find_faults(models, clip=tower) == []
+    edit(models / ENCODER, num_hidden_layers=22)
+    (line,) = find_faults(models, clip=tower)
+    assert "layers = 24; must be 22, or 1 more" in line or "must be 22" in line
+    (line,) = find_faults(models, clip="ViT-L-14-quickgelu/openai")
+    assert "width = 768" in line and "ViT-H-14/laion2b_s32b_b79k" in line
+
+
+@pytest.mark.parametrize("named", ["hub", "folder"])
+@pytest.mark.parametrize("with_encoder", [True, False])
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"quick_gelu": False}, "quick_gelu = False; must be True"),
+        ({"text_cfg": {"heads": 8}}, "heads = 8; must be 12"),
+        ({"text_cfg": {"layers": 24}}, "layers = 24; must be 12"),
+        ({"text_cfg": {"mlp_ratio": 2}}, "mlp_width = 1536; must be 3072"),
+    ],
+)
+def test_a_tower_of_the_right_width_may_still_be_another(
+    models, monkeypatch, named, with_encoder, changes, said
+):
+    """Its states would be others, and none of this shows in the shapes that the U-Net checks."""
+    clip = {"quick_gelu": True, "text_cfg": {"width": 768, "heads": 12, "layers": 12}}
+    edit(models / UNET, cross_attention_dim=768)
+    if with_encoder:
+        edit(models / ENCODER, **tower.KNOWN[768])
+    clip["text_cfg"] |= changes.get("text_cfg", {})
+    clip["quick_gelu"] = changes.get("quick_gelu", True)
+    if named == "folder":
+        edit(models / "clip/open_clip_config.json", model_cfg=clip)
+        (line,) = find_faults(models)
+    else:
+        edit(models / "own.json", **clip)
+        monkeypatch.setattr(checking, "list_architectures", lambda: {"own": models / "own.json"})
+        (line,) = find_faults(models, clip="own/laion")
+    assert said in line
+    assert (ENCODER.removeprefix("stable-diffusion/") in line) and "models.clip" in line
+
+
+def test_a_padding_that_cannot_be_given_is_refused(models):
+    tokens = models / "stable-diffusion/tokenizer/special_tokens_map.json"
+    for pad in ("!", {"content": "<|endoftext|>"}):
+        edit(tokens, pad_token=pad)
+        assert find_faults(models) == []
+    edit(tokens, pad_token="[PAD]")
+    (line,) = find_faults(models)
+    assert "pad_token = '[PAD]'; must be one of <|endoftext|>, !" in line
+
+
+@pytest.mark.parametrize(
+    "width, tokens, padding",
+    [
+        (768, {}, None),
+        (1024, {}, 0),
+        (1024, {"pad_token": {"content": "<|endoftext|>"}}, None),
+        (768, {"pad_token": "!"}, 0),
+        (128, {}, None),
+    ],
+)
+def test_find_reading_takes_layers_and_padding(width, tokens, padding):
+    unet = {"cross_attention_dim": width}
+    layers = {768: 12, 1024: 23}.get(width)
+    assert tower.find_reading(unet, {}, tokens) == (layers, padding)
+    assert tower.find_reading(unet, {"num_hidden_layers": 5}, tokens) == (5, padding)
 
 
 def test_clip_by_the_names_of_open_clip(models):
@@ -190,14 +255,13 @@ UNET_WEIGHTS = "stable-diffusion/unet/diffusion_pytorch_model"
 @pytest.mark.parametrize(
     "path, there, said",
     [
-        (f"{UNET_WEIGHTS}.safetensors", ".fp16.safetensors", "is a variant"),
+        ("clip/open_clip_model.safetensors", ".fp16.safetensors", "is a variant"),
         (f"{UNET_WEIGHTS}.safetensors", ".non_ema.safetensors", "is a variant"),
         (f"{UNET_WEIGHTS}.safetensors", ".bin", "is a pickle, which is never loaded"),
         (f"{UNET_WEIGHTS}.safetensors", ".msgpack", "is of Flax"),
         (f"{UNET_WEIGHTS}.safetensors", "-00001-of-00002.safetensors", "one of several parts"),
         (f"{UNET_WEIGHTS}.safetensors", ".gguf", "is of GGUF"),
         ("clip/open_clip_model.safetensors", ".bin", "is a pickle, which is never loaded"),
-        ("blip2/model.safetensors", ".fp16.safetensors", "is a variant"),
     ],
 )
 def test_weights_under_another_name_are_named_with_the_fix(models, path, there, said):
@@ -205,6 +269,53 @@ def test_weights_under_another_name_are_named_with_the_fix(models, path, there, 
     (line,) = find_faults(models)
     assert said in line and Path(path).name in line
     assert "`mv " in line or "hf download" in line
+
+
+def list_inputs(models, *names):
+    named = {key: str(models / name) for key, name in FOLDERS.items()}
+    return {str(Path(f).relative_to(models)) for f in parts.list_model_files(named, *names)}
+
+
+def test_weights_in_half_precision_are_opened_where_there_are_no_others(models):
+    for weights in (UNET_WEIGHTS, "blip2/model"):
+        write_tensors(models / f"{weights}.fp16.safetensors", "a")
+        inputs = list_inputs(models, "unet", "captioner")
+        assert f"{weights}.safetensors" in inputs and f"{weights}.fp16.safetensors" not in inputs
+        (models / f"{weights}.safetensors").unlink()
+        assert f"{weights}.fp16.safetensors" in list_inputs(models, "unet", "captioner")
+        assert find_faults(models) == []
+    write_tensors(models / f"{UNET_WEIGHTS}.fp16.safetensors", "a", cut=2)
+    (line,) = find_faults(models)
+    assert "is cut off" in line
+
+
+def test_list_model_files_lists_what_is_read_and_no_more(models):
+    """A whole download of Stable Diffusion 1.5 has 24 GB of weights, of which 3.8 are read."""
+    folder = models / "stable-diffusion"
+    read = {
+        "unet": {"unet/config.json", "unet/diffusion_pytorch_model.safetensors"},
+        "vae": {"vae/config.json", "vae/diffusion_pytorch_model.safetensors"},
+        "scheduler": {"scheduler/scheduler_config.json"},
+        "text": {"unet/config.json", "text_encoder/config.json", "tokenizer/tokenizer_config.json"},
+    }
+    edit(models / ENCODER, hidden_act="gelu")
+    edit(folder / "tokenizer/tokenizer_config.json", pad_token="!")
+    for other in ("v1-5.safetensors", "safety_checker/model.safetensors", "text_encoder/model.bin"):
+        write_tensors(folder / other, "a")
+    for variant in ("fp16", "non_ema"):
+        write_tensors(folder / f"unet/diffusion_pytorch_model.{variant}.safetensors", "a")
+    for part, files in read.items():
+        assert list_inputs(models, part) == {f"stable-diffusion/{file}" for file in files}
+    (folder / "unet/diffusion_pytorch_model.safetensors").unlink()
+    shards = [f"diffusion_pytorch_model-0000{i}-of-00002.safetensors" for i in (1, 2)]
+    index = {"weight_map": dict(zip("ab", shards, strict=True))}
+    edit(folder / "unet/diffusion_pytorch_model.safetensors.index.json", **index)
+    listed = list_inputs(models, "unet")
+    assert {f"stable-diffusion/unet/{shard}" for shard in shards} < listed and len(listed) == 4
+    named = {"diffusion": "owner/model-of-a-hub", "clip": f"ViT-B-32/{folder}/v1-5.safetensors"}
+    assert parts.list_model_files(named, "unet", "clip") == [f"{folder}/v1-5.safetensors"]
+    assert list_inputs(models, "captioner") >= {"blip2/tokenizer.json", "blip2/model.safetensors"}
+    assert "blip2/README.md" not in list_inputs(models, "captioner", "clip")
 
 
 def test_weights_in_parts_need_all_of_them(models):

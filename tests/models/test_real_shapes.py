@@ -18,12 +18,13 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from diffusers import StableDiffusionInstructPix2PixPipeline as Pipeline
+from mvc import embeddings
 from mvc.banks.recipes import leave_unmixed
 from mvc.captions import generation
 from mvc.core.pixels import encode as png
 from mvc.models import stable_diffusion
 from mvc.models.blip2 import load_captioner
-from mvc.models.clip import compute_text_states, load_clip, tokenize
+from mvc.models.clip import compute_text_states, load_clip, load_text_tower, tokenize
 from mvc.synthetic import sampler
 from mvc.synthetic.sampler import draw_noise, solve
 from mvc.unet import finetune
@@ -91,14 +92,49 @@ def test_token_states_are_those_of_stable_diffusions_text_encoder(clip_folder, n
     assert ours.std(dim=(1, 2)).min() > 0.5  # not all alike, padding rows included
 
 
-def test_token_ids_are_those_of_stable_diffusions_tokenizer(tmp_path):
-    """Padding with the end token included, and the end kept where a prompt is cut."""
-    theirs = CLIPTokenizer.from_pretrained(real_shapes.clip_tokenizer(tmp_path))
+@pytest.mark.parametrize("pad, padding", [("<|endoftext|>", None), ("!", 0)])
+def test_token_ids_are_those_of_stable_diffusions_tokenizer(tmp_path, pad, padding):
+    """Padding of 1.x or 2.x included, and the end kept where a prompt is cut."""
+    theirs = CLIPTokenizer.from_pretrained(real_shapes.clip_tokenizer(tmp_path, pad=pad))
     expected = theirs(
         PROMPTS, padding="max_length", max_length=77, truncation=True, return_tensors="pt"
     )
-    ids, _ = tokenize(open_clip.get_tokenizer(real_shapes.CLIP), PROMPTS)
+    ids, _ = tokenize(open_clip.get_tokenizer(real_shapes.CLIP), PROMPTS, padding=padding)
     assert torch.equal(ids, expected.input_ids)
+
+
+@pytest.fixture
+def second(tmp_path):
+    """Stable Diffusion 2.1 as far as its text goes, and the CLIP that it was trained with."""
+    real_shapes.write_json(real_shapes.UNET2, tmp_path / "sd2/unet/config.json")
+    real_shapes.write_json(real_shapes.ENCODER2, tmp_path / "sd2/text_encoder/config.json")
+    real_shapes.clip_tokenizer(tmp_path / "sd2/tokenizer", pad="!")
+    yield real_shapes.clip2(tmp_path / "clip"), tmp_path / "sd2"
+    shutil.rmtree(tmp_path)
+
+
+def test_token_states_of_stable_diffusion_2_are_its_text_encoders(second):
+    """77 x 1024 states of 23 of 24 blocks, prompts filled with token 0; both float32, to 1e-4."""
+    clip, folder = second
+    model, tokenizer, padding = load_text_tower(str(clip), str(folder))
+    assert len(model.transformer.resblocks) == 23 and padding == 0
+    theirs = CLIPTextModel(CLIPTextConfig(**real_shapes.ENCODER2)).eval()
+    prefix = next(iter(theirs.state_dict())).partition("embeddings")[0]
+    state = real_shapes.text_model_state(model)
+    theirs.load_state_dict({prefix + key: value for key, value in state.items()})
+    tokens = CLIPTokenizer.from_pretrained(folder / "tokenizer")(
+        PROMPTS, padding="max_length", max_length=77, truncation=True, return_tensors="pt"
+    )
+    with torch.inference_mode():
+        expected = theirs(input_ids=tokens.input_ids).last_hidden_state
+    batches = embeddings.embed(
+        PROMPTS, model=model, tokenizer=tokenizer, batch_size=4, padding=padding
+    )
+    ids, _ = tokenize(tokenizer, PROMPTS, padding=padding)
+    ours = compute_text_states(model, ids)
+    assert ours.shape == (4, 77, 1024)
+    assert torch.allclose(ours, expected, atol=1e-4)
+    assert torch.allclose(torch.cat([*batches]).float(), expected, atol=5e-3)  # kept in float16
 
 
 def test_solver_and_noise_are_stable_diffusions(tmp_path):

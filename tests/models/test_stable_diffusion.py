@@ -1,11 +1,14 @@
 """Opening and widening Stable Diffusion's parts; images to latents and back."""
 
+import shutil
+
 import pytest
 import tiny
 import torch
 from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
 from mvc.core.pixels import encode as png
 from mvc.models import stable_diffusion
+from safetensors.torch import load_file, save_file
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,49 @@ def test_conditioning_convention_is_written_and_read_back(folder, tmp_path):
         stable_diffusion.load_unet(tmp_path / "b", text_width=tiny.TEXT)
 
 
+def test_weights_in_half_precision_alone_are_opened(folder, tmp_path):
+    """As `variant="fp16"` of diffusers, in float32 all the same."""
+    shutil.copytree(folder, tmp_path / "sd")
+    for part in ("unet", "vae"):
+        weights = tmp_path / "sd" / part / "diffusion_pytorch_model.safetensors"
+        state = {name: value.half() for name, value in load_file(weights).items()}
+        save_file(state, weights.with_suffix(".fp16.safetensors"), {"format": "pt"})
+        weights.unlink()
+    opened = stable_diffusion.load_unet(tmp_path / "sd", text_width=tiny.TEXT)
+    whole = stable_diffusion.load_unet(folder, text_width=tiny.TEXT)
+    assert opened.dtype == torch.float32
+    assert torch.equal(opened.conv_out.weight, whole.conv_out.weight.half().float())
+    assert stable_diffusion.load_vae(tmp_path / "sd").dtype == torch.float32
+
+
+def test_compute_target_is_the_velocity_for_v_prediction():
+    z, eps = torch.randn(2, 3, tiny.LATENT, 8, 8)
+    t = torch.tensor([0, 400, 999])
+    betas = tiny.scheduler()
+    assert torch.equal(stable_diffusion.compute_target(betas, z, eps, t), eps)
+    betas.register_to_config(prediction_type="v_prediction")
+    alpha = betas.alphas_cumprod[t].reshape(-1, 1, 1, 1)
+    expected = alpha.sqrt() * eps - (1 - alpha).sqrt() * z
+    assert torch.allclose(stable_diffusion.compute_target(betas, z, eps, t), expected)
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_solver_reads_what_training_teaches(tmp_path, prediction):
+    """A U-Net that has learned its target perfectly leads from any noise to the image."""
+    tiny.scheduler().from_config(
+        tiny.scheduler().config, prediction_type=prediction
+    ).save_pretrained(tmp_path / "scheduler")
+    betas, solver = stable_diffusion.load_betas(tmp_path), stable_diffusion.load_solver(tmp_path)
+    z, latents = torch.randn(2, 1, tiny.LATENT, 8, 8, dtype=torch.float64)
+    solver.set_timesteps(10)
+    for t in solver.timesteps:
+        alpha = betas.alphas_cumprod[t]
+        eps = (latents - alpha.sqrt() * z) / (1 - alpha).sqrt()
+        target = stable_diffusion.compute_target(betas, z, eps, t[None])
+        latents = solver.step(target, t, latents).prev_sample
+    assert torch.allclose(latents, z, atol=1e-3)
+
+
 def test_text_width_of_another_model_is_refused(folder):
     with pytest.raises(ValueError, match=f"width {tiny.TEXT}, models.clip gives 768"):
         stable_diffusion.load_unet(folder, text_width=768)
@@ -75,7 +121,7 @@ def test_what_does_not_fit_is_refused_when_it_is_opened(folder, tmp_path):
 @pytest.mark.parametrize(
     "scheduler, said",
     [
-        (DDIMScheduler(prediction_type="v_prediction"), "'v_prediction'; must be epsilon"),
+        (DDIMScheduler(prediction_type="sample"), "'sample'; must be one of epsilon, v_pred"),
         (FlowMatchEulerDiscreteScheduler(), "FlowMatchEulerDiscreteScheduler; must be one with"),
     ],
 )

@@ -69,6 +69,22 @@ def test_loss_is_equation_4_on_equation_1(pool):
     assert t.update(batch).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_loss_of_v_prediction_is_against_diffusers_velocity(pool):
+    """As diffusers' own training scripts have it, for Stable Diffusion 2.x at 768 px."""
+    t = trainer()
+    t.betas.register_to_config(prediction_type="v_prediction")
+    batch = draw_batch(pool, step=0, **DRAWING)
+    z_t = t.betas.add_noise(batch.latents, batch.noise, batch.timestep)
+    velocity = t.betas.get_velocity(batch.latents, batch.noise, batch.timestep)
+    net = copy.deepcopy(t.unet)
+    estimate = net(
+        torch.cat([z_t, batch.image], 1), batch.timestep, encoder_hidden_states=batch.text
+    ).sample
+    expected = torch.nn.functional.mse_loss(estimate, velocity)
+    assert t.update(batch).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert expected.item() != pytest.approx(((estimate - batch.noise) ** 2).mean().item(), rel=0.01)
+
+
 @pytest.mark.parametrize("train", KINDS)
 def test_every_marked_weight_is_trained(pool, tmp_path, train):
     t = trainer(steps=3, train=train)

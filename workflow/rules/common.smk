@@ -15,7 +15,6 @@ from mvc.config.code import digest_code, recall_start
 from mvc.config.expand import expand_config, list_subset_faults
 from mvc.config.files import (
     list_missing_files,
-    list_model_files,
     list_overwritten,
     list_weights_files,
 )
@@ -31,6 +30,7 @@ from mvc.estimate.unfit import list_unfit_networks
 from mvc.images.sources import digest_source
 from mvc.job import NEEDS, count_gpus, find_unmet
 from mvc.models.checking import list_model_faults, list_warnings
+from mvc.models.parts import list_model_files
 from mvc.notices.block import collect_notices, format_after_images, format_terminal
 
 # Environment variable with digests of what a run had read when it started, for its jobs.
@@ -158,8 +158,8 @@ def reads(stage):
 
 
 # Files of the models, and the user's own: inputs, so that a change of them is noticed.
-def model_files(*models):
-    return list_model_files(config["models"], *models)
+def model_files(*parts):
+    return list_model_files(config["models"], *parts)
 
 
 def weights_files(wildcards):

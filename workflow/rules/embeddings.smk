@@ -1,7 +1,7 @@
 rule embeddings:
     input:
         captions=rules.captions.output[0],
-        models=model_files("clip"),
+        models=model_files("clip", "text"),
     output:
         "results/{dataset}/embeddings.safetensors",
     log:

@@ -29,7 +29,7 @@ rule figure2:
         unet="results/{dataset}/unet/diffusion_pytorch_model.safetensors".format(
             dataset=SHOWN["figure2"]
         ),
-        models=model_files("diffusion"),
+        models=model_files("vae", "scheduler"),
     output:
         picture="results/<name>figures/figure2.png",
         changes="results/<name>figures/figure2.csv",
@@ -83,7 +83,7 @@ rule figure6:
         unet="results/{dataset}/unet/diffusion_pytorch_model.safetensors".format(
             dataset=SHOWN["figure6"]
         ),
-        models=model_files("diffusion"),
+        models=model_files("unet", "vae", "scheduler"),
     output:
         picture="results/<name>figures/figure6.png",
         recipes="results/<name>figures/figure6.csv",

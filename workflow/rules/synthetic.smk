@@ -7,7 +7,7 @@ rule synthetic:
         bank=rules.banks.output[0],
         unet=rules.unet.output.config,
         weights=[rules.unet.output.weights],
-        models=model_files("diffusion"),
+        models=model_files("vae", "scheduler"),
         clip=model_files("clip"),
     output:
         ensure(
@@ -40,7 +40,8 @@ use rule synthetic as pretrained with:
         captions=rules.captions.output[0],
         embeddings=rules.embeddings.output[0],
         bank=rules.banks.output[0],
-        models=model_files("diffusion"),
+        models=model_files("vae", "scheduler"),
+        base=model_files("unet"),
         clip=model_files("clip"),
     output:
         ensure(
@@ -58,6 +59,17 @@ use rule synthetic as pretrained with:
 
 
 use rule synthetic as mixed with:
+    input:
+        images=rules.images.output.train,
+        held_out=rules.images.output.held_out,
+        captions=rules.captions.output[0],
+        embeddings=rules.embeddings.output[0],
+        bank=rules.banks.output[0],
+        unet=rules.unet.output.config,
+        weights=[rules.unet.output.weights],
+        models=model_files("vae", "scheduler"),
+        base=model_files("unet"),
+        clip=model_files("clip"),
     output:
         ensure(
             "results/{dataset}/synthetic/mixed/{shard}-of-{shards}.parquet",
@@ -79,7 +91,7 @@ rule real:
         train=rules.images.output.train,
         bank=rules.banks.output[0],
         models=lambda wildcards: (
-            [] if wildcards.generator == "real" else model_files("diffusion")
+            [] if wildcards.generator == "real" else model_files("vae")
         ),
     output:
         ensure(

@@ -4,7 +4,7 @@ rule unet:
         held_out=rules.images.output.held_out,
         embeddings=rules.embeddings.output[0],
         bank=lambda wildcards: plan.find_training_bank(config, wildcards.dataset) or [],
-        models=model_files("diffusion"),
+        models=model_files("unet", "vae", "scheduler"),
     output:
         config="results/{dataset}/unet/config.json",
         weights="results/{dataset}/unet/diffusion_pytorch_model.safetensors",
@@ -36,7 +36,7 @@ rule unet_report:
         unet=rules.unet.output.config,
         weights=rules.unet.output.weights,
         losses=rules.unet.output.losses,
-        models=model_files("diffusion"),
+        models=model_files("vae", "scheduler"),
     output:
         curve="results/{dataset}/unet/loss.png",
         samples="results/{dataset}/unet/samples.png",

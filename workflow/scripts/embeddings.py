@@ -7,7 +7,7 @@ from mvc.core import image_tables
 from mvc.core.atomic import atomic
 from mvc.core.device import pick_device
 from mvc.job import stage_log
-from mvc.models.clip import load_clip
+from mvc.models.clip import load_text_tower
 from safetensors.torch import save_file
 
 
@@ -15,9 +15,11 @@ def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     with stage_log(snakemake) as report:
         prompts = image_tables.read(snakemake.input.captions, ["prompt"])["prompt"].to_pylist()
-        model, _, tokenizer = load_clip(cfg["clip"], device=pick_device())
+        model, tokenizer, padding = load_text_tower(
+            cfg["clip"], cfg["diffusion"], device=pick_device()
+        )
         texts, index = embeddings.find_distinct(prompts)
-        settings = {"tokenizer": tokenizer, "batch_size": cfg["batch_size"]}
+        settings = {"tokenizer": tokenizer, "batch_size": cfg["batch_size"], "padding": padding}
         batches = embeddings.embed([*texts, ""], model=model, **settings)
         states = torch.cat([*progress(batches, total=len(texts) + 1, unit="prompts", count=len)])
         n_tokens = embeddings.count_tokens(texts, tokenizer=tokenizer)[index]

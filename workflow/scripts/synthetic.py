@@ -31,7 +31,7 @@ def main(snakemake) -> None:
         device = pick_device()
         models = {"diffusion": cfg["diffusion"], "sampling": read_sampling(cfg), "device": device}
         clip = {key: cfg[key] for key in ("clip", "prefix", "batch_size")}
-        unets = {"pretrained": (cfg["diffusion"], inputs.models)}
+        unets = {"pretrained": (cfg["diffusion"], inputs.get("base", ()))}
         if "weights" in inputs.keys():
             unets["finetuned"] = (Path(inputs.unet).parent, inputs.weights)
         tables = []

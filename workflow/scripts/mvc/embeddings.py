@@ -14,11 +14,20 @@ from mvc.models.clip import compute_text_states, tokenize
 
 
 def embed(
-    prompts: Sequence[str], *, model: nn.Module, tokenizer, batch_size: int
+    prompts: Sequence[str],
+    *,
+    model: nn.Module,
+    tokenizer,
+    batch_size: int,
+    padding: int | None = None,
 ) -> Iterator[Float[Tensor, "b m d"]]:
-    """Embed prompts a batch at a time, in float16 on the CPU."""
+    """Embed prompts a batch at a time, in float16 on the CPU.
+
+    Args:
+        padding: see `clip.tokenize`.
+    """
     device = next(model.parameters()).device
-    ids, _ = tokenize(tokenizer, prompts)
+    ids, _ = tokenize(tokenizer, prompts, padding=padding)
     for rows, kept in align_batches(range(len(ids)), pick_batch_size(device, batch_size)):
         yield compute_text_states(model, ids[rows].to(device)).half().cpu()[kept]
 

@@ -9,31 +9,15 @@ from mvc.config.plan import STUDIES
 from mvc.config.sections import merge_section
 
 SHARED = ("tables", "figures", *STUDIES)  # folders of files that are of all data sets together
-# Files of a model folder that are read; its card is not.
-MODEL_SUFFIXES = (".json", ".safetensors", ".txt", ".gz")
-
-
-def list_model_files(models: Mapping[str, str], *names: str) -> list[str]:
-    """List the files of foundation models on this disk, so that a changed one is noticed.
-
-    Args:
-        models: by key, a folder, a hub name, or architecture/file of open_clip.
-    """
-    files = []
-    for name in names:
-        folder, file = Path(models[name]), models[name].partition("/")[2]
-        if folder.is_dir():
-            files += [str(path) for path in sorted(folder.rglob("*")) if path.is_file()]
-        elif file.endswith(".safetensors") and Path(file).is_file():
-            files.append(file)  # architecture/file of open_clip
-    return [file for file in files if file.endswith(MODEL_SUFFIXES)]
+# Of a folder of a classifier's weights.
+WEIGHTS = ("config.json", "model.safetensors")
 
 
 def list_weights_files(weights: str | None) -> list[str]:
     """The file of a classifier's weights, or those of their folder; none for a name of timm's."""
     path = Path(weights or "nothing named")
     if path.is_dir():
-        return [str(file) for file in sorted(path.iterdir()) if file.suffix in MODEL_SUFFIXES]
+        return [str(path / name) for name in WEIGHTS if (path / name).is_file()]
     return [weights] if path.is_file() else []
 
 

@@ -30,7 +30,7 @@ READS = {
         {"captions": "file missing prefix describe max_new_tokens num_beams batch_size"},
         ("captioner",),
     ),
-    "embeddings": Reads({"embeddings": "batch_size"}, ("clip",)),
+    "embeddings": Reads({"embeddings": "batch_size"}, ("clip", "diffusion")),
     "banks": Reads({"banks": "per_real per_class coarse fine rows edits base"}, seed=True),
     "unet": Reads(
         {

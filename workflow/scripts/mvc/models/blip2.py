@@ -2,7 +2,8 @@
 
 import torch
 
-from mvc.models.opening import check_loaded, explain_missing, require_files
+from mvc.models.opening import check_loaded, explain_missing, fetch_folder, require_files
+from mvc.models.parts import PARTS
 
 
 def load_captioner(name: str, *, device: str | torch.device = "cpu"):
@@ -18,10 +19,15 @@ def load_captioner(name: str, *, device: str | torch.device = "cpu"):
 
     dtype = torch.float32 if torch.device(device).type == "cpu" else torch.bfloat16
     with explain_missing("captioner", name):
-        require_files(name, ["config.json"])  # else the library opens its default model
-        processor = Blip2Processor.from_pretrained(name)
+        folder = fetch_folder(name, "captioner")
+        require_files(folder, "captioner")  # else the library opens its default model
+        processor = Blip2Processor.from_pretrained(folder)
         model, report = Blip2ForConditionalGeneration.from_pretrained(
-            name, dtype=dtype, use_safetensors=True, output_loading_info=True
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            variant=PARTS["captioner"].find_weights(folder).variant,
+            output_loading_info=True,
         )
     check_loaded("captioner", name, report)
     return model.to(device).eval().requires_grad_(False), processor

@@ -11,29 +11,26 @@ from pathlib import Path
 
 from mvc.config.files import find_package
 from mvc.config.sections import merge_section
-from mvc.models import fitting
+from mvc.models import fitting, tower
 from mvc.models.layouts import (
-    Weights,
     describe_file,
     find_class,
     list_weights_faults,
     locate_folder,
-    read_json,
 )
-
-DIFFUSERS = "diffusion_pytorch_model"
-# The command that downloads a model's files, by key of the section `models`.
-DOWNLOADS = {
-    "captioner": 'hf download Salesforce/blip2-opt-2.7b --include "*.safetensors" "*.json" "*.txt"',
-    "clip": "hf download timm/vit_large_patch14_clip_224.openai open_clip_config.json "
-    "open_clip_model.safetensors",
-    "diffusion": "hf download stable-diffusion-v1-5/stable-diffusion-v1-5 --include "
-    '"*/config.json" "scheduler/*" "unet/diffusion_pytorch_model.safetensors" '
-    '"vae/diffusion_pytorch_model.safetensors"',
-}
-# Of transformers: what tokenises BLIP-2's text, either way, and what prepares its images.
-TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))
-PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+from mvc.models.parts import (
+    CLIP,
+    ENCODER,
+    PARTS,
+    PROCESSORS,
+    SCHEDULER,
+    TOKENIZERS,
+    UNET,
+    VAE,
+    format_download,
+    read_json,
+    read_tokens,
+)
 
 
 def list_model_faults(config: Mapping) -> list[str]:
@@ -73,15 +70,13 @@ def list_diffusion_faults(folder: Path, *, whole: bool) -> Iterator[str]:
     Args:
         whole: whether all files must be there; the hub's cache may be filled later.
     """
-    unet, vae, scheduler = (
-        read_json(folder / place) for place in (fitting.UNET, fitting.VAE, fitting.SCHEDULER)
-    )
+    unet, vae, scheduler = (read_json(folder / place) for place in (UNET, VAE, SCHEDULER))
     if not unet and whole:
         kind = find_class(folder).get("_class_name")
-        said = f"no {fitting.UNET}" + (f" (a {kind})" if kind else "")
-        yield f"{said}; {locate_folder(folder, fitting.UNET)}. {_format_download('diffusion')}"
+        said = f"no {UNET}" + (f" (a {kind})" if kind else "")
+        yield f"{said}; {locate_folder(folder, UNET)}. {_format_download('diffusion')}"
         return
-    for part, place in ((unet, fitting.UNET), (vae, fitting.VAE), (scheduler, fitting.SCHEDULER)):
+    for part, place in ((unet, UNET), (vae, VAE), (scheduler, SCHEDULER)):
         if not part and whole:
             yield f"no {place}; {_format_download('diffusion')}"
     yield from fitting.list_unet_faults(unet)
@@ -89,28 +84,32 @@ def list_diffusion_faults(folder: Path, *, whole: bool) -> Iterator[str]:
     yield from fitting.list_scheduler_faults(scheduler)
     if unet and vae:
         yield from fitting.list_pair_faults(unet, vae)
+    try:
+        tower.find_reading(unet, {}, read_tokens(folder))
+    except ValueError as error:
+        yield str(error)
     for part in ("unet", "vae") if whole else ():
-        weights = Weights(folder / part, DIFFUSERS)
+        weights = PARTS[part].find_weights(folder)
         yield from list_weights_faults(weights, _format_download("diffusion"))
 
 
 def list_clip_faults(folder: Path, *, whole: bool) -> Iterator[str]:
     """List faults of a folder of an open_clip model. Args: see `list_diffusion_faults`."""
-    config = read_json(folder / "open_clip_config.json")
+    config = read_json(folder / CLIP)
     if not config:
         kind = find_class(folder)
         kind = kind.get("model_type") or kind.get("_class_name")
         there = (
             f"a {kind} for transformers, which open_clip does not read"
             if kind
-            else locate_folder(folder, "open_clip_config.json")
+            else locate_folder(folder, CLIP)
         )
-        yield f"no open_clip_config.json; {there}. {_format_download('clip')}"
+        yield f"no {CLIP}; {there}. {_format_download('clip')}"
         return
     clip = config.get("model_cfg", {})
-    yield from fitting.list_clip_faults(clip, "open_clip_config.json")
+    yield from tower.list_clip_faults(clip, CLIP)
     if whole:
-        weights = Weights(folder, "open_clip_model")
+        weights = PARTS["clip"].find_weights(folder)
         yield from list_weights_faults(weights, _format_download("clip"))
 
 
@@ -125,7 +124,8 @@ def list_captioner_faults(folder: Path, *, whole: bool) -> Iterator[str]:
     yield from found
     if found or not whole:
         return
-    yield from list_weights_faults(Weights(folder, "model"), _format_download("captioner"))
+    weights = PARTS["captioner"].find_weights(folder)
+    yield from list_weights_faults(weights, _format_download("captioner"))
     if not any((folder / file).is_file() for file in PROCESSORS):
         yield f"no {' or '.join(PROCESSORS)}; {_format_download('captioner')}"
     if not any(all((folder / file).is_file() for file in files) for files in TOKENIZERS):
@@ -179,8 +179,7 @@ def read_clip(name: str) -> tuple[Mapping, str]:
     """A CLIP model's `model_cfg` and the place where it stands; empty where it cannot be known."""
     folder = Path(name)
     if folder.is_dir():
-        place = "open_clip_config.json"
-        return read_json(folder / place).get("model_cfg", {}), f"models.clip = {name}: {place}"
+        return read_json(folder / CLIP).get("model_cfg", {}), f"models.clip = {name}: {CLIP}"
     architecture = name.partition("/")[0]
     config = list_architectures().get(architecture)
     return read_json(config) if config else {}, f"models.clip = {name}: {architecture}"
@@ -205,10 +204,10 @@ def _list_fit_faults(config: Mapping) -> Iterator[str]:
     unet, vae, encoder = _read_diffusion(config)
     clip, place = read_clip(config["models"]["clip"])
     if clip:
-        yield from fitting.list_clip_faults(clip, place)
+        yield from tower.list_clip_faults(clip, place)
     if clip and unet:
         diffusion = f"models.diffusion = {config['models']['diffusion']}: "
-        for fault in fitting.list_text_faults(clip, place, unet, encoder):
+        for fault in tower.list_text_faults(clip, place, unet, encoder):
             yield fault if fault.startswith(place) else diffusion + fault
     for dataset in config["datasets"] if unet and vae else ():
         resolution = merge_section(config, "unet", dataset)["resolution"]
@@ -219,9 +218,7 @@ def _list_fit_faults(config: Mapping) -> Iterator[str]:
 def _read_diffusion(config: Mapping) -> tuple[Mapping, Mapping, Mapping]:
     """The configs of U-Net, VAE and text encoder; empty where they are not on this machine."""
     folder = find_folder(config["models"]["diffusion"]) or Path("nowhere")
-    unet, vae, encoder = (
-        read_json(folder / place) for place in (fitting.UNET, fitting.VAE, fitting.ENCODER)
-    )
+    unet, vae, encoder = (read_json(folder / place) for place in (UNET, VAE, ENCODER))
     return unet, vae, encoder
 
 
@@ -238,4 +235,4 @@ def _count_query_tokens(folder: Path) -> int | None:
 
 def _format_download(key: str) -> str:
     """The advice to download a model that fits."""
-    return f"a whole one: `{DOWNLOADS[key]} --local-dir <folder>`, and set models.{key} to it"
+    return f"a whole one: `{format_download(key)}`, and set models.{key} to it"

@@ -6,21 +6,26 @@ Axes: n captions or images, m context tokens (77), d text width (768 for Stable 
 e width of the space that text and images share.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import open_clip
 import torch
+from huggingface_hub import hf_hub_download
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from mvc.console.progress import Meter
 from mvc.core.batching import align_batches, pick_batch_size
-from mvc.models.opening import FILES, explain_missing, require_files
+from mvc.models import tower
+from mvc.models.opening import explain_missing, fetch_folder, refuse_faults, require_files
+from mvc.models.parts import CLIP, ENCODER, UNET, read_json, read_tokens
+
+WEIGHTS = "open_clip_model.safetensors"
 
 
 def load_clip(name: str, *, device: str | torch.device = "cpu"):
-    """Open a CLIP model for inference.
+    """Open a CLIP model for inference. Only safetensors are opened.
 
     Args:
         name: `architecture/pretrained` as open_clip lists them (`ViT-L-14-quickgelu/openai`),
@@ -34,27 +39,95 @@ def load_clip(name: str, *, device: str | torch.device = "cpu"):
         FileNotFoundError: the folder or file does not exist, is not whole, or cannot be downloaded.
         ValueError: a name that open_clip does not know.
     """
-    folder, hub = Path(name), ""
+    folder, hub, options = Path(name), "", {}
     spec, _, pretrained = name.partition("/")
     if folder.is_dir():
         spec, pretrained = f"local-dir:{folder}", None
     elif not _is_weights(spec, pretrained):
-        hub = open_clip.pretrained.get_pretrained_cfg(spec, pretrained).get("hf_hub", "")
-        if not hub:
-            raise ValueError(
-                f"models.clip = {name}: neither a folder nor `architecture/pretrained` known to "
-                "open_clip; for instance ViT-L-14-quickgelu/openai"
-            )
+        hub, file = find_repository(name)
         check_activation(spec, pretrained)
-    with explain_missing("clip", name, hub=hub.strip("/")):
-        require_files(folder, FILES["clip"])
+        options = _describe_images(spec, pretrained)
+    with explain_missing("clip", name, hub=hub):
+        if folder.is_dir():
+            require_files(folder, "clip")
+        if hub:
+            pretrained = hf_hub_download(hub, file)
         model, preprocess = open_clip.create_model_from_pretrained(
-            spec, pretrained=pretrained, precision="fp32", return_transform=True
+            spec, pretrained=pretrained, precision="fp32", return_transform=True, **options
         )
         merges = folder / "bpe.txt.gz"
         vocabulary = {"bpe_path": str(merges)} if merges.is_file() else {}
         tokenizer = open_clip.get_tokenizer(spec, **vocabulary)
     return model.to(device).eval().requires_grad_(False), preprocess, tokenizer
+
+
+def load_text_tower(name: str, diffusion: str, *, device: str | torch.device = "cpu"):
+    """Open CLIP as the U-Net of a Stable Diffusion reads it, for the states of its text tower.
+
+    Args:
+        name: see `load_clip`.
+        diffusion: folder or hub name of the Stable Diffusion, which says how.
+
+    Returns:
+        The model, cut after the last block that is read; its tokenizer; the id of the token that
+        prompts are padded with, None for the end token.
+
+    Raises:
+        FileNotFoundError: see `load_clip`; or the U-Net's config is missing.
+        ValueError: the tower is not the one that the U-Net was trained with.
+    """
+    with explain_missing("diffusion", diffusion, part="text_encoder"):
+        folder = fetch_folder(diffusion, "text")
+        require_files(folder, "text")
+        unet, encoder = read_json(folder / UNET), read_json(folder / ENCODER)
+        tokens = read_tokens(folder)
+    clip = read_model_config(name)
+    place = f"models.clip = {name}"
+    refuse_faults("diffusion", diffusion, tower.list_text_faults(clip, place, unet, encoder))
+    reading = tower.find_reading(unet, encoder, tokens)
+    model, _, tokenizer = load_clip(name, device=device)
+    blocks = find_text_tower(model).transformer
+    print(
+        f"text states after block {reading.layers or len(blocks.resblocks)} of "
+        f"{len(blocks.resblocks)}, prompts padded with "
+        f"{'the end token' if reading.padding is None else f'token {reading.padding}'}"
+    )
+    blocks.resblocks = blocks.resblocks[: reading.layers]
+    return model, tokenizer, reading.padding
+
+
+def read_model_config(name: str) -> Mapping:
+    """The `model_cfg` of a CLIP model; see `load_clip`."""
+    folder = Path(name)
+    if folder.is_dir():
+        return read_json(folder / CLIP).get("model_cfg", {})
+    return open_clip.get_model_config(name.partition("/")[0]) or {}
+
+
+def find_repository(name: str) -> tuple[str, str]:
+    """Find the hub's repository of `architecture/pretrained` and its file of safetensors.
+
+    open_clip itself falls back to a pickle where there are no safetensors.
+
+    Raises:
+        ValueError: open_clip does not know the model, or its weights are not on the hub.
+    """
+    architecture, _, pretrained = name.partition("/")
+    place = open_clip.pretrained.get_pretrained_cfg(architecture, pretrained).get("hf_hub", "")
+    repository, _, file = place.rpartition("/")
+    if not repository:
+        raise ValueError(
+            f"models.clip = {name}: neither a folder nor `architecture/pretrained` known to "
+            "open_clip; for instance ViT-L-14-quickgelu/openai"
+        )
+    return repository, str(Path(file or WEIGHTS).with_suffix(".safetensors"))
+
+
+def _describe_images(architecture: str, pretrained: str) -> dict:
+    """How images are prepared for published weights: arguments of open_clip."""
+    trained = open_clip.pretrained.get_pretrained_cfg(architecture, pretrained)
+    keys = ("mean", "std", "interpolation", "resize_mode")
+    return {f"image_{key}": trained[key] for key in keys if key in trained}
 
 
 def check_activation(architecture: str, pretrained: str) -> None:
@@ -102,11 +175,14 @@ def find_text_width(model: nn.Module) -> int:
     return find_text_tower(model).token_embedding.embedding_dim
 
 
-def tokenize(tokenizer, prompts: Sequence[str]) -> tuple[Int[Tensor, "n m"], list[int]]:
+def tokenize(
+    tokenizer, prompts: Sequence[str], *, padding: int | None = None
+) -> tuple[Int[Tensor, "n m"], list[int]]:
     """Token ids as Stable Diffusion's own tokenizer gives them, and each prompt's full length.
 
-    The padding is the end token, as in Stable Diffusion, and not open_clip's 0: the U-Net reads the
-    padding rows too.
+    Args:
+        padding: id of the token that fills a row, which the U-Net reads too; None: the end token,
+            as in Stable Diffusion 1.x. Stable Diffusion 2.x has open_clip's 0.
 
     Returns:
         Ids (n, m), cut at m tokens; the number of tokens that each prompt has before any cut,
@@ -115,7 +191,8 @@ def tokenize(tokenizer, prompts: Sequence[str]) -> tuple[Int[Tensor, "n m"], lis
     start, end = tokenizer.all_special_ids[:2]
     m = tokenizer.context_length
     encoded = [[start, *tokenizer.encode(prompt), end] for prompt in prompts]
-    ids = torch.full((len(encoded), m), end, dtype=torch.int64)
+    fill = end if padding is None else padding
+    ids = torch.full((len(encoded), m), fill, dtype=torch.int64)
     for row, tokens in zip(ids, encoded, strict=True):
         kept = tokens if len(tokens) <= m else [*tokens[: m - 1], end]
         row[: len(kept)] = torch.tensor(kept)

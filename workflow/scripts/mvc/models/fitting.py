@@ -7,9 +7,9 @@ Each function returns faults, one line each: the file, the key, its value, what 
 
 from collections.abc import Iterator, Mapping
 
-UNET, VAE, SCHEDULER = "unet/config.json", "vae/config.json", "scheduler/scheduler_config.json"
-ENCODER = "text_encoder/config.json"
-BASE = "use a text-to-image model of the layout of Stable Diffusion 1.x"
+from mvc.models.parts import SCHEDULER, UNET, VAE
+
+BASE = "use a text-to-image model of the layout of Stable Diffusion 1.x or 2.x"
 # What Stable Diffusion's U-Nets take beside the four channels of noisy latents, by how many more.
 INPUTS = {
     1: "a depth map (depth2img)",
@@ -28,7 +28,7 @@ FOREIGN_INPUTS = {
 }
 BETA_SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2")
 SPACINGS = ("linspace", "leading", "trailing")
-CONTEXT = 77  # tokens of CLIP's text tower, and so of every Stable Diffusion U-Net
+PREDICTIONS = ("epsilon", "v_prediction")  # what a U-Net estimates, and fine-tuning trains
 
 
 def list_unet_faults(unet: Mapping) -> Iterator[str]:
@@ -86,16 +86,15 @@ def list_scheduler_faults(scheduler: Mapping) -> Iterator[str]:
         yield f"{SCHEDULER}: {name}; must be one with betas, as DDPMScheduler: {BASE}"
         return
     kind = scheduler.get("prediction_type", "epsilon")
-    if kind != "epsilon":
+    if kind not in PREDICTIONS:
         yield (
-            f"{SCHEDULER}: prediction_type = {kind!r}; must be epsilon, which is what fine-tuning "
-            "trains (Eq. 4): the U-Net would learn the noise and be read as something else. Stable "
-            f"Diffusion 2.x at 768 px and other v-prediction models cannot be used; {BASE}"
+            f"{SCHEDULER}: prediction_type = {kind!r}; must be one of {', '.join(PREDICTIONS)}, "
+            f"which is what fine-tuning trains: the U-Net would be read as something else; {BASE}"
         )
     if scheduler.get("rescale_betas_zero_snr"):
         yield (
-            f"{SCHEDULER}: rescale_betas_zero_snr = true; must be false: with no signal left the "
-            f"noise tells nothing about the image, which needs v_prediction; {BASE}"
+            f"{SCHEDULER}: rescale_betas_zero_snr = true; must be false: at the last noise level "
+            f"nothing is left of the image, which the solver cannot start from; {BASE}"
         )
     if scheduler.get("thresholding"):
         yield f"{SCHEDULER}: thresholding = true; must be false: it is for pixels, not latents"
@@ -145,84 +144,6 @@ def find_trained_size(unet: Mapping, vae: Mapping) -> int | None:
 def count_halvings(part: Mapping) -> int:
     """By how much a VAE or a U-Net shrinks its input at most: two for each block but one."""
     return 2 ** (len(part.get("block_out_channels") or (0, 0, 0, 0)) - 1)
-
-
-def list_clip_faults(clip: Mapping, place: str) -> Iterator[str]:
-    """List what makes the text tower of an open_clip model other than CLIP's.
-
-    Args:
-        clip: `model_cfg` of open_clip.
-        place: where it stands, for messages.
-    """
-    text = clip.get("text_cfg")
-    if not isinstance(text, Mapping):
-        yield f"{place}: no text_cfg; must be the config of an open_clip model"
-        return
-    for key in ("hf_model_name", "hf_tokenizer_name"):
-        if text.get(key):
-            yield (
-                f"{place}: {key} = {text[key]!r}; must be absent: the text tower must be CLIP's "
-                "own, with CLIP's tokenizer (a SigLIP or multilingual model has another)"
-            )
-    if clip.get("multimodal_cfg") or text.get("embed_cls"):
-        yield f"{place}: a CoCa model, with another text tower; must be a CLIP model"
-
-
-def list_text_faults(clip: Mapping, place: str, unet: Mapping, encoder: Mapping) -> Iterator[str]:
-    """List how CLIP's text tower is not the one that the U-Net was trained with.
-
-    Args:
-        clip, place: see `list_clip_faults`.
-        unet: its config.
-        encoder: config of the model's own text encoder, empty where the folder has none.
-    """
-    text = clip["text_cfg"]
-    if encoder and encoder.get("model_type", "clip_text_model") not in ("clip_text_model", "clip"):
-        yield (
-            f"{ENCODER}: model_type = {encoder['model_type']!r}; must be clip_text_model: the "
-            f"U-Net was trained with another kind of text encoder than CLIP's; {BASE}"
-        )
-        return
-    reads, width = unet.get("cross_attention_dim"), text.get("width", 512)
-    if isinstance(reads, int) and reads != width:
-        yield (
-            f"{UNET}: cross_attention_dim = {reads}, {place}: width = {width}; must be equal: set "
-            "models.clip to the text encoder that the U-Net was trained with "
-            f"({TOWERS.get(reads, 'see the card of the U-Net')})"
-        )
-        return
-    meant = {
-        "layers": encoder.get("num_hidden_layers"),
-        "context_length": encoder.get("max_position_embeddings", CONTEXT),
-        "vocab_size": encoder.get("vocab_size"),
-        "quick_gelu": encoder["hidden_act"] == "quick_gelu" if "hidden_act" in encoder else None,
-    }
-    usual = {"layers": 12, "context_length": CONTEXT, "vocab_size": 49408, "quick_gelu": False}
-    there = usual | {key: value for key, value in (clip | text).items() if key in usual}
-    for key, value in meant.items():
-        if value is not None and there[key] != value:
-            origin = f"as {ENCODER} says" if encoder else "as Stable Diffusion's text encoder"
-            yield f"{place}: {key} = {there[key]}; must be {value}, {origin}{HINTS.get(key, '')}"
-    if not encoder and reads == 1024 and unet.get("use_linear_projection"):
-        yield (
-            f"{UNET}: the U-Net of Stable Diffusion 2.x, by its cross_attention_dim = 1024 and "
-            "use_linear_projection; it reads CLIP's states before the last layer, this pipeline "
-            f"gives those after it. {BASE}; if yours reads the last ones, put {ENCODER}, which "
-            "says so by its num_hidden_layers, beside it"
-        )
-
-
-# The text tower of a U-Net by the width of its states.
-TOWERS = {
-    768: "for Stable Diffusion 1.x ViT-L-14-quickgelu/openai",
-    1024: "for Stable Diffusion 2.x ViT-H-14, whose states this pipeline reads after another layer",
-}
-HINTS = {
-    "quick_gelu": " (its hidden_act): the weights of OpenAI need an architecture whose name ends "
-    "in -quickgelu, as ViT-L-14-quickgelu/openai",
-    "layers": " (its num_hidden_layers): the U-Net reads the states of another layer than the "
-    "last, as that of Stable Diffusion 2.x does, which this pipeline cannot give it",
-}
 
 
 def list_captioner_faults(config: Mapping) -> Iterator[str]:

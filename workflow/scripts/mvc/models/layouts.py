@@ -8,7 +8,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+
+from mvc.models.parts import Weights, read_json
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 OTHERS = {".gguf": "GGUF", ".msgpack": "Flax", ".onnx": "ONNX", ".h5": "TensorFlow"}
@@ -32,38 +33,6 @@ CONTENTS = {
     "Diffusion",
     "model.diffusion_model": f"a Stable Diffusion as one file: {CONVERT}",
 }
-
-
-class Weights(NamedTuple):
-    """Where weights are looked for: in a folder, under a name without its suffix."""
-
-    folder: Path
-    stem: str
-
-    @property
-    def file(self) -> Path:
-        return self.folder / f"{self.stem}.safetensors"
-
-    @property
-    def index(self) -> Path:
-        return self.folder / f"{self.stem}.safetensors.index.json"
-
-
-def read_json(path: Path) -> dict:
-    """Read a JSON file that holds a dictionary; an empty one where there is no file.
-
-    Raises:
-        ValueError: it holds something else; names it.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise ValueError(f"{path} is no JSON file ({error}): download it again") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} holds no dictionary: download it again")
-    return content
 
 
 def read_header(path: Path) -> dict[str, dict]:
@@ -101,19 +70,14 @@ def list_weights_faults(weights: Weights, download: str) -> Iterator[str]:
     Args:
         download: the command that fetches them.
     """
-    if weights.file.is_file():
-        files = [weights.file]
-    elif weights.index.is_file():
-        shards = read_json(weights.index).get("weight_map", {}).values()
-        files = sorted({weights.folder / shard for shard in shards})
-        if lost := [file.name for file in files if not file.is_file()]:
-            yield (
-                f"{weights.index} names {', '.join(lost)}, which is not there: {len(files)} parts "
-                f"are needed; {download}"
-            )
-            return
-    else:
+    files = [file for file in weights.list_files() if file != weights.index]
+    if not files:
         yield describe_missing_weights(weights, download)
+    elif lost := [file.name for file in files if not file.is_file()]:
+        yield (
+            f"{weights.index} names {', '.join(lost)}, which is not there: {len(files)} parts "
+            f"are needed; {download}"
+        )
         return
     for file in files:
         try:

@@ -1,4 +1,4 @@
-"""Errors of missing or incomplete foundation models, with what to do about them.
+"""Fetching foundation models; errors of missing or incomplete ones, with what to do about them.
 
 Only safetensors are opened: the older `.bin`, `.pt` and `.ckpt` files are pickles, which can run
 any code.
@@ -10,22 +10,37 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-FILES = {
-    "captioner": (
-        "config.json",
-        "model.safetensors, or its parts and model.safetensors.index.json",
-        "preprocessor_config.json or processor_config.json",
-        "tokenizer.json, tokenizer_config.json",
-    ),
-    "clip": ("open_clip_config.json", "open_clip_model.safetensors"),
-    "diffusion": (
-        "unet/config.json, unet/diffusion_pytorch_model.safetensors",
-        "vae/config.json, vae/diffusion_pytorch_model.safetensors",
-        "scheduler/scheduler_config.json",
-    ),
-}
+from mvc.models.parts import HALF, PARTS, format_download, list_patterns
+
 WHAT = {"captioner": "BLIP-2 model", "clip": "CLIP model", "diffusion": "U-Net"}
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+
+
+def fetch_folder(name: str | Path, *parts: str) -> Path:
+    """The folder of a model: its own, or of a hub's name the cache's, once the parts are there.
+
+    Only the files that are read are downloaded, and of weights only safetensors, in half precision
+    where there are no others. Without network, or with HF_HUB_OFFLINE=1, the cache must hold them.
+
+    Raises:
+        OSError: the hub has no such model, cannot be reached, or lacks a file.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    from huggingface_hub import snapshot_download
+
+    folder = Path(snapshot_download(str(name), allow_patterns=_list_patterns(parts)))
+    halved = [
+        p for p in parts if PARTS[p].weights and not PARTS[p].find_weights(folder).list_files()
+    ]
+    if halved:
+        patterns = _list_patterns(halved, variant=HALF)
+        folder = Path(snapshot_download(str(name), allow_patterns=patterns))
+    return folder
+
+
+def _list_patterns(parts: Iterable[str], variant: str | None = None) -> list[str]:
+    return [pattern for part in parts for pattern in list_patterns(part, variant=variant)]
 
 
 @contextmanager
@@ -56,10 +71,9 @@ def describe_missing(key: str, name: str | Path, *, part: str, hub: str, error: 
     lines = [f"models.{key} = {name}: no {part or WHAT[key]} can be opened there{there}"]
     if local and (found := _find_pickle(Path(name) / part)):
         lines.append(f"{found} is a pickle, which is never loaded: download the safetensors file")
-    lines.append(f"The files needed are {'; '.join(FILES[key])}")
-    source = hub or ("<owner>/<name>" if local or there else name)
+    source = hub or (None if local or there else str(name))
     lines.append(
-        f"On a machine with network: `hf download {source} --local-dir <folder>` (if it is gated, "
+        f"On a machine with network: `{format_download(key, source)}` (if it is gated, "
         f"accept its terms on the hub and `hf auth login` before), then set models.{key} to that "
         "folder"
     )
@@ -68,11 +82,14 @@ def describe_missing(key: str, name: str | Path, *, part: str, hub: str, error: 
     return ".\n  ".join(lines)
 
 
-def require_files(name: str | Path, files: Sequence[str]) -> None:
-    """Raise FileNotFoundError where `name` is a folder without one of these files."""
-    for file in files if Path(name).is_dir() else ():
-        if not (Path(name) / file).is_file():
-            raise FileNotFoundError(f"the folder has no {file}")
+def require_files(folder: Path, *parts: str) -> None:
+    """Raise FileNotFoundError where a folder lacks the first file or the weights of a part."""
+    for part in map(PARTS.get, parts):
+        missing = [] if (folder / part.files[0]).is_file() else [part.files[0]]
+        if part.weights and not part.find_weights(folder).list_files():
+            missing.append(f"{part.weights}.safetensors")
+        if missing:
+            raise FileNotFoundError(f"the folder has no {' and no '.join(missing)}")
 
 
 def refuse_faults(key: str, name: str | Path, faults: Iterable[str]) -> None:

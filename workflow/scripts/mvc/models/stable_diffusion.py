@@ -14,13 +14,20 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from diffusers.utils import logging
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from mvc.console.progress import Meter
 from mvc.core.pixels import load as load_pixels
 from mvc.models import fitting
-from mvc.models.opening import check_loaded, explain_missing, refuse_faults
+from mvc.models.opening import (
+    check_loaded,
+    explain_missing,
+    fetch_folder,
+    refuse_faults,
+    require_files,
+)
+from mvc.models.parts import PARTS
 
 # The fine-tuned U-Net's config has a key that diffusers does not know, and warns of at each load.
 logging.set_verbosity_error()
@@ -28,20 +35,32 @@ logging.set_verbosity_error()
 # How e_I enters the U-Net, kept in the checkpoint's config: the mode of the VAE's posterior, not
 # multiplied by its scaling factor, as InstructPix2Pix does.
 CONDITIONING = "posterior mode, unscaled"
+CLASSES = {"vae": AutoencoderKL, "unet": UNet2DConditionModel}
 
 
-def load(part: type, name: str | Path, subfolder: str | None, *, device="cpu"):
+def load(name: str | Path, part: str, *, direct: bool = False, device="cpu"):
     """Open the VAE or the U-Net of a Stable Diffusion folder or hub name in float32, frozen.
+
+    Args:
+        part: `vae` or `unet`.
+        direct: whether the folder holds the part itself.
 
     Raises:
         FileNotFoundError: the model is missing or incomplete.
     """
-    with explain_missing("diffusion", name, part=subfolder or ""):
-        model, report = part.from_pretrained(
-            str(name),
-            subfolder=subfolder,
+    with explain_missing("diffusion", name, part="" if direct else part):
+        folder, variant = Path(name), None
+        if not direct:
+            whole = fetch_folder(name, part)
+            require_files(whole, part)
+            folder, variant = whole / part, PARTS[part].find_weights(whole).variant
+        if variant:
+            print(f"models.diffusion: the weights of {part} are rounded to half precision")
+        model, report = CLASSES[part].from_pretrained(
+            folder,
             torch_dtype=torch.float32,
             use_safetensors=True,
+            variant=variant,
             output_loading_info=True,
         )
     check_loaded("diffusion", name, report)
@@ -54,7 +73,7 @@ def load_vae(name: str | Path, *, device="cpu") -> AutoencoderKL:
     Raises:
         ValueError: its latents are not Stable Diffusion's.
     """
-    vae = load(AutoencoderKL, name, "vae", device=device)
+    vae = load(name, "vae", device=device)
     refuse_faults("diffusion", name, fitting.list_vae_faults(vae.config))
     return vae
 
@@ -66,7 +85,7 @@ def load_unet(name: str | Path, *, text_width: int, device="cpu") -> UNet2DCondi
         ValueError: it is not Stable Diffusion's, or reads text of another width than `text_width`.
     """
     direct = (Path(name) / "diffusion_pytorch_model.safetensors").is_file()
-    unet = load(UNet2DConditionModel, name, None if direct else "unet", device=device)
+    unet = load(name, "unet", direct=direct, device=device)
     if not direct:
         refuse_faults("diffusion", name, fitting.list_unet_faults(unet.config))
     if (reads := unet.config.cross_attention_dim) != text_width:
@@ -110,9 +129,25 @@ def load_betas(name: str | Path) -> DDPMScheduler:
 def _load_schedule(part: type, name: str | Path) -> Mapping:
     """Load the config of a folder's scheduler."""
     with explain_missing("diffusion", name, part="scheduler"):
-        config = part.load_config(str(name), subfolder="scheduler")
+        config = part.load_config(fetch_folder(name, "scheduler"), subfolder="scheduler")
     refuse_faults("diffusion", name, fitting.list_scheduler_faults(config))
     return config
+
+
+def compute_target(
+    betas: DDPMScheduler,
+    latents: Float[Tensor, "n c y x"],
+    noise: Float[Tensor, "n c y x"],
+    timestep: Int[Tensor, " n"],
+) -> Float[Tensor, "n c y x"]:
+    """Compute what the U-Net is to estimate: the noise (Eq. 4), or with v-prediction the velocity.
+
+    v = sqrt(alpha_t) eps - sqrt(1 - alpha_t) z_0 (Salimans & Ho 2022), as Stable Diffusion 2.x at
+    768 px; the solver reads the same key of the scheduler.
+    """
+    if betas.config.prediction_type == "v_prediction":
+        return betas.get_velocity(latents, noise, timestep)
+    return noise
 
 
 def check_pair(name: str | Path, unet: UNet2DConditionModel, vae: AutoencoderKL) -> None:

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
 
+from mvc.models.stable_diffusion import compute_target
 from mvc.unet import adapt, checkpoint
 from mvc.unet.launch import StopSignal
 from mvc.unet.pairs import Batch, Pool, draw_batch
@@ -64,14 +65,16 @@ class Trainer:
     def update(self, batch: Batch) -> Float[Tensor, ""]:
         """Take a step on this process's part of the global batch; return its mean loss.
 
-        Loss (Eq. 4): E || eps - eps_theta(z_t, t, e_T, e_I) ||^2, with z_t by Eq. 1.
+        Loss (Eq. 4): E || eps - eps_theta(z_t, t, e_T, e_I) ||^2, with z_t by Eq. 1; for a U-Net
+        that estimates the velocity v in place of eps, see `stable_diffusion.compute_target`.
         """
         noisy = self.betas.add_noise(batch.latents, batch.noise, batch.timestep)
         inputs = torch.cat([noisy, batch.image], dim=1)
         text = batch.text.float()
         with self.accelerator.autocast():
             estimate = self.unet(inputs, batch.timestep, encoder_hidden_states=text).sample
-        loss = torch.nn.functional.mse_loss(estimate.float(), batch.noise)
+        target = compute_target(self.betas, batch.latents, batch.noise, batch.timestep)
+        loss = torch.nn.functional.mse_loss(estimate.float(), target)
         self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(self.parameters, self.max_grad_norm)
         self.optimizer.step()
