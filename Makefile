@@ -8,7 +8,7 @@ FAST := not slow and not workflow and not slurm
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo status test test-fast test-workflow test-slurm check comments lock
+.PHONY: help environment demo readme status test test-fast test-workflow test-slurm check comments lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ environment: .venv/installed  ## make .venv and install the locked versions (6 G
 demo: environment  ## run the default pipeline and print its table (13 minutes on two cores)
 	$(BIN)/snakemake --cores $(CORES) --quiet rules -- demo
 	@$(BIN)/python workflow/scripts/show.py results/tables/table1_runs.csv
+
+readme: demo  ## run the demo and write its table into README.md
+	$(BIN)/python workflow/scripts/readme.py
 
 status: environment  ## report what is done, running, failed or stale, and why
 	@$(BIN)/python workflow/scripts/status.py $(if $(CONFIGFILE),--configfile $(CONFIGFILE)) -- $(TARGET)
