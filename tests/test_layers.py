@@ -144,12 +144,13 @@ fetch find fit flatten format generate get group has initialise insert inspect i
 learn leave lengthen limit list load locate make mark match materialise measure merge mix move name
 normalise open pack pair parse pick plan pool posterize predict prefer read recall reconstruct
 refuse remove repeat replace report require reserve resize rotate round run sample save scan search
-seed select set settle shear show shuffle skip slice smooth solarize solve sort split stack stretch sum
-summarise tabulate take tokenize trace train translate try tune unpack unpickle warn warp widen
+seed select set settle shear show shuffle skip slice smooth solarize solve sort split stack stretch
+sum summarise tabulate take tokenize trace train translate try tune unpack unpickle warn warp widen
 write
 """
-# Named for how they read: `with atomic(path)`, `for step in progress(steps)`; and `main`.
-READ_AS_NOUNS = {"main", "atomic", "progress", "stage_log"}
+# Named for how they read: `with atomic(path)`, `with autocast(device)`,
+# `for step in progress(steps)`; and `main`.
+READ_AS_NOUNS = {"main", "atomic", "autocast", "progress", "stage_log"}
 
 
 @pytest.mark.parametrize("file", ALL, ids=lambda file: str(file.relative_to(SCRIPTS)))

@@ -14,10 +14,12 @@ SCRIPTS = REPO / "workflow/scripts"
 TABLES = "core.atomic core.image_tables"
 PIXELS = "core.decoding core.parallel core.pixels core.square"
 RECIPES = "banks.mixing banks.recipes core.counts core.seeds"
-CLIP = "core.batching models.clip models.opening models.parts models.tower"
-DIFFUSION = f"{PIXELS} models.fitting models.opening models.parts models.stable_diffusion"
+CLIP = "core.batching core.device models.clip models.opening models.parts models.tower"
+DIFFUSION = (
+    f"{PIXELS} core.device models.fitting models.opening models.parts models.stable_diffusion"
+)
 SAMPLING = (
-    f"{TABLES} {RECIPES} {DIFFUSION} core.batching core.device core.hashing "
+    f"{TABLES} {RECIPES} {DIFFUSION} core.batching core.hashing "
     "synthetic.guidance synthetic.plan synthetic.sampler"
 )
 TRAINING = (
@@ -30,19 +32,17 @@ DIGESTS = {
     "captions": f"{TABLES} core.decoding core.square captions.generation captions.own "
     "captions.prompts core.batching core.csv_tables core.device "
     "core.leakage models.blip2 models.opening models.parts",
-    "embeddings": f"{TABLES} {CLIP} core.device embeddings",
+    "embeddings": f"{TABLES} {CLIP} embeddings",
     "unet": f"{TABLES} {RECIPES} {DIFFUSION} core.hashing core.leakage unet.adapt "
-    "unet.checkpoint "
-    "unet.finetune unet.launch unet.pairs unet.trainer",
+    "unet.checkpoint unet.finetune unet.launch unet.pairs unet.trainer",
     "unet_report": f"{SAMPLING} figures.finetuning figures.grid figures.sampled",
     "synthetic": f"{SAMPLING} {CLIP} captions.prompts core.leakage synthetic.clip_filter",
-    "real": f"{TABLES} {DIFFUSION} core.batching core.counts core.device synthetic.controls",
+    "real": f"{TABLES} {DIFFUSION} core.batching core.counts synthetic.controls",
     "policies": f"{TRAINING} policies.search",
     "classifiers": f"{TRAINING} classifiers.extra_images classifiers.measures classifiers.run "
     "core.hashing core.leakage",
     "oracle": f"{TABLES} {PIXELS} core.device core.image_set quality.oracle",
-    "quality": f"{TABLES} {PIXELS} {CLIP} core.device quality.measures quality.metrics "
-    "quality.oracle",
+    "quality": f"{TABLES} {PIXELS} {CLIP} quality.measures quality.metrics quality.oracle",
     "figure2": f"{SAMPLING} figures.grid figures.sampled",
     "figure6": f"{SAMPLING} figures.grid figures.sampled",
 }

@@ -235,7 +235,7 @@ class Tower(nn.Module):
         self.visual.image_std = (0.5, 0.5, 0.25)
         self.weight = nn.Parameter(torch.zeros(1))
 
-    def encode_image(self, x, normalize):
+    def encode_image(self, x, normalize=False):
         return nn.functional.normalize(x.mean((2, 3)), dim=1) if normalize else x.mean((2, 3))
 
 

@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from mvc.core.device import pick_precision
+
 BACKWARD = 2  # gradients of the inputs and of the weights: one forward's operations each
 
 
@@ -122,11 +124,11 @@ def measure_throughput(device: str | torch.device, *, seconds: float | int = 3) 
     """Measure the operations per second of a device on usual layers of a U-Net, by a short run.
 
     A 3x3 convolution and a self-attention of 320 channels at 32 x 32 positions (256 pixels), in
-    bfloat16 on a GPU and float32 on a CPU, with the threads that PyTorch has.
+    the device's precision, with the threads that PyTorch has.
     """
     device = torch.device(device)
     gpu = device.type == "cuda"
-    block, state = _build_block(device, torch.bfloat16 if gpu else torch.float32, 32 if gpu else 1)
+    block, state = _build_block(device, pick_precision(device), 32 if gpu else 1)
     wait = torch.cuda.synchronize if gpu else lambda: None
     with torch.inference_mode():
         each = count_operations(lambda: block(state))

@@ -2,6 +2,7 @@
 
 import torch
 
+from mvc.core.device import pick_precision
 from mvc.models.opening import check_loaded, explain_missing, fetch_folder, require_files
 from mvc.models.parts import PARTS
 
@@ -10,14 +11,14 @@ def load_captioner(name: str, *, device: str | torch.device = "cpu"):
     """Open BLIP-2 and its processor from a folder or a hub name.
 
     Returns:
-        The model (float32 on CPU, bfloat16 on GPU; frozen), and its processor.
+        The model (in the device's precision, frozen), and its processor.
 
     Raises:
         FileNotFoundError: `name` is neither a folder with a whole model nor can it be downloaded.
     """
     from transformers import Blip2ForConditionalGeneration, Blip2Processor
 
-    dtype = torch.float32 if torch.device(device).type == "cpu" else torch.bfloat16
+    dtype = pick_precision(device)
     with explain_missing("captioner", name):
         folder = fetch_folder(name, "captioner")
         require_files(folder, "captioner")  # else the library opens its default model

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import open_clip
 import torch
+import torch.nn.functional as F
 from huggingface_hub import hf_hub_download
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from mvc.console.progress import Meter
 from mvc.core.batching import align_batches, pick_batch_size
+from mvc.core.device import autocast, move_model
 from mvc.models import tower
 from mvc.models.opening import explain_missing, fetch_folder, refuse_faults, require_files
 from mvc.models.parts import CLIP, ENCODER, UNET, read_json, read_tokens
@@ -58,7 +60,7 @@ def load_clip(name: str, *, device: str | torch.device = "cpu"):
         merges = folder / "bpe.txt.gz"
         vocabulary = {"bpe_path": str(merges)} if merges.is_file() else {}
         tokenizer = open_clip.get_tokenizer(spec, **vocabulary)
-    return model.to(device).eval().requires_grad_(False), preprocess, tokenizer
+    return move_model(model, device).eval().requires_grad_(False), preprocess, tokenizer
 
 
 def load_text_tower(name: str, diffusion: str, *, device: str | torch.device = "cpu"):
@@ -203,7 +205,8 @@ def tokenize(
 def compute_text_states(model: nn.Module, ids: Int[Tensor, "n m"]) -> Float[Tensor, "n m d"]:
     """The text tower's states of every token after the final layer norm (Section 3.2).
 
-    These are what the U-Net's cross-attention reads, not the pooled vector.
+    These are what the U-Net's cross-attention reads, not the pooled vector. They are few, all
+    images depend on them and float16 keeps more of them than bfloat16: no half precision here.
     """
     tower = find_text_tower(model)
     x = tower.token_embedding(ids) + tower.positional_embedding[: ids.shape[1]]
@@ -234,7 +237,10 @@ def embed_images(
     places = range(len(pixels)) if places is None else places
     for rows, kept in align_batches(places, pick_batch_size(device, batch_size)):
         inputs = (pixels[rows].to(device).float() / 255 - mean) / std
-        embeddings.append(model.encode_image(inputs, normalize=True).cpu()[kept])
+        with autocast(device):
+            embedded = model.encode_image(inputs)
+        # The length is not exactly 1 if half precision divides by it.
+        embeddings.append(F.normalize(embedded.float(), dim=-1).cpu()[kept])
         show(rows[kept[-1]] + 1)
     return torch.cat(embeddings)
 

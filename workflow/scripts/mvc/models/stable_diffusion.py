@@ -18,6 +18,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from mvc.console.progress import Meter
+from mvc.core.device import autocast, move_model
 from mvc.core.pixels import load as load_pixels
 from mvc.models import fitting
 from mvc.models.opening import (
@@ -64,7 +65,7 @@ def load(name: str | Path, part: str, *, direct: bool = False, device="cpu"):
             output_loading_info=True,
         )
     check_loaded("diffusion", name, report)
-    return model.to(device).eval().requires_grad_(False)
+    return move_model(model, device).eval().requires_grad_(False)
 
 
 def load_vae(name: str | Path, *, device="cpu") -> AutoencoderKL:
@@ -185,9 +186,10 @@ def encode(
     """Encode images: mean and standard deviation of each posterior, unscaled, on the CPU."""
     means, stds = [], []
     for batch in pixels.split(batch_size):
-        posterior = vae.encode(batch.to(vae.device).float() / 127.5 - 1).latent_dist
-        means.append(posterior.mean.cpu())
-        stds.append(posterior.std.cpu())
+        with autocast(vae.device):
+            posterior = vae.encode(batch.to(vae.device).float() / 127.5 - 1).latent_dist
+        means.append(posterior.mean.float().cpu())
+        stds.append(posterior.std.float().cpu())
     return torch.cat(means), torch.cat(stds)
 
 
@@ -222,5 +224,6 @@ def cache_latents(
 @torch.inference_mode()
 def decode(vae: AutoencoderKL, latents: Float[Tensor, "n c y x"]) -> UInt8[Tensor, "n 3 h w"]:
     """Decode scaled latents z_0 to images, on the CPU."""
-    images = vae.decode(latents / vae.config.scaling_factor).sample
+    with autocast(vae.device):
+        images = vae.decode(latents / vae.config.scaling_factor).sample
     return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()

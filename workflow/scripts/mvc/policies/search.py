@@ -22,6 +22,7 @@ from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
 from mvc.console.progress import Meter
+from mvc.core.device import autocast
 from mvc.core.image_set import Labelled
 from mvc.core.seeds import derive_seed
 from mvc.policies.files import SPACE, STRONGEST, drop_repeated, round_step
@@ -182,7 +183,7 @@ class HeldOutLoss:
         images = self.part.images[rows].to(device)
         if chosen is not None:
             images = apply_policy(images, chosen, fill=self.fill, generator=generator)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        with autocast(device):
             logits = self.fitted.net(normalise(images, mean=mean, std=std))
         targets = self.part.labels[rows].to(device)
         return F.cross_entropy(logits.float(), targets, reduction="none").double().cpu()

@@ -19,6 +19,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from mvc.core.device import autocast, make_scaler
+
 LAYERS = ((3, 32, 2), (32, 64, 1), (64, 64, 2), (64, 128, 1))  # inputs, outputs, stride
 
 
@@ -79,6 +81,7 @@ def train(
         )
     oracle = _create(n_classes, pixels.device, seed)
     generator = torch.Generator().manual_seed(seed)
+    scaler = make_scaler(pixels.device)
     optimizer = torch.optim.AdamW(oracle.parameters(), learning_rate, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, learning_rate, total_steps=steps + 1, pct_start=0.2
@@ -88,10 +91,12 @@ def train(
     for _ in progress(range(steps)):
         batch = next(batches).to(pixels.device)
         images = _flip(pixels[batch], generator)
-        loss = F.cross_entropy(oracle(images), labels[batch])
+        with autocast(pixels.device):
+            loss = F.cross_entropy(oracle(images), labels[batch])
         optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
         schedule.step()
     return oracle.eval()
 
@@ -103,7 +108,8 @@ def predict(
     """Predict the class of each image."""
     oracle.eval()
     device = oracle.head.weight.device
-    classes = [oracle(batch.to(device)).argmax(1).cpu() for batch in pixels.split(batch_size)]
+    with autocast(device):
+        classes = [oracle(batch.to(device)).argmax(1).cpu() for batch in pixels.split(batch_size)]
     return torch.cat(classes) if len(pixels) else torch.empty(0, dtype=torch.int64)
 
 

@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mvc.core.device import autocast
+
 MODES = ("text", "both", "ip2p")
 
 
@@ -85,4 +87,6 @@ def _evaluate_branches(unet, latents, timestep, branches):
     z = torch.cat([latents] * len(branches))
     if images[0] is not None:
         z = torch.cat([z, torch.cat(images)], dim=1)
-    return unet(z, timestep, encoder_hidden_states=torch.cat(texts)).sample.chunk(len(branches))
+    with autocast(z.device):
+        estimate = unet(z, timestep, encoder_hidden_states=torch.cat(texts)).sample
+    return estimate.float().chunk(len(branches))

@@ -3,7 +3,7 @@
 Gradients are clipped by their common norm; then SGD with Nesterov momentum or Adam, both with L2
 weight decay (not AdamW's). The learning rate falls to zero along a cosine in each phase. All images
 lie in memory as uint8, on a GPU if it has room for them. Each batch is augmented as a whole on the
-network's device. float32 on a CPU, bfloat16 autocast on a GPU.
+network's device, in its precision (`core.device`).
 Axes: n images, 3 channels, h and w pixels, b images of a batch.
 """
 
@@ -19,6 +19,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import LambdaLR
 
 from mvc.console.progress import Meter
+from mvc.core.device import autocast, make_scaler
 from mvc.training.augment import normalise
 from mvc.training.strategies import Phase
 
@@ -54,6 +55,7 @@ def train(
     """
     net.train()
     device = next(net.parameters()).device
+    scaler = make_scaler(device)
     meter = Meter(sum(phase.steps for phase in phases), "steps")
     steps = 0
     for phase in phases:
@@ -62,9 +64,11 @@ def train(
         batches = augment_batches(phase.batches, images, labels, augment_batch, device=device)
         for inputs, targets in batches:
             loss = compute_loss(net, inputs, targets)
-            loss.backward()
+            scaler.scale(loss).backward()
+            scaler.unscale_(stepper)
             clip_grad_norm_(net.parameters(), max_grad_norm)
-            stepper.step()
+            scaler.step(stepper)
+            scaler.update()
             stepper.zero_grad()
             steps += 1
             if meter.is_due(steps):
@@ -78,8 +82,7 @@ def compute_loss(
     net: nn.Module, inputs: Float32[Tensor, "b 3 h w"], targets: Int64[Tensor, " b"]
 ) -> Float[Tensor, ""]:
     """Mean cross-entropy of a batch."""
-    device = inputs.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+    with autocast(inputs.device):
         return F.cross_entropy(net(inputs), targets)
 
 
@@ -187,7 +190,7 @@ def predict(
     """Predict the class of each image, unaugmented, at most `batch_size` at once."""
     net.eval()
     batch_size = max(1, min(batch_size, PIXELS // max(1, images.shape[2] * images.shape[3])))
-    with torch.autocast(mean.device.type, torch.bfloat16, enabled=mean.is_cuda):
+    with autocast(mean.device):
         classes = [
             net(normalise(part.to(mean.device), mean=mean, std=std)).argmax(1).cpu()
             for part in images.split(batch_size)

@@ -17,6 +17,7 @@ from mvc.console.progress import Meter
 from mvc.core import image_tables
 from mvc.core.atomic import atomic, write_csv
 from mvc.core.counts import count_steps
+from mvc.core.device import pick_device, pick_precision
 from mvc.core.leakage import check_held_out
 from mvc.models.stable_diffusion import (
     cache_latents,
@@ -79,9 +80,9 @@ def settle_steps(cfg: Mapping, images: int) -> dict:
 
 
 def choose_precision() -> str:
-    """Choose the mixed precision of training: bfloat16 on a GPU that has it, none on a CPU."""
-    gpu = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    return "bf16" if gpu else "no"
+    """Choose the mixed precision of training, as accelerate names it."""
+    names = {torch.float32: "no", torch.bfloat16: "bf16", torch.float16: "fp16"}
+    return names[pick_precision(pick_device())]
 
 
 def make_pool(
