@@ -2,7 +2,7 @@
 
 from mvc.console.terminal import replace_unprintable
 from mvc.core.device import pick_device
-from mvc.estimate import cost, flops, size
+from mvc.estimate import cost, flops, memory, size
 from mvc.job import stage_log
 
 
@@ -23,6 +23,11 @@ def main(snakemake) -> None:
             throughput = cfg["teraflops"] * 1e12
             measured = "by estimate.teraflops"
         page = cost.format_page(lines, throughput, measured)
+        tuned = {(d["unet"]["resolution"], d["unet"]["rank"]) for d in cfg["datasets"].values()}
+        counted = [
+            memory.format_memory(cfg["models"]["diffusion"], *each) for each in sorted(tuned)
+        ]
+        page = "\n\n".join([page.rstrip("\n"), *filter(None, counted)])
         print(page)
     replace_unprintable()
     print(page)  # on the terminal too

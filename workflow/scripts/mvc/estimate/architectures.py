@@ -96,7 +96,7 @@ def build_unet(name: str) -> nn.Module:
     """Build the U-Net of `models.diffusion`, not widened."""
     from diffusers import UNet2DConditionModel
 
-    config = _read_config("diffusion", name, "unet/config.json")
+    config = read_config("diffusion", name, "unet/config.json")
     return _build_without_weights(lambda: UNet2DConditionModel.from_config(config))
 
 
@@ -104,7 +104,7 @@ def build_vae(name: str) -> nn.Module:
     """Build the VAE of `models.diffusion`."""
     from diffusers import AutoencoderKL
 
-    config = _read_config("diffusion", name, "vae/config.json")
+    config = read_config("diffusion", name, "vae/config.json")
     return _build_without_weights(lambda: AutoencoderKL.from_config(config))
 
 
@@ -112,7 +112,7 @@ def build_solver(name: str, *, order: int, karras: bool):
     """Build the solver on the noise schedule of `models.diffusion`."""
     from mvc.models.stable_diffusion import make_solver
 
-    config = _read_config("diffusion", name, "scheduler/scheduler_config.json")
+    config = read_config("diffusion", name, "scheduler/scheduler_config.json")
     return make_solver(config, order=order, karras=karras)
 
 
@@ -136,7 +136,7 @@ def build_captioner(name: str) -> nn.Module:
     """Build the BLIP-2 of `models.captioner`."""
     from transformers import Blip2Config, Blip2ForConditionalGeneration
 
-    config = Blip2Config.from_dict(dict(_read_config("captioner", name, "config.json")))
+    config = Blip2Config.from_dict(dict(read_config("captioner", name, "config.json")))
     return _build_without_weights(lambda: Blip2ForConditionalGeneration(config))
 
 
@@ -166,7 +166,7 @@ def explain_unfit(name: str, size: int) -> str:
     return ""
 
 
-def _read_config(key: str, name: str, part: str) -> Mapping:
+def read_config(key: str, name: str, part: str) -> Mapping:
     """Read a model's config: from its folder, from the hub's cache, or a well-known one."""
     from huggingface_hub import try_to_load_from_cache
 
