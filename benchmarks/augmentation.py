@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
 from mvc.training.augment import augment
 from mvc.training.autoaugment import build_autoaugment, build_randaugment
-from mvc.training.loop import augment_batches
+from mvc.training.loop import augment_block, group_batches
 from mvc.training.strategies import shuffle_batches
 from race import parse_options
 
@@ -72,7 +72,10 @@ def time_batched(images, policy):
     labels = torch.zeros(len(images), dtype=torch.int64)
     start = time.perf_counter()
     order = shuffle_batches(len(images), len(images), BATCH, generator=generator)
-    seen = sum(len(inputs) for inputs, _ in augment_batches(order, images, labels, prepare))
+    seen = 0
+    for block in group_batches(order, images):
+        for inputs, _ in augment_block(block, images, labels, prepare, images.device):
+            seen += len(inputs)
     assert seen == len(images)
     return time.perf_counter() - start
 

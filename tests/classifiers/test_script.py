@@ -1,9 +1,11 @@
 """The stage's script: one record per run."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from mvc.classifiers.run import name_run
 from mvc.core import image_tables
 from toy import table, toy
 
@@ -48,11 +50,12 @@ def stage(folder, **changes):
                 extra=extra,
                 evaluation=folder / "test.parquet",
                 policy=policy if settings["augmentation"] in ("faa", "random") else [],
+                weights=[],
             ),
             output=[output],
             log=[folder / "log"],
             threads=1,
-            params=SimpleNamespace(cfg=settings),
+            params=SimpleNamespace(cfg=settings, code=""),
             wildcards=SimpleNamespace(dataset="toy", model="my-wrn", arm="ra+syn", seed="3"),
         )
     )
@@ -60,7 +63,11 @@ def stage(folder, **changes):
 
 
 def test_script_writes_the_record(tmp_path):
+    leftover = tmp_path / "out" / ".0.json.checkpoint-abc.safetensors"
+    leftover.parent.mkdir()
+    leftover.touch()
     record = stage(tmp_path)
+    assert [path.name for path in leftover.parent.iterdir()] == ["0.json"]
     expected = {
         "dataset": "toy",
         "model": "my-wrn",
@@ -100,3 +107,20 @@ def test_script_takes_as_many_steps_as_with_extra_images(tmp_path):
     changes = {"extra": None, "steps": None, "epochs": 1, "steps_as_with": 2}
     assert stage(tmp_path, strategy="combined", **changes)["steps"] == 9  # 72 images / 8
     assert stage(tmp_path, strategy="combined", **changes | {"steps_as_with": None})["steps"] == 3
+
+
+def test_name_run_depends_on_settings_images_and_files(tmp_path):
+    file = tmp_path / "faa.json"
+    file.write_text("a")
+    real, other = replace(toy(), digest="a"), replace(toy(), digest="b")
+    output, depends = tmp_path / "0.json", {"cfg": {"steps": 6}, "code": "", "seed": 0}
+    names = {
+        name_run(output, real, None, depends, [[], []]),
+        name_run(output, other, None, depends, [[], []]),
+        name_run(output, real, other, depends, [[], []]),
+        name_run(output, real, None, {**depends, "seed": 1}, [[], []]),
+        name_run(output, real, None, depends, [file, []]),
+    }
+    file.write_text("b")
+    names.add(name_run(output, real, None, depends, [[], [str(file)]]))
+    assert len(names) == 6 and {name.parent for name in names} == {tmp_path}

@@ -23,9 +23,11 @@ SAMPLING = (
     "synthetic.guidance synthetic.plan synthetic.sampler"
 )
 TRAINING = (
-    f"{TABLES} {PIXELS} core.counts core.device core.image_set core.seeds "
+    f"{TABLES} {PIXELS} core.checkpoint core.counts core.device core.hashing core.image_set "
+    "core.seeds "
     "policies.files training.augment training.autoaugment training.fit training.hyperparameters "
-    "training.loop training.networks training.operations training.strategies training.wide_resnet"
+    "training.loop training.networks training.operations training.resuming "
+    "training.strategies training.wide_resnet"
 )
 # The modules whose edit makes a stage run again.
 DIGESTS = {
@@ -33,15 +35,15 @@ DIGESTS = {
     "captions.prompts core.batching core.csv_tables core.device "
     "core.leakage models.blip2 models.opening models.parts",
     "embeddings": f"{TABLES} {CLIP} embeddings",
-    "unet": f"{TABLES} {RECIPES} {DIFFUSION} core.hashing core.leakage unet.adapt "
-    "unet.checkpoint unet.finetune unet.launch unet.pairs unet.trainer",
+    "unet": f"{TABLES} {RECIPES} {DIFFUSION} core.hashing core.leakage "
+    "core.checkpoint unet.adapt unet.finetune unet.launch unet.pairs unet.trainer",
     "unet_report": f"{SAMPLING} figures.finetuning figures.grid figures.sampled",
     "synthetic": f"{SAMPLING} {CLIP} captions.prompts core.leakage synthetic.clip_filter",
     "real": f"{TABLES} {DIFFUSION} core.batching core.counts synthetic.controls",
     "policies": f"{TRAINING} policies.search",
     "classifiers": f"{TRAINING} classifiers.extra_images classifiers.measures classifiers.run "
-    "core.hashing core.leakage",
-    "oracle": f"{TABLES} {PIXELS} core.device core.image_set quality.oracle",
+    "core.leakage",
+    "oracle": f"{TABLES} {PIXELS} core.device core.hashing core.image_set quality.oracle",
     "quality": f"{TABLES} {PIXELS} {CLIP} quality.measures quality.metrics quality.oracle",
     "figure2": f"{SAMPLING} figures.grid figures.sampled",
     "figure6": f"{SAMPLING} figures.grid figures.sampled",

@@ -5,8 +5,9 @@ import pytest
 import torch
 from mvc.training.loop import (
     OPTIMIZERS,
-    augment_batches,
+    augment_block,
     build_optimizer,
+    group_batches,
     measure_statistics,
     move_to_device,
     predict,
@@ -69,21 +70,25 @@ def test_build_optimizer_refuses_an_unknown_name():
         build_optimizer("lamb", build("wrn-10-1", 3), 0.1, weight_decay=0)
 
 
-def test_augment_batches_keeps_batches_apart(monkeypatch):
-    part = toy()
+def test_batches_of_a_block_stay_apart(monkeypatch):
+    part, cpu = toy(), torch.device("cpu")
     indices = list(shuffle_batches(24, 50, 8, generator=generator()))
-    for block in (1, 8 * 8 * 20, 2**18):
-        monkeypatch.setattr("mvc.training.loop.BLOCK", block)
-        found = list(
-            augment_batches(indices, part.images, part.labels, lambda images: images.float())
-        )
+    for most, blocks in ((1, 7), (8 * 8 * 20, 3), (2**18, 1)):
+        monkeypatch.setattr("mvc.training.loop.BLOCK", most)
+        grouped = list(group_batches(iter(indices), part.images))
+        assert len(grouped) == blocks
+        found = [
+            each
+            for block in grouped
+            for each in augment_block(block, part.images, part.labels, torch.Tensor.float, cpu)
+        ]
         assert [len(inputs) for inputs, _ in found] == [8] * 6 + [2]
         for batch, (inputs, targets) in zip(indices, found, strict=True):
             assert torch.equal(inputs, part.images[batch].float())
             assert torch.equal(targets, part.labels[batch])
 
 
-def test_augment_batches_augments_on_the_network_s_device():
+def test_augment_block_augments_on_the_network_s_device():
     """Images may lie elsewhere: only the batch moves."""
     part, devices = toy(), []
 
@@ -91,9 +96,8 @@ def test_augment_batches_augments_on_the_network_s_device():
         devices.append(images.device.type)
         return images.float()
 
-    batches = iter([torch.arange(8), torch.arange(3)])
-    device = torch.device("meta")
-    found = list(augment_batches(batches, part.images, part.labels, prepare, device=device))
+    block, device = [torch.arange(8), torch.arange(3)], torch.device("meta")
+    found = list(augment_block(block, part.images, part.labels, prepare, device))
     assert devices == ["meta"] and [len(i) for i, _ in found] == [8, 3]
     assert {i.device.type for i, _ in found} == {t.device.type for _, t in found} == {"meta"}
 

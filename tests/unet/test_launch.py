@@ -99,8 +99,8 @@ def test_a_stopped_run_says_where_and_how_to_go_on(runs, count):
     (step,) = re.findall(line, said, re.M)
     assert 0 < int(step) < STEPS
     assert f"training resumes at step {step}\n" in tuning.log(runs / f"resumed-{count}-1")
-    assert [*(runs / f"stopped-{count}").glob(".checkpoint-*")]
-    assert not [*(runs / f"resumed-{count}-1").glob(".checkpoint-*")]
+    assert [*(runs / f"stopped-{count}").glob(".*.checkpoint-*")]
+    assert not [*(runs / f"resumed-{count}-1").glob(".*.checkpoint-*")]
 
 
 @pytest.mark.slow

@@ -10,8 +10,9 @@ import tiny
 import torch
 from accelerate import Accelerator
 from mvc.banks.recipes import leave_unmixed
+from mvc.core import checkpoint
 from mvc.models.stable_diffusion import widen
-from mvc.unet import checkpoint, finetune
+from mvc.unet import finetune
 from mvc.unet.adapt import KINDS
 from mvc.unet.pairs import Pool, draw_batch
 from mvc.unet.trainer import Trainer
@@ -148,8 +149,8 @@ def full_disk():
 
 
 def test_a_full_disk_ends_no_training(pool, tmp_path, capsys, monkeypatch, full_disk):
-    monkeypatch.setattr("mvc.unet.trainer.SAVE_SECONDS", 0)
-    monkeypatch.setattr("mvc.unet.trainer.SAVE_SHARE", 1e9)
+    monkeypatch.setattr("mvc.core.checkpoint.SAVE_SECONDS", 0)
+    monkeypatch.setattr("mvc.core.checkpoint.SAVE_SHARE", 1e9)
     t, state = trainer(), tmp_path / "state"
     losses = full_disk(t.train, pool, state, lambda step, loss: None, **DRAWING)
     assert t.step == 8 and not losses.isnan().any()
@@ -166,7 +167,7 @@ def test_a_stop_on_a_full_disk_says_that_nothing_was_saved(pool, tmp_path, capsy
 
 @pytest.mark.parametrize("left", [0, 5, 1000, -1])
 def test_load_checkpoint_sets_a_damaged_one_aside(pool, tmp_path, capsys, left):
-    state = tmp_path / ".checkpoint-abc.safetensors"
+    state = tmp_path / ".weights.checkpoint-abc.safetensors"
     signalled(pool, state, signal.SIGTERM)
     whole = state.read_bytes()
     state.write_bytes(whole[:left])
@@ -174,8 +175,8 @@ def test_load_checkpoint_sets_a_damaged_one_aside(pool, tmp_path, capsys, left):
     t.load_checkpoint(state)
     assert t.step == 0 and not state.exists()
     said = capsys.readouterr().out
-    assert "the checkpoint is damaged" in said and ".checkpoint-abc.damaged" in said
-    assert [p.name for p in tmp_path.iterdir()] == [".checkpoint-abc.damaged"]
+    assert "the checkpoint is damaged" in said and ".weights.checkpoint-abc.damaged" in said
+    assert [p.name for p in tmp_path.iterdir()] == [".weights.checkpoint-abc.damaged"]
     checkpoint.remove_checkpoints(tmp_path / "weights")
     assert not list(tmp_path.iterdir())
 

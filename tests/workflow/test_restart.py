@@ -50,9 +50,12 @@ def folder(built, tmp_path_factory) -> Path:
     """
     folder = tmp_path_factory.mktemp("killed") / "project"
     shutil.copytree(built, folder, ignore=shutil.ignore_patterns("results", "logs", ".snakemake"))
-    module = folder / "workflow/scripts/mvc/unet/trainer.py"
+    module = folder / "workflow/scripts/mvc/core/checkpoint.py"
     text, n = re.subn(r"^SAVE_SECONDS = \d+", "SAVE_SECONDS = 0", module.read_text(), flags=re.M)
     assert n == 1
+    module.write_text(text)
+    module = folder / "workflow/scripts/mvc/unet/trainer.py"
+    text = module.read_text()
     saving = "                    self.save_checkpoint(path)\n"
     assert text.count(saving) == 1
     waiting = (
@@ -67,7 +70,7 @@ def reached(folder: Path, stage: str, since: float) -> bool:
     root = folder / "results/photos"
     if stage == "unet state":
         return reached(folder, "unet", since) and any(
-            (root / "unet").glob(".checkpoint-*.safetensors")
+            (root / "unet").glob(".*.checkpoint-*.safetensors")
         )
     if stage == "second shard":
         there = [(root / f"{SHARDS.replace('?', i)}.parquet").is_file() for i in "01"]

@@ -2,10 +2,11 @@
 
 import json
 
-from mvc.classifiers.extra_images import read_extra
-from mvc.classifiers.run import run
+from mvc.classifiers.extra_images import pick_extra, read_extra
+from mvc.classifiers.run import name_run, run
 from mvc.core import image_tables
 from mvc.core.atomic import write_text
+from mvc.core.checkpoint import remove_checkpoints
 from mvc.core.device import pick_device
 from mvc.core.hashing import digest_settings
 from mvc.core.image_set import COLUMNS, load_labelled
@@ -19,18 +20,14 @@ def main(snakemake) -> None:
     files = snakemake.input
     names = snakemake.wildcards
     size = cfg["resolution"]
+    output = snakemake.output[0]
+    seed = int(names.seed)
     with stage_log(snakemake) as report:
         real = load_labelled(image_tables.read(files.train, COLUMNS), size=size)
-        extra = read_extra(
-            files.extra,
-            real,
-            generator=cfg["extra"],
-            per_real=cfg.get("per_real"),
-            per_class=cfg.get("per_class"),
-            select=cfg.get("select", "first"),
-            size=size,
-        )
+        extra = read_extra(files.extra, real, size=size, **pick_extra(cfg))
         sub_policies = read_policies(files.policy) if files.policy else ()
+        depends = {"cfg": cfg, "code": snakemake.params.code, "seed": seed}
+        inputs = [files.policy, files.weights]
         measured = run(
             real,
             extra,
@@ -38,17 +35,19 @@ def main(snakemake) -> None:
             model=cfg["network"],
             hyperparameters=pick_hyperparameters(cfg, sub_policies=sub_policies),
             root=cfg["seed"],
-            seed=int(names.seed),
+            seed=seed,
             device=pick_device(),
+            checkpoint=name_run(output, real, extra, depends, inputs),
         )
         record = {
             **{name: getattr(names, name) for name in ("dataset", "model", "arm")},
-            "seed": int(names.seed),
+            "seed": seed,
             **{key: cfg.get(key) for key in ("split", "extra", "augmentation", "strategy")},
             **measured,
             "settings": digest_settings(cfg),
         }
-        write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", snakemake.output[0])
+        write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", output)
+        remove_checkpoints(output)
         accuracy = f"accuracy {measured['accuracy']:.1f} % ({cfg['split']})"
         report(measured["steps"], "steps", accuracy)
 

@@ -1,7 +1,7 @@
 """unet: Stable Diffusion's U-Net fine-tuned on pairs of images."""
 
+from mvc.core.checkpoint import name_checkpoint
 from mvc.job import stage_log
-from mvc.unet.checkpoint import name_checkpoint
 from mvc.unet.finetune import tune
 from mvc.unet.launch import launch
 

@@ -1,6 +1,6 @@
 """Extra images of an arm: which are used, by the CLIP filter or in order, and leakage check."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +15,18 @@ CLIP_PROBABILITY = "clip_probability"  # column of synthetic images
 UNSAMPLED = {"real", "real_vae", "train_vae"}  # real images, as they are or through the VAE
 
 
+def pick_extra(settings: Mapping) -> dict:
+    """Pick the settings of a run that say which extra images it uses: arguments of `read_extra`."""
+    chosen = {key: settings[key] for key in ("per_real", "per_class", "select") if key in settings}
+    return {"generator": settings["extra"], **chosen}
+
+
 def read_extra(
     paths: str | Path | Sequence[str | Path],
     train: Labelled,
     *,
     generator: str | None,
-    per_real: PerReal,
+    per_real: PerReal = None,
     per_class: int | None = None,
     select: str = "first",
     size: int | None,

@@ -6,12 +6,14 @@ Axes: n images.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from mvc.classifiers.measures import list_test_warnings, measure_predictions
+from mvc.core.checkpoint import name_checkpoint
 from mvc.core.hashing import digest_settings
 from mvc.core.image_set import Labelled, check_classes
 from mvc.core.leakage import check_apart
@@ -30,6 +32,7 @@ def run(
     root: int,
     seed: int,
     device: torch.device,
+    checkpoint: Path | None = None,
 ) -> dict:
     """Train one classifier, then measure its accuracy.
 
@@ -38,6 +41,7 @@ def run(
         extra: extra images, or None.
         evaluation: called after training, so that nothing before can see what it returns.
         root, seed: the workflow's seed and the run's: see `fit`.
+        checkpoint: file that a stopped run goes on from, see `fit`.
 
     Returns:
         what `measure_predictions` returns; warnings: what the evaluation images cannot show;
@@ -46,7 +50,7 @@ def run(
     """
     start = time.perf_counter()
     settings = {"model": model, "hyperparameters": hyperparameters, "root": root, "seed": seed}
-    fitted = fit(real, extra, **settings, device=device)
+    fitted = fit(real, extra, **settings, device=device, checkpoint=checkpoint)
     held_out = evaluation()
     if not len(held_out.labels):
         raise ValueError("no image to evaluate on; set classifiers.split to a split that has some")
@@ -64,10 +68,28 @@ def run(
         "n_extra": 0 if extra is None else len(extra.labels),
         "n_test": len(held_out.labels),
         "steps": fitted.steps,
-        "seconds": round(time.perf_counter() - start, 2),
+        "seconds": round(fitted.seconds_before + time.perf_counter() - start, 2),
     }
 
 
 def predict_classes(fitted: Fitted, part: Labelled) -> np.ndarray:
     """Predict the class of each image, unaugmented."""
     return predict(fitted.net, part.images, mean=fitted.mean, std=fitted.std).numpy()
+
+
+def name_run(
+    output: str | Path,
+    real: Labelled,
+    extra: Labelled | None,
+    depends: Mapping,
+    files: Iterable[str | Path | Sequence[str | Path]],
+) -> Path:
+    """Name the checkpoint of a run by its settings, code, images and further files.
+
+    Args:
+        depends: settings, digest of the code, seed.
+        files: paths, or lists of paths.
+    """
+    images = [part.digest for part in (real, extra) if part is not None]
+    paths = [path for each in files for path in ([each] if isinstance(each, str | Path) else each)]
+    return name_checkpoint(output, {**depends, "images": images}, paths)

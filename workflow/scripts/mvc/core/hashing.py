@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 LENGTH = 12  # hexadecimal digits kept; 48 bits
 
 
-def digest_settings(settings: Mapping) -> str:
+def digest_settings(settings: Mapping | Sequence) -> str:
     """Hash settings by value: the order of keys does not count."""
     return digest_bytes(json.dumps(settings, sort_keys=True, ensure_ascii=False).encode())
 

@@ -9,20 +9,25 @@ from torch import Tensor
 
 from mvc.console.progress import Meter
 from mvc.core import image_tables, pixels
+from mvc.core.hashing import digest_settings
 
-COLUMNS = ["image", "label", "class_name", "image_id"]
+COLUMNS = ["image", "label", "class_name", "image_id", "sha256"]
 EXTRA_COLUMNS = [*COLUMNS, "source_image_id"]
 PART = 1024  # images converted to greyscale at once
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Images with labels 0..k-1, the classes' names, and the ids of the images or their sources."""
+    """Images with labels 0..k-1, the classes' names, and the ids of the images or their sources.
+
+    `digest` is that of the image files, their labels and how oblong ones become squares.
+    """
 
     images: UInt8[Tensor, "n 3 h w"]
     labels: Int64[Tensor, " n"]
     class_names: dict[int, str]
     ids: frozenset[str] = field(default_factory=frozenset)
+    digest: str = ""
 
 
 def load_labelled(table: pa.Table, *, size: int | None) -> Labelled:
@@ -42,13 +47,13 @@ def load_labelled(table: pa.Table, *, size: int | None) -> Labelled:
     if None in ids:
         raise ValueError(f"row {ids.index(None)} has no {origin}; delete the file and run again")
     show = Meter(len(table), "images decoded").show
+    fit, labels = image_tables.get_fit(table), table["label"].to_pylist()
     return Labelled(
-        pixels.load(
-            image_tables.get_bytes(table), size=size, fit=image_tables.get_fit(table), show=show
-        ),
-        torch.tensor(table["label"].to_pylist(), dtype=torch.int64),
+        pixels.load(image_tables.get_bytes(table), size=size, fit=fit, show=show),
+        torch.tensor(labels, dtype=torch.int64),
         dict(sorted(names.items())),
         frozenset(ids),
+        digest_settings([fit, labels, table["sha256"].to_pylist()]),
     )
 
 

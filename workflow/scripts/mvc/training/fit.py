@@ -3,7 +3,9 @@
 Axes: n images, 3 channels, h and w pixels.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from jaxtyping import Float32
@@ -14,16 +16,21 @@ from mvc.core.seeds import derive_seed
 from mvc.training import networks, strategies
 from mvc.training.hyperparameters import Hyperparameters, build_augmentation
 from mvc.training.loop import measure_statistics, move_to_device, train
+from mvc.training.resuming import Checkpoint
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A network, the mean and deviation (0..255) that normalise its inputs, and its steps."""
+    """A network, the mean and deviation (0..255) that normalise its inputs, and its steps.
+
+    `seconds_before` is the time that it was trained before this process went on with it.
+    """
 
     net: nn.Module
     mean: Float32[Tensor, " 3"]
     std: Float32[Tensor, " 3"]
     steps: int
+    seconds_before: float = 0.0
 
 
 def fit(
@@ -35,11 +42,15 @@ def fit(
     root: int,
     seed: int,
     device: torch.device,
+    checkpoint: Path | None = None,
 ) -> Fitted:
     """Train one classifier on real and extra images.
 
     Random numbers depend on `root` and `seed` alone: in every arm, runs of one seed start from the
     same weights and, where strategies allow it, see the same real batches, so they are paired.
+
+    Args:
+        checkpoint: file that a stopped training goes on from (see `resuming`); None keeps none.
     """
     parts = [real] if extra is None else [real, extra]
     for part, name in zip(parts, ("training", "extra"), strict=False):
@@ -52,17 +63,20 @@ def fit(
     labels = torch.cat([part.labels for part in parts])
     fitted = build_network(real, model, hyperparameters.weights, generator=weights, device=device)
     size = tuple(images.shape[2:])
-    steps = train(
-        fitted.net,
-        move_to_device(images, device),
-        labels.to(device),
-        phases,
-        optimizer=hyperparameters.optimizer,
-        max_grad_norm=hyperparameters.max_grad_norm,
-        weight_decay=hyperparameters.weight_decay,
-        augment_batch=build_augmentation(hyperparameters, fitted.mean, fitted.std, size, draws),
-    )
-    return replace(fitted, steps=steps)
+    kept = None if checkpoint is None else Checkpoint(checkpoint, draws)
+    with kept or nullcontext():
+        steps = train(
+            fitted.net,
+            move_to_device(images, device),
+            labels.to(device),
+            phases,
+            optimizer=hyperparameters.optimizer,
+            max_grad_norm=hyperparameters.max_grad_norm,
+            weight_decay=hyperparameters.weight_decay,
+            augment_batch=build_augmentation(hyperparameters, fitted.mean, fitted.std, size, draws),
+            checkpoint=kept,
+        )
+    return replace(fitted, steps=steps, seconds_before=kept.seconds if kept else 0.0)
 
 
 def build_network(

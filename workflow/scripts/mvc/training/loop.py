@@ -10,6 +10,7 @@ Axes: n images, 3 channels, h and w pixels, b images of a batch.
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 
 import torch
 import torch.nn.functional as F
@@ -19,8 +20,10 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import LambdaLR
 
 from mvc.console.progress import Meter
+from mvc.core.checkpoint import set_schedule
 from mvc.core.device import autocast, make_scaler
 from mvc.training.augment import normalise
+from mvc.training.resuming import Checkpoint
 from mvc.training.strategies import Phase
 
 BLOCK = 2**18  # pixels augmented at once: 334 images of 28 x 28
@@ -43,38 +46,46 @@ def train(
     optimizer: str,
     weight_decay: int | float,
     max_grad_norm: int | float,
+    checkpoint: Checkpoint | None = None,
 ) -> int:
     """Train `net` in place through the phases; progress goes to standard output.
 
     Args:
         images, labels: on the device of `net` or another.
         optimizer: one of OPTIMIZERS; each phase starts with a new one.
+        checkpoint: where a stopped training goes on from; None keeps none.
 
     Returns:
         The number of steps.
+
+    Raises:
+        SystemExit: a signal asked to stop; with `checkpoint` only.
     """
     net.train()
     device = next(net.parameters()).device
     scaler = make_scaler(device)
-    meter = Meter(sum(phase.steps for phase in phases), "steps")
+    resumed = checkpoint.load(net, scaler) if checkpoint else 0
+    meter = Meter(sum(phase.steps for phase in phases), "steps", start=resumed)
     steps = 0
     for phase in phases:
+        done = min(resumed - steps, phase.steps) if resumed > steps else 0
+        remaining = islice(phase.batches, done, None)  # draws what was drawn before
+        steps += done
         stepper = build_optimizer(optimizer, net, phase.learning_rate, weight_decay=weight_decay)
         schedule = LambdaLR(stepper, partial(decay_by_cosine, steps=phase.steps))
-        batches = augment_batches(phase.batches, images, labels, augment_batch, device=device)
-        for inputs, targets in batches:
-            loss = compute_loss(net, inputs, targets)
-            scaler.scale(loss).backward()
-            scaler.unscale_(stepper)
-            clip_grad_norm_(net.parameters(), max_grad_norm)
-            scaler.step(stepper)
-            scaler.update()
-            stepper.zero_grad()
-            steps += 1
-            if meter.is_due(steps):
-                check_loss(loss.item(), steps)
-                meter.show(steps, describe_progress(loss.item(), stepper))
-            schedule.step()
+        if done:
+            checkpoint.load_optimizer(stepper)
+            set_schedule(schedule, done)
+        for block in group_batches(remaining, images):
+            for inputs, targets in augment_block(block, images, labels, augment_batch, device):
+                loss = compute_loss(net, inputs, targets)
+                take_step(loss, net, stepper, scaler, max_grad_norm=max_grad_norm)
+                steps += 1
+                if meter.is_due(steps):
+                    meter.show(steps, describe_progress(check_loss(loss, steps), stepper))
+                schedule.step()
+            if checkpoint:
+                checkpoint.keep(steps, net, stepper, scaler)
     return steps
 
 
@@ -84,6 +95,23 @@ def compute_loss(
     """Mean cross-entropy of a batch."""
     with autocast(inputs.device):
         return F.cross_entropy(net(inputs), targets)
+
+
+def take_step(
+    loss: Float[Tensor, ""],
+    net: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    *,
+    max_grad_norm: int | float,
+) -> None:
+    """Update the weights by the gradients of the loss, clipped by their common norm."""
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    clip_grad_norm_(net.parameters(), max_grad_norm)
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad()
 
 
 def build_optimizer(
@@ -105,14 +133,16 @@ def decay_by_cosine(step: int, *, steps: int) -> float:
     return (1 + math.cos(math.pi * step / max(steps, 1))) / 2
 
 
-def check_loss(loss: float, step: int) -> None:
-    """Refuse to train on with a loss that is not finite.
+def check_loss(loss: Float[Tensor, ""], step: int) -> float:
+    """Return the loss; refuse to train on with one that is not finite.
 
     Raises:
         ValueError: the loss is infinite or not a number; names the key to edit.
     """
-    if not math.isfinite(loss):
-        raise ValueError(f"loss {loss} at step {step}; lower classifiers.learning_rate")
+    number = loss.item()
+    if not math.isfinite(number):
+        raise ValueError(f"loss {number} at step {step}; lower classifiers.learning_rate")
+    return number
 
 
 def describe_progress(loss: float, optimizer: torch.optim.Optimizer) -> str:
@@ -120,37 +150,37 @@ def describe_progress(loss: float, optimizer: torch.optim.Optimizer) -> str:
     return f"loss {loss:.3f}, learning_rate {optimizer.param_groups[0]['lr']:.4f}"
 
 
-def augment_batches(
-    batches: Iterable[Int64[Tensor, " _"]],
-    images: UInt8[Tensor, "n 3 h w"],
-    labels: Int64[Tensor, " n"],
-    augment_batch: Augment,
-    *,
-    device: torch.device | None = None,
-) -> Iterator[tuple[Float32[Tensor, "_ 3 h w"], Int64[Tensor, " _"]]]:
-    """Yield augmented inputs and labels of each batch, on `device` (None: that of the images).
+def group_batches(
+    batches: Iterable[Int64[Tensor, " _"]], images: UInt8[Tensor, "n 3 h w"]
+) -> Iterator[list[Int64[Tensor, " _"]]]:
+    """Group batches into blocks that are augmented at once.
 
-    Several batches of small images are augmented at once, since an operation's call costs more than
-    its pixels on a CPU (RandAugment, 64 images of 28 x 28: half the time).
+    An operation's call costs more than its pixels where images are small (RandAugment, 64 images of
+    28 x 28 on a CPU: half the time).
     """
     waiting: list[Tensor] = []
     pixels = images.shape[2] * images.shape[3]
-    device = images.device if device is None else device
-
-    def flush() -> Iterator[tuple[Tensor, Tensor]]:
-        rows = torch.cat(waiting)
-        sizes = [len(batch) for batch in waiting]
-        waiting.clear()
-        chosen = images[rows.to(images.device)].to(device)
-        targets = labels[rows.to(labels.device)].to(device)
-        yield from zip(augment_batch(chosen).split(sizes), targets.split(sizes), strict=True)
-
     for batch in batches:
         waiting.append(batch)
         if sum(map(len, waiting)) * pixels >= BLOCK:
-            yield from flush()
+            yield waiting
+            waiting = []
     if waiting:
-        yield from flush()
+        yield waiting
+
+
+def augment_block(
+    block: Sequence[Int64[Tensor, " _"]],
+    images: UInt8[Tensor, "n 3 h w"],
+    labels: Int64[Tensor, " n"],
+    augment_batch: Augment,
+    device: torch.device,
+) -> Iterator[tuple[Float32[Tensor, "_ 3 h w"], Int64[Tensor, " _"]]]:
+    """Yield augmented inputs and labels of each batch of a block, on `device`."""
+    rows, sizes = torch.cat(list(block)), [len(batch) for batch in block]
+    chosen = images[rows.to(images.device)].to(device)
+    targets = labels[rows.to(labels.device)].to(device)
+    yield from zip(augment_batch(chosen).split(sizes), targets.split(sizes), strict=True)
 
 
 def move_to_device(

@@ -16,6 +16,7 @@ from mvc.banks.recipes import read_recipes
 from mvc.console.progress import Meter
 from mvc.core import image_tables
 from mvc.core.atomic import atomic, write_csv
+from mvc.core.checkpoint import remove_checkpoints
 from mvc.core.counts import count_steps
 from mvc.core.device import pick_device, pick_precision
 from mvc.core.leakage import check_held_out
@@ -27,7 +28,6 @@ from mvc.models.stable_diffusion import (
     load_vae,
     widen,
 )
-from mvc.unet.checkpoint import remove_checkpoints
 from mvc.unet.pairs import Pool
 from mvc.unet.trainer import Trainer
 

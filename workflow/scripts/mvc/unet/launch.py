@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import Any
 
 import torch
@@ -26,7 +25,6 @@ from mvc.job import limit_threads
 
 GRACE = 600  # seconds that processes have to save a checkpoint once a signal asks them to stop
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)  # by the agent
-SIGNALS = (signal.SIGTERM, signal.SIGINT)  # preemption, a time limit, Ctrl-C
 
 
 def launch(function: Callable, *arguments, processes: int, threads: int, log: str | Path) -> Any:
@@ -123,24 +121,3 @@ def _silence_agent() -> Iterator[None]:
         logging.disable(logging.NOTSET)
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-class StopSignal:
-    """Record signals within a `with` block, where they do not end the process.
-
-    `name` is that of the last signal. The end of the block restores the former handlers.
-    """
-
-    def __init__(self):
-        self.name: str | None = None
-
-    def __enter__(self) -> "StopSignal":
-        self._before = {number: signal.signal(number, self._record) for number in SIGNALS}
-        return self
-
-    def __exit__(self, *raised) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _record(self, number: int, frame: FrameType | None) -> None:
-        self.name = signal.Signals(number).name

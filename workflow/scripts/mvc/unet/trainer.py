@@ -15,13 +15,11 @@ from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
 
+from mvc.core import checkpoint
+from mvc.core.checkpoint import SaveTimer, StopSignal
 from mvc.models.stable_diffusion import compute_target
-from mvc.unet import adapt, checkpoint
-from mvc.unet.launch import StopSignal
+from mvc.unet import adapt
 from mvc.unet.pairs import Batch, Pool, draw_batch
-
-SAVE_SECONDS = 120  # shortest time between checkpoints
-SAVE_SHARE = 0.05  # largest share of the time that saving them takes
 
 
 class Trainer:
@@ -102,8 +100,7 @@ class Trainer:
             ValueError: the loss is not a number.
         """
         part = _choose_rows(drawing["batch_size"], self.accelerator)
-        saved = time.monotonic()
-        pause = SAVE_SECONDS
+        timer = SaveTimer()
         with StopSignal() as stop:
             self.accelerator.wait_for_everyone()  # a signal from now on finds every process ready
             print(f"training {'resumes' if self.step else 'starts'} at step {self.step:,}")
@@ -121,11 +118,10 @@ class Trainer:
                 show(self.step, loss)
                 if signal_name:
                     self.leave(path, signal_name)
-                if time.monotonic() - saved > pause and self.accelerator.is_main_process:
+                if timer.is_due() and self.accelerator.is_main_process:
                     begun = time.monotonic()
                     self.save_checkpoint(path)
-                    saved = time.monotonic()
-                    pause = max(SAVE_SECONDS, (saved - begun) / SAVE_SHARE)
+                    timer.restart(begun)
         return self.losses
 
     def exchange(self, loss: Float[Tensor, ""], stop: StopSignal) -> tuple[float, str | None]:
@@ -180,14 +176,7 @@ class Trainer:
                     for slot, t in saved.items()
                 }
         self.ema.optimization_step = self.step
-        self.schedule.last_epoch = self.step
-        for group, peak, course in zip(
-            self.optimizer.param_groups,
-            self.schedule.base_lrs,
-            self.schedule.lr_lambdas,
-            strict=True,
-        ):
-            group["lr"] = peak * course(self.step)
+        checkpoint.set_schedule(self.schedule, self.step)
 
     def finish(self) -> torch.nn.Module:
         """Put the EMA's weights into the U-Net, and return it without the wrapper of training."""
