@@ -8,7 +8,8 @@ FAST := not slow and not workflow and not slurm
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo readme status test test-fast test-workflow test-slurm check comments lock
+.PHONY: help environment demo readme status test test-fast test-workflow test-slurm check \
+	benchmarks comments lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +48,9 @@ check: environment  ## check style: ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
+
+benchmarks: environment  ## time this project's ways against others, on an idle machine (15 minutes)
+	$(BIN)/python benchmarks/results.py
 
 comments: environment  ## write the configuration's comments from the schemas
 	$(BIN)/python workflow/schemas/comments.py

@@ -17,11 +17,13 @@ sys.path.insert(0, str(ROOT / "workflow/scripts"))
 
 import torch
 from diffusers import StableDiffusionInstructPix2PixPipeline
+from mvc.core.device import pick_device
 from mvc.models.stable_diffusion import encode, load_solver, load_unet, load_vae, widen
 from mvc.synthetic.sampler import draw_noise, solve
 from race import parse_options, race
 
 MINIATURE = ROOT / "resources/miniature"
+GOAL = 1.5
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -33,7 +35,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--scale", type=float, default=4.0)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     return parse_options(parser, images=2, steps=2, repeats=1)
 
 
@@ -65,7 +66,7 @@ def load_pipeline(
 
 def build_samplers(options: argparse.Namespace) -> tuple[Callable, Callable]:
     """Functions that sample the same images with two branches and with three."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = pick_device()
     torch.manual_seed(0)
     vae = load_vae(options.diffusion, device=device)
     unet = load_widened_unet(options, vae)
@@ -97,7 +98,6 @@ def build_samplers(options: argparse.Namespace) -> tuple[Callable, Callable]:
 
 def main() -> None:
     options = parse_arguments()
-    torch.set_num_threads(options.threads)
     sample_with_two, sample_with_three = build_samplers(options)
     ours = sample_with_two()
     theirs = sample_with_three()
@@ -106,11 +106,10 @@ def main() -> None:
     if difference > 1e-3:
         raise SystemExit("the two guidances disagree; nothing was timed")
     race(
-        sample_with_two,
-        sample_with_three,
-        names=("two branches", "three branches"),
-        repeats=options.repeats,
-        of=f"{options.images} images of {options.steps} steps",
+        {"two branches": sample_with_two, "diffusers, three branches": sample_with_three},
+        of=f"sampling of {options.images} images in {options.steps} steps",
+        options=options,
+        goals={"diffusers, three branches": GOAL},
     )
 
 

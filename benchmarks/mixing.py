@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow/scripts"))
 import torch
 from mvc.banks.mixing import materialise, mix
 from mvc.banks.recipes import Recipes, stack_recipes
+from mvc.core.device import pick_device
 from race import parse_options, race
 
 
@@ -39,10 +40,8 @@ def main() -> None:
     parser.add_argument("--coarse", type=int, default=2)
     parser.add_argument("--fine", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=10)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parse_options(parser, captions=5, recipes=8, width=16, repeats=1)
-    torch.set_num_threads(options.threads)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = pick_device()
     tokens = torch.randn(options.captions, 77, options.width, device=device)
     draw = dict(rows=(0, 76), width=options.width, base="uniform", seed=0, first_id=0)
     edits = dict(coarse=options.coarse, fine=options.fine)
@@ -53,11 +52,12 @@ def main() -> None:
     if not torch.equal(mix_literally(tokens, rows), materialise(tokens, recipes)):
         raise SystemExit("the two disagree; nothing was timed")
     race(
-        lambda: materialise(tokens, recipes),
-        lambda: mix_literally(tokens, rows),
-        names=("materialise", "literal"),
-        repeats=options.repeats,
-        of=f"{options.recipes} embeddings, equal bits",
+        {
+            "`materialise`": lambda: materialise(tokens, recipes),
+            "literal loop": lambda: mix_literally(tokens, rows),
+        },
+        of=f"{options.recipes} mixed embeddings of 77 x {options.width}",
+        options=options,
     )
 
 

@@ -1,33 +1,45 @@
-"""A training step with cached latents and text, against one that encodes them at every step.
+"""A training step with cached latents and text, against steps that encode them each time.
 
     python benchmarks/training_step.py [--diffusion FOLDER --clip NAME --resolution 32 --batch 32]
 
-The other step is what the common InstructPix2Pix training script does: both images through the VAE
-and the prompt through the text tower, each time. Both steps train the same U-Net on the same batch
-size, taking turns in one run.
+The first other step differs in the encoding alone: both images through the VAE and the prompts
+through the text tower. The second does all that a step of diffusers' `train_instruct_pix2pix.py`
+does with its defaults: it also decodes and resizes both images, tokenises the prompts, encodes the
+empty one, and takes AdamW and the moving average one tensor at a time. All steps train the same
+U-Net on the same batch size, taking turns in one run.
 """
 
 import argparse
+import io
 import itertools
+import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow/scripts"))
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from accelerate import Accelerator
 from diffusers import DDPMScheduler
+from diffusers.training_utils import EMAModel
 from mvc.banks.recipes import leave_unmixed
 from mvc.models.clip import compute_text_states, find_text_width, load_clip, tokenize
-from mvc.models.stable_diffusion import encode, load_unet, load_vae, widen
+from mvc.models.stable_diffusion import encode, load_betas, load_unet, load_vae, widen
 from mvc.unet.pairs import Batch, Pool, draw_batch
 from mvc.unet.trainer import Trainer
+from PIL import Image
 from race import parse_options, race
 
 MINIATURE = ROOT / "resources/miniature"
 IMAGES = 64  # in the pool
+PROMPT = "This is an image of a shirt, a bright red shirt with stripes"
+DROPOUT = 0.05
+GOAL = 1.9
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -36,20 +48,43 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--clip", default=str(MINIATURE / "clip"))
     parser.add_argument("--resolution", type=int, default=32)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=20, help="timed steps of each kind")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    return parse_options(parser, batch=2, steps=1)
+    parser.add_argument("--repeats", type=int, default=30, help="timed steps of each kind")
+    return parse_options(parser, batch=2, repeats=1)
 
 
-def build_trainer(
-    options: argparse.Namespace, width: int, latent: int, accelerator: Accelerator
-) -> Trainer:
-    """Trainer of the U-Net, for text of `width` numbers and images of `latent` channels."""
-    unet = load_unet(options.diffusion, text_width=width, device=accelerator.device)
-    betas = DDPMScheduler.from_pretrained(options.diffusion, subfolder="scheduler")
+@dataclass(frozen=True)
+class Models:
+    """What all kinds of step share."""
+
+    vae: torch.nn.Module
+    clip: torch.nn.Module
+    tokenizer: Callable
+    betas: DDPMScheduler
+    accelerator: Accelerator
+
+    def load_unet(self, diffusion: str) -> torch.nn.Module:
+        """The U-Net with channels for the image."""
+        width = find_text_width(self.clip)
+        unet = load_unet(diffusion, text_width=width, device=self.accelerator.device)
+        return widen(unet, self.vae.config.latent_channels)
+
+    def compute_text(self, prompts: Sequence[str]) -> torch.Tensor:
+        ids, _ = tokenize(self.tokenizer, prompts)
+        return compute_text_states(self.clip, ids.to(self.accelerator.device))
+
+
+def load_models(options: argparse.Namespace) -> Models:
+    accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
+    vae = load_vae(options.diffusion, device=accelerator.device)
+    clip, _, tokenizer = load_clip(options.clip, device=accelerator.device)
+    return Models(vae, clip, tokenizer, load_betas(options.diffusion), accelerator)
+
+
+def build_trainer(options: argparse.Namespace, models: Models) -> Trainer:
     settings = dict(learning_rate=1e-5, schedule="cosine", warmup_steps=0, weight_decay=0.01)
     settings |= dict(max_grad_norm=1.0, ema_decay=0.999, steps=10**6, train="full", rank=1)
-    return Trainer(widen(unet, latent), betas=betas, accelerator=accelerator, **settings)
+    unet = models.load_unet(options.diffusion)
+    return Trainer(unet, betas=models.betas, accelerator=models.accelerator, **settings)
 
 
 def build_pool(vae: torch.nn.Module, pixels: torch.Tensor, states: torch.Tensor) -> Pool:
@@ -67,50 +102,107 @@ def build_pool(vae: torch.nn.Module, pixels: torch.Tensor, states: torch.Tensor)
     )
 
 
-def build_steps(options: argparse.Namespace) -> tuple[Callable, Callable]:
-    """Functions that take a step on cached latents and text, and one that encodes them."""
-    accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
-    device = accelerator.device
-    vae = load_vae(options.diffusion, device=device)
-    clip, _, tokenizer = load_clip(options.clip, device=device)
-    trainer = build_trainer(options, find_text_width(clip), vae.config.latent_channels, accelerator)
-    pixels = torch.randint(0, 256, (IMAGES, 3, *[options.resolution] * 2), dtype=torch.uint8)
-    ids, _ = tokenize(tokenizer, ["This is an image of a shirt, a bright red shirt with stripes"])
-    pool = build_pool(vae, pixels, compute_text_states(clip, ids.to(device)).cpu())
+def build_steps(
+    options: argparse.Namespace, models: Models, pixels: torch.Tensor
+) -> tuple[Callable, Callable]:
+    """Functions that take this project's step, and the same step with encoding."""
+    vae, device = models.vae, models.accelerator.device
+    trainer = build_trainer(options, models)
+    pool = build_pool(vae, pixels, models.compute_text([PROMPT]).cpu())
     drawing = dict(batch_size=options.batch, pairing="class", text="bank", seed=0)
-    drawing |= dict(dropout={"text": 0.05, "image": 0.05, "both": 0.05}, timesteps=1000)
-    factor = vae.config.scaling_factor
+    drawing |= dict(dropout=dict.fromkeys(("text", "image", "both"), DROPOUT), timesteps=1000)
+    drawing |= dict(scaling_factor=vae.config.scaling_factor)
+    ids, _ = tokenize(models.tokenizer, [PROMPT] * options.batch)
     steps = itertools.count()
 
     def step_cached() -> None:
-        batch = draw_batch(pool, step=next(steps), scaling_factor=factor, **drawing)
-        trainer.update(batch.select(slice(None), device))
+        batch = draw_batch(pool, step=next(steps), **drawing)
+        trainer.update(batch.select(slice(None), device)).item()
 
     def step_encoding() -> None:
-        batch = draw_batch(pool, step=next(steps), scaling_factor=factor, **drawing)
-        batch = batch.select(slice(None), device)
+        batch = draw_batch(pool, step=next(steps), **drawing).select(slice(None), device)
         rows = torch.randint(IMAGES, (2, options.batch))
-        with accelerator.autocast():
+        with models.accelerator.autocast():
             latents, _ = encode(vae, pixels[rows[0]], batch_size=options.batch)
             image, _ = encode(vae, pixels[rows[1]], batch_size=options.batch)
-            text = compute_text_states(clip, ids.repeat(options.batch, 1).to(device))
-        latents, image = (latents.float() * factor).to(device), image.float().to(device)
-        fresh = (latents, image, text.float(), batch.noise, batch.timestep)
-        trainer.update(Batch(*(tensor.clone() for tensor in fresh)))
+            text = compute_text_states(models.clip, ids.to(device))
+        latents = (latents.float() * vae.config.scaling_factor).to(device)
+        fresh = (latents, image.float().to(device), text.float(), batch.noise, batch.timestep)
+        trainer.update(Batch(*(tensor.clone() for tensor in fresh))).item()
 
     return step_cached, step_encoding
 
 
+def build_script_step(
+    options: argparse.Namespace, models: Models, files: Sequence[bytes]
+) -> Callable:
+    """A function that takes a step as `train_instruct_pix2pix.py` does."""
+    vae, accelerator = models.vae, models.accelerator
+    unet = models.load_unet(options.diffusion).requires_grad_(True).train()
+    ema = EMAModel(unet.parameters())
+    unet, optimizer = accelerator.prepare(unet, torch.optim.AdamW(unet.parameters(), lr=1e-5))
+
+    def step() -> None:
+        original, edited = read_pairs(files, options).to(accelerator.device).chunk(2)
+        with torch.no_grad(), accelerator.autocast():
+            text = models.compute_text([PROMPT] * options.batch)
+            null = models.compute_text([""])
+            latents = vae.encode(edited).latent_dist.sample() * vae.config.scaling_factor
+            image = vae.encode(original).latent_dist.mode()
+        chance = torch.rand(options.batch, device=latents.device)
+        text = torch.where((chance < 2 * DROPOUT)[:, None, None], null, text)
+        image = image * ((chance < DROPOUT) | (chance >= 3 * DROPOUT))[:, None, None, None]
+        noise = torch.randn_like(latents)
+        timesteps = torch.randint(1000, (options.batch,), device=latents.device)
+        noisy = models.betas.add_noise(latents, noise, timesteps)
+        estimate = unet(torch.cat([noisy, image], dim=1), timesteps, text).sample
+        loss = F.mse_loss(estimate.float(), noise.float())
+        loss.item()
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(unet.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        ema.step(unet.parameters())
+
+    return step
+
+
+def read_pairs(files: Sequence[bytes], options: argparse.Namespace) -> torch.Tensor:
+    """Decode and resize the original images of a batch, then the edited ones, mirrored at random.
+
+    Returns:
+        (2 b, 3, h, w) in -1..1.
+    """
+    size = (options.resolution, options.resolution)
+    chosen = random.choices(files, k=2 * options.batch)
+    opened = (Image.open(io.BytesIO(file)).convert("RGB").resize(size) for file in chosen)
+    images = np.stack([np.array(image).transpose(2, 0, 1) for image in opened])
+    pixels = 2 * (torch.tensor(images) / 255) - 1
+    return pixels.flip(-1) if random.random() < 0.5 else pixels
+
+
+def encode_png(pixels: torch.Tensor) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(file, "PNG")
+    return file.getvalue()
+
+
 def main() -> None:
     options = parse_arguments()
-    torch.set_num_threads(options.threads)
-    step_cached, step_encoding = build_steps(options)
+    models = load_models(options)
+    shape = (IMAGES, 3, options.resolution, options.resolution)
+    pixels = torch.randint(0, 256, shape, dtype=torch.uint8)
+    step_cached, step_encoding = build_steps(options, models, pixels)
+    step_script = build_script_step(options, models, [encode_png(image) for image in pixels])
     race(
-        step_cached,
-        step_encoding,
-        names=("cached", "encoding"),
-        repeats=options.steps,
-        of=f"a step of {options.batch} pairs",
+        {
+            "cached": step_cached,
+            "encoded each time": step_encoding,
+            "`train_instruct_pix2pix.py`": step_script,
+        },
+        of=f"a training step of {options.batch} pairs",
+        options=options,
+        goals={"encoded each time": GOAL},
     )
 
 
