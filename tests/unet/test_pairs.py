@@ -1,10 +1,12 @@
 """Training batches: same-class pairs, tied flips, dropout, and streams that only the step sets."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from mvc.banks import mixing
 from mvc.banks.recipes import stack_recipes
-from mvc.unet.pairs import Pool, draw_batch
+from mvc.unet.pairs import Groups, Pool, draw_batch
 
 LABELS = [0, 1, 0, 2, 1, 0, 1, 0]  # class 2 has a single image
 
@@ -119,9 +121,16 @@ def test_processes_share_one_global_batch(pool):
 def test_a_class_without_mixed_embeddings_has_its_own_captions(pool):
     """As with `banks.per_class` where a class has as many real images."""
     keep = pool.recipe_labels != 1
-    less = Pool(**{**vars(pool), "recipes": pool.recipes[keep]})
-    less = Pool(**{**vars(less), "recipe_labels": pool.recipe_labels[keep]})
+    less = replace(pool, recipes=pool.recipes[keep], recipe_labels=pool.recipe_labels[keep])
     some, every, own = batch(less).text, batch(pool).text, batch(pool, text="caption").text
     left = pool.labels[image_of(batch(pool).latents, 0.5)] == 1
     assert torch.equal(some[left], own[left]) and not torch.equal(some[~left], own[~left])
     assert every.shape == some.shape
+
+
+def test_groups_find_the_rows_of_each_label():
+    groups = Groups(torch.tensor([2, 0, 2, 5, 0]))
+    start, count = groups.find(torch.tensor([0, 2, 3, 5]))
+    rows = [groups.order[a : a + n].tolist() for a, n in zip(start, count, strict=True)]
+    assert rows == [[1, 4], [0, 2], [], [3]]
+    assert torch.equal(groups.order[groups.place], torch.arange(5))

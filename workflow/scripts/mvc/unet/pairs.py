@@ -8,6 +8,7 @@ m context tokens, d text width; b pairs.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -16,6 +17,21 @@ from torch import Tensor
 from mvc.banks.mixing import materialise
 from mvc.banks.recipes import Recipes
 from mvc.core.seeds import derive_seed
+
+
+class Groups:
+    """Rows sorted by label, once, so that a step finds those of a label without reading all."""
+
+    def __init__(self, labels: Int[Tensor, " n"]):
+        self.order = labels.argsort(stable=True)
+        self.place = torch.empty_like(self.order)  # of each row in that order
+        self.place[self.order] = torch.arange(len(labels))
+        self.labels = labels[self.order]
+
+    def find(self, wanted: Int[Tensor, " b"]) -> tuple[Int[Tensor, " b"], Int[Tensor, " b"]]:
+        """Find where the rows of each wanted label start in the order, and their number."""
+        start = torch.searchsorted(self.labels, wanted)
+        return start, torch.searchsorted(self.labels, wanted, right=True) - start
 
 
 @dataclass(frozen=True)
@@ -29,6 +45,16 @@ class Pool:
     null: Float[Tensor, "m d"]
     recipes: Recipes | None = None  # with `text: bank`
     recipe_labels: Int[Tensor, " r"] | None = None
+
+    @cached_property
+    def groups(self) -> Groups:
+        """The images of each class."""
+        return Groups(self.labels)
+
+    @cached_property
+    def recipe_groups(self) -> Groups:
+        """The recipes of each class."""
+        return Groups(self.recipe_labels)
 
 
 @dataclass(frozen=True)
@@ -74,7 +100,7 @@ def draw_batch(
         return (torch.rand(batch_size, generator=rng, dtype=torch.float64) * high).long()
 
     x = uniform(torch.tensor(len(pool.labels)))
-    other = _choose_partners(pool.labels, x, uniform) if pairing == "class" else x
+    other = _choose_partners(pool.groups, x, pool.labels[x], uniform) if pairing == "class" else x
     flip = torch.randint(pool.mean.shape[1], (batch_size,), generator=rng)  # tied in a pair
     mean, std = pool.mean[x, flip], pool.std[x, flip]
     posterior = mean + std * torch.randn(mean.shape, generator=rng)
@@ -82,7 +108,7 @@ def draw_batch(
         uniform(torch.tensor(1))  # in place of an entry's draw: later draws are those of `bank`
         states = pool.tokens[x]
     else:
-        entry, there = _choose_entries(pool.recipe_labels, pool.labels[x], uniform)
+        entry, there = _choose_entries(pool.recipe_groups, pool.labels[x], uniform)
         states = materialise(pool.tokens, pool.recipes[entry])
         states[~there] = pool.tokens[x][~there]
     chance = torch.rand(batch_size, generator=rng)
@@ -98,25 +124,16 @@ def draw_batch(
     )
 
 
-def _group_by_label(labels: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Sort rows by label, and find where the rows of each wanted label start and their number."""
-    order = labels.argsort(stable=True)
-    start = torch.searchsorted(labels[order], wanted)
-    return order, start, torch.searchsorted(labels[order], wanted, right=True) - start
-
-
-def _choose_partners(labels: Tensor, x: Tensor, uniform) -> Tensor:
+def _choose_partners(groups: Groups, x: Tensor, labels: Tensor, uniform) -> Tensor:
     """Choose for each image another of its class, uniformly; itself if it is the only one."""
-    order, start, count = _group_by_label(labels, labels[x])
-    place = torch.empty_like(order)
-    place[order] = torch.arange(len(order))
+    start, count = groups.find(labels)
     shift = 1 + uniform((count - 1).clamp(min=1))
-    within = (place[x] - start + torch.where(count > 1, shift, 0)) % count
-    return order[start + within]
+    within = (groups.place[x] - start + torch.where(count > 1, shift, 0)) % count
+    return groups.order[start + within]
 
 
-def _choose_entries(labels: Tensor, wanted: Tensor, uniform) -> tuple[Tensor, Tensor]:
+def _choose_entries(groups: Groups, wanted: Tensor, uniform) -> tuple[Tensor, Tensor]:
     """Choose a row of each wanted label, uniformly, and say where there is one (else any row)."""
-    order, start, count = _group_by_label(labels, wanted)
-    row = (start + uniform(count.clamp(min=1))).clamp(max=len(order) - 1)
-    return order[row], count > 0
+    start, count = groups.find(wanted)
+    row = (start + uniform(count.clamp(min=1))).clamp(max=len(groups.order) - 1)
+    return groups.order[row], count > 0
