@@ -64,7 +64,7 @@ def count_images(batches, expected: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=10_000)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=3)
     options = parse_options(parser, images=2 * BATCH, repeats=1)
     n = options.images
     images = torch.randint(256, (n, 3, SIZE, SIZE), dtype=torch.uint8)

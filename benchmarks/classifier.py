@@ -1,6 +1,6 @@
 """A classifier's whole training, against the usual script of torchvision and a DataLoader.
 
-    python benchmarks/classifier.py [--model wrn-10-1 --images 50 250 --steps 300 --batch 32]
+    python benchmarks/classifier.py [--model wrn-10-1 --images 50 250 --steps 200 --batch 32]
 
 Both train the same network for as many steps of the same batch size, with RandAugment (N = 2,
 M = 9), a random crop and a flip, SGD with Nesterov momentum and a cosine schedule, and classify the
@@ -44,9 +44,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--images", type=int, nargs="+", default=[50, 250], help="for training")
     parser.add_argument("--test", type=int, default=2000, help="images to classify at the end")
     parser.add_argument("--size", type=int, default=28, help="pixels a side")
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=2)
     return parse_options(parser, images=[40], test=10, steps=6, batch=8, repeats=1)
 
 

@@ -91,19 +91,13 @@ def write_verdict(records: Sequence[Record]) -> str:
     return line
 
 
-def describe_run(load: float) -> list[str]:
-    """Describe machine, versions and commit; `load` is the load average before the run."""
-    cores = f"{os.cpu_count()} cores"
-    lines = [f"- Machine: {read_cpu_model()}, {cores}, one thread per process"]
+def describe_run() -> list[str]:
+    """Describe machine, versions and commit."""
+    lines = [f"- Machine: {read_cpu_model()}, {os.cpu_count()} cores, one thread per process"]
     if torch.cuda.is_available():
         lines.append(f"- GPU: {torch.cuda.get_device_name()}")
-    lines.append(
-        f"- Load average of the last minute (a quiet machine has about 0): {load:.1f} before the "
-        f"run, {os.getloadavg()[0]:.1f} at its end"
-    )
     lines.append(f"- Software: Python {platform.python_version()}, PyTorch {torch.__version__}")
-    lines.append(f"- Commit: {describe_commit()}")
-    return lines
+    return [*lines, f"- Commit: {describe_commit()}"]
 
 
 def read_cpu_model() -> str:
@@ -134,12 +128,14 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=FOLDER / "results.md")
     parser.add_argument("--tiny", action="store_true", help="the least work, to see that it runs")
     options = parser.parse_args()
-    load = os.getloadavg()[0]
+    facts = describe_run()
+    before = os.getloadavg()[0]
     records = run_benchmarks(["--tiny"] if options.tiny else [])
-    facts = "\n".join(describe_run(load))
+    loads = f"{before:.1f} before the run, {os.getloadavg()[1]:.1f} over its last five minutes"
+    facts.append(f"- Jobs at once on the machine (load average): {loads}; a quiet one has 0 and 1")
     table = format_table(HEADINGS, [tabulate_record(record) for record in records], left=3)
     write_text(
-        PAGE.format(facts=facts, table=table, verdict=write_verdict(records)), options.output
+        PAGE.format(facts="\n".join(facts), table=table, verdict=write_verdict(records)), options.output
     )
     print(table)
 
