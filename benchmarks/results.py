@@ -134,9 +134,8 @@ def main() -> None:
     loads = f"{before:.1f} before the run, {os.getloadavg()[1]:.1f} over its last five minutes"
     facts.append(f"- Jobs at once on the machine (load average): {loads}; a quiet one has 0 and 1")
     table = format_table(HEADINGS, [tabulate_record(record) for record in records], left=3)
-    write_text(
-        PAGE.format(facts="\n".join(facts), table=table, verdict=write_verdict(records)), options.output
-    )
+    page = PAGE.format(facts="\n".join(facts), table=table, verdict=write_verdict(records))
+    write_text(page, options.output)
     print(table)
 
 
