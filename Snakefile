@@ -13,6 +13,7 @@ configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/models.smk"  # hub                     -> foundation models in its cache
 include: "workflow/rules/images.smk"  # raw data set            -> images/*.parquet
 include: "workflow/rules/captions.smk"  # images                  -> captions.parquet
 include: "workflow/rules/embeddings.smk"  # captions                -> (K, 77, d) tensors

@@ -14,7 +14,8 @@ SCRIPTS = REPO / "workflow/scripts"
 ALL = sorted(SCRIPTS.rglob("*.py"))
 MODULES = sorted((SCRIPTS / "mvc").rglob("*.py"))
 SHARED = ("core", "config", "models", "training", "console")
-STAGES = tuple(re.findall(r'"workflow/rules/(\w+)\.smk"', (REPO / "Snakefile").read_text()))[1:]
+RULES = re.findall(r'"workflow/rules/(\w+)\.smk"', (REPO / "Snakefile").read_text())[1:]
+STAGES = tuple(name for name in RULES if name not in SHARED)  # `models` is used by all of them
 
 
 def name_package(module: str) -> str:

@@ -1,14 +1,19 @@
 """Models that are missing, gated or not whole: one error says what to get and where it goes."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import open_clip
 import pytest
 import tiny
 import torch
+from mvc.captions import generation
 from mvc.models import blip2, clip, opening, stable_diffusion
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 ROOT = Path(__file__).parents[2]
@@ -138,6 +143,73 @@ def test_check_activation_names_the_architecture_of_the_weights(name, fits):
         clip.load_clip(name)
     clip.check_activation("ViT-L-14-quickgelu", "openai")
     clip.check_activation("ViT-B-32", "laion2b_e16")
+
+
+def write_named(monkeypatch, tmp_path, file):
+    """A small CLIP that open_clip knows by name, in a hub's cache on a machine without network."""
+    architecture = copy(MINIATURE / "clip", tmp_path / "clip")
+    config = json.loads((architecture / "open_clip_config.json").read_text(encoding="utf-8"))
+    config["model_cfg"]["quick_gelu"] = False
+    trained = {"hf_hub": f"owner/small/{file}", "mean": (0.1,) * 3, "std": (0.2,) * 3}
+    known = open_clip.pretrained._PRETRAINED | {"small": {"own": trained}}
+    monkeypatch.setattr(open_clip.pretrained, "_PRETRAINED", known)
+    configs = open_clip.factory._MODEL_CONFIGS | {"small": config["model_cfg"]}
+    monkeypatch.setattr(open_clip.factory, "_MODEL_CONFIGS", configs)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    repository = tmp_path / "cache/models--owner--small"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs/main").write_text("c0ffee")
+    snapshot = repository / "snapshots/c0ffee"
+    snapshot.mkdir(parents=True)
+    return snapshot
+
+
+@pytest.mark.parametrize(
+    "file, safe",
+    [("", "open_clip_model.safetensors"), ("pytorch_model.bin", "pytorch_model.safetensors")],
+)
+def test_clip_by_name_is_opened_from_safetensors_alone(monkeypatch, tmp_path, file, safe):
+    """open_clip would take the pickle where the cache holds no other."""
+    snapshot = write_named(monkeypatch, tmp_path, file)
+    assert clip.find_repository("small/own") == ("owner/small", safe)
+    for pickle in ("open_clip_pytorch_model.bin", "pytorch_model.bin"):
+        state = load_file(MINIATURE / "clip/open_clip_model.safetensors")
+        torch.save(state, snapshot / pickle)
+    with pytest.raises(FileNotFoundError, match="models.clip = small/own: no CLIP model"):
+        clip.load_clip("small/own")
+    (snapshot / safe).symlink_to(MINIATURE / "clip/open_clip_model.safetensors")
+    model, _, _ = clip.load_clip("small/own")
+    expected = clip.load_clip(str(MINIATURE / "clip"))[0]
+    assert torch.equal(model.text.ln_final.weight, expected.text.ln_final.weight)
+    assert tuple(model.visual.image_mean) == (0.1,) * 3  # as the published weights want it
+
+
+def test_a_captioner_of_the_layout_of_2023_captions_as_todays(tmp_path):
+    """Without image_token_index, processor_config.json and the image's token."""
+    folder = tmp_path / "blip2"
+    shutil.copytree(MINIATURE / "blip2", folder)
+
+    def edit(file, change):
+        content = json.loads((folder / file).read_text(encoding="utf-8"))
+        (folder / file).write_text(json.dumps(change(content)), encoding="utf-8")
+
+    edit("config.json", lambda c: {k: v for k, v in c.items() if k != "image_token_index"})
+    edit("tokenizer.json", lambda c: c | {"added_tokens": c["added_tokens"][:-1]})
+    edit("processor_config.json", lambda c: c["image_processor"])
+    (folder / "processor_config.json").rename(folder / "preprocessor_config.json")
+    images = [Image.effect_noise((40, 30), 80).convert("RGB"), Image.new("RGB", (32, 32), "red")]
+    texts = []
+    for name in (folder, MINIATURE / "blip2"):
+        model, processor = blip2.load_captioner(str(name))
+        options = {"max_new_tokens": 9, "num_beams": 2, "batch_size": 2}
+        made = generation.generate_captions(images, model=model, processor=processor, **options)
+        texts.append(list(made))
+    assert texts[0] == texts[1] and all(texts[0])
+    model.config.image_token_index = None
+    model.resize_token_embeddings(100)
+    with pytest.raises(ValueError, match="no room for one in the vocabulary"):
+        blip2.mark_image(model, processor, "name")
 
 
 def test_other_errors_pass_through():

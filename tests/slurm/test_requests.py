@@ -14,10 +14,11 @@ LOOKS = {
     "figure1",
     "figure5",
     "estimate",
+    "models",
     "all",
     "demo",
 }
-LOOKS |= {"comparisons", "sweep", "headroom", "evidence"}
+LOOKS |= {"comparisons", "sweep", "headroom", "evidence", "repetitions"}
 LOOKS |= {"augmented", "confusion", "miniature", "miniature_cards", "notices"}
 
 

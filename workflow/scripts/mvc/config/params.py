@@ -141,6 +141,8 @@ def _read_rule(
             return read_repetitions(config)
         case "comparisons":
             return read_comparisons(config, wildcards["study"])
+        case "models":
+            return read_models(config)
         case "estimate":
             return read_estimate(config)
         case "diagnostics":
@@ -245,6 +247,13 @@ def read_comparisons(config: Mapping, study: str) -> dict:
     }
 
 
+def read_models(config: Mapping) -> dict:
+    """The configuration, and the networks whose published weights classifiers start from."""
+    runs = _read_table_runs(config).values()
+    pretrained = {run["network"] for run in runs if run["weights"] == "pretrained"}
+    return {**config, "networks": sorted(pretrained)}
+
+
 def read_estimate(config: Mapping) -> dict:
     """Settings of all stages and runs that the tables are made of, to estimate what they cost."""
     datasets = {
@@ -255,15 +264,22 @@ def read_estimate(config: Mapping) -> dict:
         }
         for dataset, own in config["datasets"].items()
     }
-    tables = plan.list_tables(config)
-    runs = {run for table in tables for run in plan.list_table_runs(config, table)}
-    for run in sorted(runs, key=lambda run: run.path):
-        settings = read_run(config, run.dataset, run.model, run.arm)
+    for run, settings in _read_table_runs(config).items():
         datasets[run.dataset]["runs"].append(settings)
     for dataset, own in datasets.items():
         searched = any(run["augmentation"] == "faa" for run in own["runs"])
         own["policies"] = read_policies(config, dataset) if searched else None
     return {**config["estimate"], "models": config["models"], "datasets": datasets}
+
+
+def _read_table_runs(config: Mapping) -> dict[plan.Run, dict]:
+    """The settings of each run of the tables, in the order of their files."""
+    tables = plan.list_tables(config)
+    runs = {run for table in tables for run in plan.list_table_runs(config, table)}
+    return {
+        run: read_run(config, run.dataset, run.model, run.arm)
+        for run in sorted(runs, key=lambda run: run.path)
+    }
 
 
 def has_quota(run: Mapping) -> bool:

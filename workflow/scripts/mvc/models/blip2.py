@@ -31,4 +31,25 @@ def load_captioner(name: str, *, device: str | torch.device = "cpu"):
             output_loading_info=True,
         )
     check_loaded("captioner", name, report)
+    mark_image(model, processor, name)
     return model.to(device).eval().requires_grad_(False), processor
+
+
+def mark_image(model, processor, name: str) -> None:
+    """Give a model of the layout of 2023 the token that stands for the image, as today's have it.
+
+    Its embedding is never used: the image's states take its place.
+
+    Raises:
+        ValueError: the vocabulary has no room for it.
+    """
+    if model.config.image_token_index is not None:
+        return
+    token = processor.tokenizer.convert_tokens_to_ids("<image>")  # Blip2Processor has added it
+    rows = model.get_input_embeddings().num_embeddings
+    if not 0 <= token < rows:
+        raise ValueError(
+            f"models.captioner = {name}: config.json: no image_token_index, and no room for one in "
+            f"the vocabulary ({rows} rows); use Salesforce/blip2-opt-2.7b"
+        )
+    model.config.image_token_index = token

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mvc.config.files import find_package
 from mvc.config.sections import merge_section
-from mvc.models import fitting, tower
+from mvc.models import fitting, tower, twins
 from mvc.models.layouts import (
     describe_file,
     find_class,
@@ -25,16 +25,36 @@ from mvc.models.parts import (
     PROCESSORS,
     SCHEDULER,
     TOKENIZERS,
+    TOKENS,
     UNET,
     VAE,
     format_download,
     read_json,
-    read_tokens,
 )
 
 
-def list_model_faults(config: Mapping) -> list[str]:
-    """List why models cannot be opened or do not fit each other or the resolution, one per line."""
+def refuse_models(config: Mapping, *, clip: Path) -> None:
+    """Refuse models that are all on this disk, the hub's in its cache, and do not fit.
+
+    Args:
+        clip: file of CLIP's weights, or of its folder.
+
+    Raises:
+        ValueError: what does not fit, one per line.
+    """
+    faults = list_model_faults(config, whole=True)
+    if (likeness := measure_likeness(config["models"], clip)) <= twins.ALIKE and not faults:
+        faults = [describe_other_tower(config["models"], likeness)]
+    if faults:
+        raise ValueError("\n  ".join(faults))
+
+
+def list_model_faults(config: Mapping, *, whole: bool = False) -> list[str]:
+    """List why models cannot be opened or do not fit each other or the resolution, one per line.
+
+    Args:
+        whole: whether the hub's cache must hold them, as a folder must.
+    """
     faults = []
     for key, list_faults in CHECKS.items():
         name = config["models"][key]
@@ -42,7 +62,7 @@ def list_model_faults(config: Mapping) -> list[str]:
             if Path(name).is_file():
                 found = [describe_file(Path(name))]
             elif folder := find_folder(name):
-                found = list_faults(folder, whole=folder == Path(name))
+                found = list_faults(folder, whole=whole or folder == Path(name))
             else:
                 found = list_name_faults(key, name)
             faults += [f"models.{key} = {name}: {fault}" for fault in found]
@@ -85,7 +105,7 @@ def list_diffusion_faults(folder: Path, *, whole: bool) -> Iterator[str]:
     if unet and vae:
         yield from fitting.list_pair_faults(unet, vae)
     try:
-        tower.find_reading(unet, {}, read_tokens(folder))
+        tower.find_reading(unet, {}, read_json(folder / TOKENS))
     except ValueError as error:
         yield str(error)
     for part in ("unet", "vae") if whole else ():
@@ -131,11 +151,6 @@ def list_captioner_faults(folder: Path, *, whole: bool) -> Iterator[str]:
     if not any(all((folder / file).is_file() for file in files) for files in TOKENIZERS):
         wanted = " or ".join(" + ".join(files) for files in TOKENIZERS)
         yield f"no tokenizer ({wanted}); {_format_download('captioner')}"
-    if not _count_query_tokens(folder):
-        yield (
-            "no num_query_tokens in processor_config.json; must be there, as in today's "
-            f"Salesforce/blip2-opt-2.7b (32); {_format_download('captioner')}"
-        )
 
 
 CHECKS = {
@@ -189,6 +204,11 @@ def list_warnings(config: Mapping) -> list[str]:
     """List what can be run but is hardly meant, one per line."""
     unet, vae, _ = _read_diffusion(config)
     size, lines = fitting.find_trained_size(unet, vae), []
+    if twins.ALIKE < measure_likeness(config["models"]) < 1:
+        lines.append(
+            f"models.clip = {config['models']['clip']}: the text encoder of models.diffusion was "
+            "trained further than this CLIP; its U-Net is given the states of the latter"
+        )
     for dataset in config["datasets"] if unet and size else ():
         resolution = merge_section(config, "unet", dataset)["resolution"]
         if 2 * resolution < size:
@@ -197,6 +217,43 @@ def list_warnings(config: Mapping) -> list[str]:
                 "and may draw nothing sensible at under half of it"
             )
     return lines
+
+
+def measure_likeness(models: Mapping, clip: Path | None = None) -> float:
+    """Measure how alike the weights of CLIP and of the U-Net's own text encoder are.
+
+    Args:
+        models: names by key.
+        clip: file of CLIP's weights, where its name is one on the hub.
+
+    Returns:
+        See `twins.compare_towers`; 1 where there is nothing to compare.
+    """
+    folder = find_folder(models["diffusion"]) or Path("nowhere")
+    layers = tower.find_encoder(read_json(folder / UNET), read_json(folder / ENCODER))
+    block = layers.get("num_hidden_layers", 1) - 1
+    found = twins.compare_towers(
+        (folder / ENCODER).with_name("model.safetensors"),
+        clip or find_clip_weights(models["clip"]),
+        block=block,
+    )
+    return 1.0 if found is None else found
+
+
+def find_clip_weights(name: str) -> Path:
+    """CLIP's file of weights in a folder, or as `architecture/file`."""
+    if Path(name).is_dir():
+        return PARTS["clip"].find_weights(Path(name)).file
+    return Path(name.partition("/")[2])
+
+
+def describe_other_tower(models: Mapping, likeness: float) -> str:
+    """The fault of a CLIP whose text tower is not the U-Net's own."""
+    return (
+        f"models.clip = {models['clip']}: its text tower has other weights than text_encoder/ of "
+        f"models.diffusion = {models['diffusion']} (correlation {likeness:.2f}); must be the CLIP "
+        f"that the U-Net was trained with ({'; '.join(tower.TOWERS.values())})"
+    )
 
 
 def _list_fit_faults(config: Mapping) -> Iterator[str]:
@@ -209,6 +266,9 @@ def _list_fit_faults(config: Mapping) -> Iterator[str]:
         diffusion = f"models.diffusion = {config['models']['diffusion']}: "
         for fault in tower.list_text_faults(clip, place, unet, encoder):
             yield fault if fault.startswith(place) else diffusion + fault
+    likeness = measure_likeness(config["models"])
+    if likeness <= twins.ALIKE:
+        yield describe_other_tower(config["models"], likeness)
     for dataset in config["datasets"] if unet and vae else ():
         resolution = merge_section(config, "unet", dataset)["resolution"]
         for fault in fitting.list_size_faults(unet, vae, resolution):
@@ -220,17 +280,6 @@ def _read_diffusion(config: Mapping) -> tuple[Mapping, Mapping, Mapping]:
     folder = find_folder(config["models"]["diffusion"]) or Path("nowhere")
     unet, vae, encoder = (read_json(folder / place) for place in (UNET, VAE, ENCODER))
     return unet, vae, encoder
-
-
-def _count_query_tokens(folder: Path) -> int | None:
-    return next(
-        (
-            count
-            for name in PROCESSORS[::-1]
-            if (count := read_json(folder / name).get("num_query_tokens"))
-        ),
-        None,
-    )
 
 
 def _format_download(key: str) -> str:

@@ -21,7 +21,7 @@ from mvc.core.batching import align_batches, pick_batch_size
 from mvc.core.device import autocast, move_model
 from mvc.models import tower
 from mvc.models.opening import explain_missing, fetch_folder, refuse_faults, require_files
-from mvc.models.parts import CLIP, ENCODER, UNET, read_json, read_tokens
+from mvc.models.parts import CLIP, ENCODER, TOKENS, UNET, read_json
 
 WEIGHTS = "open_clip_model.safetensors"
 
@@ -82,7 +82,7 @@ def load_text_tower(name: str, diffusion: str, *, device: str | torch.device = "
         folder = fetch_folder(diffusion, "text")
         require_files(folder, "text")
         unet, encoder = read_json(folder / UNET), read_json(folder / ENCODER)
-        tokens = read_tokens(folder)
+        tokens = read_json(folder / TOKENS)
     clip = read_model_config(name)
     place = f"models.clip = {name}"
     refuse_faults("diffusion", diffusion, tower.list_text_faults(clip, place, unet, encoder))

@@ -9,7 +9,10 @@ from collections.abc import Iterator, Mapping
 
 from mvc.models.parts import SCHEDULER, UNET, VAE
 
-BASE = "use a text-to-image model of the layout of Stable Diffusion 1.x or 2.x"
+BASE = (
+    "use a text-to-image model of the layout of Stable Diffusion 1.x or 2.x, such as "
+    "stable-diffusion-v1-5/stable-diffusion-v1-5"
+)
 # What Stable Diffusion's U-Nets take beside the four channels of noisy latents, by how many more.
 INPUTS = {
     1: "a depth map (depth2img)",
@@ -162,12 +165,6 @@ def list_captioner_faults(config: Mapping) -> Iterator[str]:
         yield (
             "config.json: quantization_config; must be absent: quantised weights need further "
             f"libraries; {fix}"
-        )
-    if config.get("image_token_index") is None and config.get("image_token_id") is None:
-        yield (
-            "config.json: no image_token_index; must be there, as in today's "
-            "Salesforce/blip2-opt-2.7b: the layout of 2023, without it, cannot write captions any "
-            "more. Download that model again"
         )
 
 

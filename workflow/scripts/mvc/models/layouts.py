@@ -26,9 +26,10 @@ CONTENTS = {
     "`load_lora_weights`, `fuse_lora` and `save_pretrained`, and name that folder",
     "emb_params": "a textual inversion, which is one word and no model: name a folder of Stable "
     "Diffusion",
-    "double_blocks": "the transformer of Flux, not a Stable Diffusion 1.x",
-    "joint_blocks": "the transformer of Stable Diffusion 3, not a Stable Diffusion 1.x",
-    "conditioner.embedders": "Stable Diffusion XL or 2.x as one file, not a Stable Diffusion 1.x",
+    "double_blocks": "the transformer of Flux, not a Stable Diffusion 1.x or 2.x",
+    "joint_blocks": "the transformer of Stable Diffusion 3, not a Stable Diffusion 1.x or 2.x",
+    "conditioner.embedders": "Stable Diffusion XL, whose U-Net reads two text encoders; use a "
+    "Stable Diffusion 1.x or 2.x",
     "control_model": "a ControlNet, which steers a model and is none: name a folder of Stable "
     "Diffusion",
     "model.diffusion_model": f"a Stable Diffusion as one file: {CONVERT}",

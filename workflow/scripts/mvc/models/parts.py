@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 UNET, VAE, SCHEDULER = "unet/config.json", "vae/config.json", "scheduler/scheduler_config.json"
 ENCODER = "text_encoder/config.json"
-# Where a model says which token its prompts are padded with; the first that is there counts.
-TOKENS = ("tokenizer/special_tokens_map.json", "tokenizer/tokenizer_config.json")
+# Where a model says which token its prompts are padded with. (The `tokenizer_config.json` of Stable
+# Diffusion 2.x names another one than the U-Net was trained with.)
+TOKENS = "tokenizer/special_tokens_map.json"
 CLIP = "open_clip_config.json"
 # Of transformers: what tokenises BLIP-2's text, either way, and what prepares its images.
 TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))
@@ -105,7 +106,7 @@ PARTS = {
         "model",
     ),
     "clip": Part("clip", (CLIP, "bpe.txt.gz"), "open_clip_model"),
-    "text": Part("diffusion", (UNET, ENCODER, *TOKENS)),
+    "text": Part("diffusion", (UNET, ENCODER, TOKENS)),
     "unet": Part("diffusion", (UNET,), f"unet/{DIFFUSERS}"),
     "vae": Part("diffusion", (VAE,), f"vae/{DIFFUSERS}"),
     "scheduler": Part("diffusion", (SCHEDULER,)),
@@ -143,11 +144,6 @@ def list_part_files(folder: Path, part: str) -> list[Path]:
     return files + (opened.find_weights(folder).list_files() if opened.weights else [])
 
 
-def read_tokens(folder: Path) -> dict:
-    """What a Stable Diffusion says of the tokens of its prompts; empty where it does not."""
-    return next((found for file in TOKENS if (found := read_json(folder / file))), {})
-
-
 def list_patterns(part: str, *, variant: str | None = None) -> list[str]:
     """List the names of the files of a part on the hub, `*` for the numbers of weights in parts."""
     opened = PARTS[part]
@@ -171,7 +167,7 @@ def format_download(key: str, name: str | None = None) -> str:
         "diffusion": (
             "*/config.json",
             "scheduler/*",
-            "tokenizer/*.json",
+            TOKENS,
             f"unet/{DIFFUSERS}.safetensors",
             f"vae/{DIFFUSERS}.safetensors",
         ),

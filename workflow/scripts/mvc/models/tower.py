@@ -63,7 +63,7 @@ def find_reading(unet: Mapping, encoder: Mapping, tokens: Mapping) -> Reading:
     Args:
         unet: its config.
         encoder: config of its text encoder, empty where the folder has none.
-        tokens: the file of `TOKENS` that is there, else empty.
+        tokens: its file `TOKENS`, empty where the folder has none.
 
     Raises:
         ValueError: another padding.
@@ -74,9 +74,7 @@ def find_reading(unet: Mapping, encoder: Mapping, tokens: Mapping) -> Reading:
     if pad is None:
         pad = "!" if unet.get("cross_attention_dim") == 1024 else "<|endoftext|>"
     if pad not in PADDING:
-        raise ValueError(
-            f"{' or '.join(TOKENS)}: pad_token = {pad!r}; must be one of {', '.join(PADDING)}"
-        )
+        raise ValueError(f"{TOKENS}: pad_token = {pad!r}; must be one of {', '.join(PADDING)}")
     return Reading(encoder.get("num_hidden_layers"), PADDING[pad])
 
 
