@@ -136,3 +136,26 @@ def test_models_that_are_not_there_are_named(tmp_path):
         clip.load_clip("nowhere")
     with pytest.raises(FileNotFoundError, match="has no open_clip_config.json"):
         clip.load_clip(str(tmp_path))
+
+
+def test_embed_halves_its_batch_until_it_fits(miniature, monkeypatch):
+    model, tokenizer = miniature
+    (expected,) = embeddings.embed(PROMPTS, model=model, tokenizer=tokenizer, batch_size=4)
+    monkeypatch.setattr("mvc.core.batching.has_constant_batches", lambda device: False)
+
+    def check(module, inputs):
+        if len(inputs[0]) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    tower = clip.find_text_tower(model)
+    with tower.token_embedding.register_forward_pre_hook(check):
+        (made,) = embeddings.embed(PROMPTS, model=model, tokenizer=tokenizer, batch_size=4)
+    assert torch.allclose(made, expected[: len(PROMPTS)], atol=2e-3)
+
+
+def test_states_beyond_float16_are_refused(miniature):
+    model, tokenizer = miniature
+    tower = clip.find_text_tower(model)
+    with tower.ln_final.register_forward_hook(lambda module, inputs, output: output * 1e6):
+        with pytest.raises(ValueError, match="text embeddings in float16: .* not finite"):
+            list(embeddings.embed(PROMPTS, model=model, tokenizer=tokenizer, batch_size=4))

@@ -138,16 +138,16 @@ def test_no_function_is_written_twice():
 
 # The first words of function names. A new verb is added here; a noun is renamed.
 VERBS = """
-add adjust align apply arrange assign augment average blend bound build cache calibrate check choose
-collect compare compose compute convert count create crop cut decay decode derive describe digest
-download draw drop embed encode enlarge equalize escape estimate evaluate examine expand explain
-fetch find fit flatten format generate get group has initialise insert inspect invert judge launch
-learn leave lengthen limit list load locate make mark match materialise measure merge mix move name
-normalise open pack pair parse pick plan pool posterize predict prefer read recall reconstruct
-refuse remove repeat replace report require reserve resize rotate round run sample save scan search
-seed select set settle shear show shuffle skip slice smooth solarize solve sort split stack stretch
-sum summarise tabulate take tokenize trace train translate try tune unpack unpickle warn warp widen
-write
+add adjust advise align apply arrange assign augment average blend bound build cache calibrate check
+choose collect compare compose compute convert count create crop cut decay decode derive describe
+digest download draw drop embed encode enlarge equalize escape estimate evaluate examine expand
+explain fetch find fit flatten format generate get group has initialise insert inspect invert judge
+launch learn leave lengthen limit list load locate make mark match materialise measure merge mix
+move name normalise open pack pair parse pick plan pool posterize predict prefer read recall
+reconstruct refuse remove repeat replace report require reserve resize rotate round run sample save
+scan search seed select set settle shear show shuffle skip slice smooth solarize solve sort split
+stack stretch sum summarise tabulate take tokenize trace train translate try tune unpack unpickle
+warn warp widen write
 """
 # Named for how they read: `with atomic(path)`, `with autocast(device)`,
 # `for step in progress(steps)`; and `main`.

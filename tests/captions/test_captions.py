@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from mvc.captions import generation, own, prompts
 from mvc.models import blip2
 from PIL import Image
@@ -42,6 +43,28 @@ def test_every_image_gets_a_line_of_text_in_order(captioner):
 def test_batches_change_nothing(captioner):
     images = pictures(3)
     assert made(captioner, images, batch_size=1) == made(captioner, images, batch_size=8)
+
+
+def test_captions_halve_their_batch_until_it_fits(captioner, monkeypatch):
+    """As on a GPU, whose memory holds two images."""
+    images = pictures(5)
+    expected = made(captioner, images)
+    monkeypatch.setattr("mvc.core.batching.has_constant_batches", lambda device: False)
+    model, processor = captioner
+
+    def limit(most):
+        def check(module, inputs, kwargs):
+            if len(kwargs.get("pixel_values", inputs and inputs[0])) > most:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+
+        return model.vision_model.register_forward_pre_hook(check, with_kwargs=True)
+
+    with limit(2):
+        assert made(captioner, images, batch_size=5) == expected
+    with limit(0), pytest.raises(MemoryError, match=r"set captions.num_beams to 1 \(it is 2\)"):
+        made(captioner, images)
+    with limit(0), pytest.raises(MemoryError, match="captions.file"):
+        made(captioner, images, num_beams=1)
 
 
 def test_captions_are_as_long_as_asked_for_at_most(captioner):

@@ -14,13 +14,14 @@ SCRIPTS = REPO / "workflow/scripts"
 TABLES = "core.atomic core.image_tables"
 PIXELS = "core.decoding core.parallel core.pixels core.square"
 RECIPES = "banks.mixing banks.recipes core.counts core.seeds"
-CLIP = "core.batching core.device models.clip models.opening models.parts models.tower"
+CLIP = "core.batching core.device core.finite models.clip models.opening models.parts models.tower"
 DIFFUSION = (
-    f"{PIXELS} core.device models.fitting models.opening models.parts models.stable_diffusion"
+    f"{PIXELS} core.batching core.device core.finite models.fitting models.opening models.parts "
+    "models.stable_diffusion"
 )
 SAMPLING = (
-    f"{TABLES} {RECIPES} {DIFFUSION} core.batching core.hashing "
-    "synthetic.guidance synthetic.plan synthetic.sampler"
+    f"{TABLES} {RECIPES} {DIFFUSION} core.hashing "
+    "synthetic.constant synthetic.guidance synthetic.plan synthetic.sampler"
 )
 TRAINING = (
     f"{TABLES} {PIXELS} core.checkpoint core.counts core.device core.hashing core.image_set "
@@ -32,14 +33,14 @@ TRAINING = (
 # The modules whose edit makes a stage run again.
 DIGESTS = {
     "captions": f"{TABLES} core.decoding core.square captions.generation captions.own "
-    "captions.prompts core.batching core.csv_tables core.device "
+    "captions.prompts core.batching core.csv_tables core.device core.finite "
     "core.leakage models.blip2 models.opening models.parts",
     "embeddings": f"{TABLES} {CLIP} embeddings",
     "unet": f"{TABLES} {RECIPES} {DIFFUSION} core.hashing core.leakage "
     "core.checkpoint unet.adapt unet.finetune unet.launch unet.pairs unet.trainer",
     "unet_report": f"{SAMPLING} figures.finetuning figures.grid figures.sampled",
     "synthetic": f"{SAMPLING} {CLIP} captions.prompts core.leakage synthetic.clip_filter",
-    "real": f"{TABLES} {DIFFUSION} core.batching core.counts synthetic.controls",
+    "real": f"{TABLES} {DIFFUSION} core.counts synthetic.controls",
     "policies": f"{TRAINING} policies.search",
     "classifiers": f"{TRAINING} classifiers.extra_images classifiers.measures classifiers.run "
     "core.leakage",

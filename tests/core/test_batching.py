@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from mvc.core.batching import CPU_BATCH, align_batches, pick_batch_size
+from mvc.core.batching import CPU_BATCH, align_batches, fit_memory, pick_batch_size
 
 
 def row_of(places, batch_size):
@@ -43,3 +43,51 @@ def test_pick_batch_size_says_once_that_a_cpu_ignores_it(capsys):
     for _ in range(2):
         pick_batch_size("cpu", 77)
     assert capsys.readouterr().out.count("batch_size = 77") == 1
+
+
+def square_up_to(most, seen):
+    """A function of a batch that runs out of memory with more than `most` items."""
+
+    def square(batch):
+        seen.append(len(batch))
+        if len(batch) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return torch.tensor([item**2 for item in batch])
+
+    return square
+
+
+def test_fit_memory_halves_and_goes_on_where_it_was(capsys):
+    seen = []
+    compute = fit_memory(square_up_to(3, seen), device="cuda", remedy="")
+    for first in (0, 10):
+        batch = list(range(first, first + 10))
+        assert compute(batch).tolist() == [item**2 for item in batch]
+    assert seen == [10, 5, 2, 2, 2, 2, 2] + [2] * 5, "the second batch starts with what fits"
+    assert capsys.readouterr().out.count("going on with") == 2
+
+
+def test_fit_memory_names_the_remedy_where_one_item_does_not_fit():
+    compute = fit_memory(square_up_to(0, []), device="cuda", remedy="set unet.resolution to 256")
+    with pytest.raises(MemoryError, match="one at a time: set unet.resolution to 256. CUDA out"):
+        compute([1, 2, 3])
+
+
+def misshape(batch):
+    raise RuntimeError("the shapes cannot be multiplied")
+
+
+def test_fit_memory_knows_the_words_of_cublas_and_passes_other_errors_on():
+    def fail(batch):
+        if len(batch) > 1:
+            raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`")
+        return list(batch)
+
+    assert fit_memory(fail, device="cuda", remedy="")("abc") == ["a", "b", "c"]
+    with pytest.raises(RuntimeError, match="shapes"):
+        fit_memory(misshape, device="cuda", remedy="")("ab")
+
+
+def test_fit_memory_leaves_a_cpus_batches_whole():
+    compute = square_up_to(3, [])
+    assert fit_memory(compute, device="cpu", remedy="") is compute

@@ -215,3 +215,14 @@ def test_a_captioner_of_the_layout_of_2023_captions_as_todays(tmp_path):
 def test_other_errors_pass_through():
     with pytest.raises(KeyError), opening.explain_missing("clip", "x"):
         raise KeyError("a mistake in the code")
+
+
+class TooLarge(torch.nn.Linear):
+    def to(self, *arguments, **named):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
+@pytest.mark.parametrize("key, remedy", [("captioner", "captions.file"), ("clip", "smaller")])
+def test_weights_that_do_not_fit_a_gpu_name_the_key(key, remedy):
+    with pytest.raises(MemoryError, match=f"models.{key} = name: its weights .*{remedy}"):
+        opening.settle_model(key, "name", TooLarge(2, 2), "cuda")

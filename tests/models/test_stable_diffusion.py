@@ -165,3 +165,40 @@ def test_decode_unscales(folder):
     images = stable_diffusion.decode(vae, z * vae.config.scaling_factor)
     expected = ((vae.decode(z).sample + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     assert (images.int() - expected.int()).abs().max() <= 1
+
+
+def test_a_vae_on_a_gpu_takes_one_image_at_a_time(folder, monkeypatch):
+    assert not stable_diffusion.load_vae(folder).use_slicing
+    monkeypatch.setattr(stable_diffusion, "has_constant_batches", lambda device: False)
+    vae, seen = stable_diffusion.load_vae(folder), []
+    assert vae.use_slicing
+    for part in (vae.encoder, vae.decoder):
+        part.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
+    pixels = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
+    mean, _ = stable_diffusion.encode(vae, pixels, batch_size=3)
+    assert len(stable_diffusion.decode(vae, mean)) == 3 and seen == [1] * 6
+
+
+def test_encode_halves_its_batch_until_it_fits(folder, monkeypatch):
+    vae = stable_diffusion.load_vae(folder)
+    pixels = torch.randint(0, 256, (5, 3, 32, 32), dtype=torch.uint8)
+    expected = stable_diffusion.encode(vae, pixels, batch_size=5)
+    monkeypatch.setattr("mvc.core.batching.has_constant_batches", lambda device: False)
+
+    def check(module, inputs):
+        if len(inputs[0]) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    vae.encoder.register_forward_pre_hook(check)
+    for made, whole in zip(
+        stable_diffusion.encode(vae, pixels, batch_size=5), expected, strict=True
+    ):
+        torch.testing.assert_close(made, whole)
+
+
+def test_latents_that_are_not_finite_are_refused(folder):
+    vae = stable_diffusion.load_vae(folder)
+    vae.encoder.register_forward_hook(lambda module, inputs, output: output * torch.nan)
+    pixels = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    with pytest.raises(ValueError, match="latents of real images.*models.diffusion"):
+        stable_diffusion.encode(vae, pixels, batch_size=2)

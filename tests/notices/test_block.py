@@ -16,11 +16,12 @@ from mvc.notices.block import (
 from mvc.notices.generation import (
     check_captions,
     check_clip,
+    check_constant,
     check_losses,
     check_pixels,
     check_tokens,
 )
-from mvc.notices.notice import FIRST, Notice
+from mvc.notices.notice import FIRST, SECOND, Notice
 from mvc.notices.results import list_result_notices
 
 DROPPED = {"of_test": 0, "repeated": 0, "contradictory": 0}
@@ -144,7 +145,14 @@ def test_blank_images_and_colours_of_grey_data():
     coloured = [rng.integers(0, 255, (8, 8, 3)) for _ in range(4)]
     assert not check_pixels(grey, grey, "f") and not check_pixels(coloured, coloured, "f")
     assert "grey" in check_pixels(coloured, grey, "f")[0].text
-    assert "1 of 5" in check_pixels([*grey, np.zeros((8, 8, 3))], grey, "f")[0].text
+    blank = np.zeros((8, 8, 3)) + np.arange(3)
+    assert "1 of 5" in check_pixels([*grey, blank], grey, "f")[0].text
+
+
+def test_constant_images_are_counted_over_all_shards():
+    assert not check_constant(0, 50, "f")
+    (few,), (many,) = check_constant(5, 50, "f"), check_constant(6, 50, "f")
+    assert "5 of 50" in few.text and (few.rank, many.rank) == (SECOND, FIRST)
 
 
 def make_run(arm: str, accuracy: float, train: float, **more) -> dict:

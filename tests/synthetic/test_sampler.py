@@ -1,6 +1,7 @@
 """Generation: an image depends on its global index alone; provenance rebuilds it."""
 
 import hashlib
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from mvc.core import counts, image_tables
 from mvc.core.pixels import choose_side, encode, load
 from mvc.models.stable_diffusion import load_solver, load_unet, load_vae, widen
 from mvc.synthetic import controls, plan, sampler
+from safetensors.torch import load_file, save_file
 
 LABELS = [0, 0, 0, 1, 1]
 
@@ -289,3 +291,122 @@ def test_provenance_names_what_is_not_the_default():
     cfg |= dict(guidance="ip2p", interval=[0.3, 5], order=3, karras=True)
     described = plan.describe_generator(cfg, [])["guidance"]
     assert described == "ip2p 2.0 1.5 in (0.3, 5] order 3 Karras"
+
+
+def damage(world, folder, part, value):
+    """A copy of the world whose `part` has one weight of that value."""
+    shutil.copytree(world["folder"], folder)
+    path = folder / part / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(path)
+    next(iter(tensors.values())).view(-1)[0] = value
+    save_file(tensors, path)
+    return {**world, "folder": str(folder)}
+
+
+@pytest.mark.parametrize("part, name", [("wide", "finetuned"), ("unet", "pretrained")])
+def test_a_unet_with_a_weight_that_is_not_finite_is_refused(world, tmp_path, part, name):
+    with pytest.raises(ValueError, match="models.diffusion = .* numbers are not finite"):
+        make(damage(world, tmp_path / "sd", part, torch.nan), name)
+
+
+def test_a_vae_with_a_weight_that_is_not_finite_is_refused(world, tmp_path):
+    with pytest.raises(ValueError, match="models.diffusion = .* numbers are not finite"):
+        load_vae(damage(world, tmp_path / "sd", "vae", torch.inf)["folder"])
+
+
+def sample_with(world, unet=None, vae=None, batch_size=8):
+    """Images of the whole bank by a sampler of which a part is replaced."""
+    wide, folder = load_unet(f"{world['folder']}/wide", text_width=tiny.TEXT), world["folder"]
+    loaded = sampler.Sampler(
+        unet=wide if unet is None else unet(wide),
+        vae=load_vae(folder) if vae is None else vae(load_vae(folder)),
+        solver=load_solver(folder),
+        tokens=world["tokens"],
+        null=world["null"],
+        sampling=sampler.Sampling(2, "text", 3.0, 1.0, batch_size),
+    )
+    made = plan.make_plan("finetuned", world["bank"], LABELS, shard=0, shards=1, seed=5)
+    return list(sampler.sample_files(loaded, made, world["train"], resolution=32, side=32))
+
+
+def change_output(model, change):
+    """A model whose output is changed on its way out."""
+    model.register_forward_hook(lambda module, inputs, output: change(output))
+    return model
+
+
+def test_latents_that_are_not_finite_are_no_images(world):
+    def overflow(output):
+        output.sample[0, 0, 0, 0] = torch.inf
+        return output
+
+    with pytest.raises(ValueError, match="latents of synthetic images.*; lower synthetic.scale"):
+        sample_with(world, unet=lambda net: change_output(net, overflow))
+
+
+def test_pixels_that_are_not_finite_are_no_images(world):
+    def poison(vae):
+        change_output(vae.decoder, lambda output: output * torch.nan)
+        return vae
+
+    with pytest.raises(ValueError, match="pixels decoded by the VAE: .* not finite"):
+        sample_with(world, vae=poison)
+
+
+def test_black_images_are_no_images(world):
+    def darken(vae):
+        change_output(vae.decoder, lambda output: torch.full_like(output, -9.0))
+        return vae
+
+    with pytest.raises(ValueError, match="8 of 10 synthetic images are of a single colour"):
+        sample_with(world, vae=darken)
+
+
+def test_shards_say_which_images_are_constant(world):
+    assert make(world, "finetuned")["constant"].to_pylist() == [False] * 10
+
+
+def test_sampling_halves_its_batch_until_it_fits(world, monkeypatch, capsys):
+    """As on a GPU, whose memory holds three images in two branches."""
+    expected = load(sample_with(world), size=32).int()
+    monkeypatch.setattr("mvc.core.batching.has_constant_batches", lambda device: False)
+    seen = []
+
+    def limit(net):
+        def check(module, inputs):
+            seen.append(len(inputs[0]))
+            if len(inputs[0]) > 6:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+
+        net.register_forward_pre_hook(check)
+        return net
+
+    made = load(sample_with(world, unet=limit, batch_size=10), size=32).int()
+    assert seen == [20, 10] + [4, 4] * 5, "10, 5, 2 images, two steps each"
+    assert (made - expected).abs().max() <= 1
+    assert "going on with 2" in capsys.readouterr().out
+
+
+def test_an_image_that_does_not_fit_names_the_resolution(world, monkeypatch):
+    monkeypatch.setattr("mvc.core.batching.has_constant_batches", lambda device: False)
+
+    def fail(output):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with pytest.raises(MemoryError, match=r"set unet.resolution to 16 \(it is 32\)"):
+        sample_with(world, unet=lambda net: change_output(net, fail))
+
+
+def test_real_vae_halves_its_batch_until_it_fits(world, monkeypatch):
+    vae, files = load_vae(world["folder"]), image_tables.get_bytes(world["train"])
+    (expected,) = controls.reconstruct(vae, files, range(5), batch_size=5, side=32)
+    monkeypatch.setattr("mvc.core.batching.has_constant_batches", lambda device: False)
+
+    def check(module, inputs):
+        if len(inputs[0]) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    vae.encoder.register_forward_pre_hook(check)
+    vae.decoder.register_forward_pre_hook(check)
+    (made,) = controls.reconstruct(vae, files, range(5), batch_size=5, side=32)
+    assert (made.int() - expected.int()).abs().max() <= 1

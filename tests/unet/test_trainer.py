@@ -194,8 +194,18 @@ def test_a_loss_that_is_not_a_number_stops_training(pool, tmp_path):
     t = trainer()
     with torch.no_grad():
         t.parameters[0].fill_(torch.nan)
-    with pytest.raises(ValueError, match="not a number at step 1; lower unet.learning_rate"):
+    with pytest.raises(ValueError, match="the loss is nan at step 1; lower unet.learning_rate"):
         t.train(pool, tmp_path / "state", lambda step, loss: None, **DRAWING)
+
+
+def test_a_divergence_in_the_last_update_leaves_no_weights(pool, tmp_path):
+    """No later loss would show it."""
+    t = trainer()
+    t.train(pool, tmp_path / "c", lambda step, loss: None, **DRAWING)
+    with torch.no_grad():
+        t.ema.shadow_params[0].view(-1)[0] = torch.nan
+    with pytest.raises(ValueError, match="unet, after its last step: .*lower unet.learning_rate"):
+        t.finish()
 
 
 def test_written_unet_opens_in_diffusers(pool, tmp_path):

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 from mvc.core import image_tables
 from mvc.core.atomic import write_text
 from mvc.core.decoding import decode
@@ -23,8 +24,9 @@ def main(snakemake) -> None:
         embeddings = load_file(files.embeddings)
         train = image_tables.read(files.images)
         shards = list(files.synthetic)
-        chances = [image_tables.read(file, ["clip_probability"]) for file in shards]
-        chances = np.concatenate([table["clip_probability"].to_numpy() for table in chances])
+        made = image_tables.read(shards, ["clip_probability", "constant"])
+        chances = made["clip_probability"].to_numpy()
+        constant = pc.sum(made["constant"]).as_py() or 0
         some = shards[:: -(-len(shards) // OPENED)]
         synthetic = [image for file in some for image in sample(image_tables.read(file))]
         n_tokens, most = embeddings["n_tokens"], embeddings["null"].shape[0]
@@ -34,6 +36,7 @@ def main(snakemake) -> None:
             ),
             *generation.check_tokens(n_tokens, most, files.captions),
             *generation.check_clip(chances, len(read_class_names(train)), shards[0]),
+            *generation.check_constant(constant, len(made), shards[0]),
             *generation.check_pixels(synthetic, sample(train), shards[0]),
         ]
         if files.losses:

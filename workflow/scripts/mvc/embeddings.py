@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mvc.core.batching import align_batches, pick_batch_size
-from mvc.models.clip import compute_text_states, tokenize
+from mvc.core.batching import align_batches, fit_memory, pick_batch_size
+from mvc.core.finite import require_finite
+from mvc.models.clip import REMEDY, compute_text_states, tokenize
 
 
 def embed(
@@ -28,8 +29,14 @@ def embed(
     """
     device = next(model.parameters()).device
     ids, _ = tokenize(tokenizer, prompts, padding=padding)
+
+    def embed_rows(rows: Sequence[int]) -> Float[Tensor, "b m d"]:
+        states = compute_text_states(model, ids[rows].to(device)).half().cpu()
+        return require_finite(states, "CLIP's text embeddings in float16", REMEDY)
+
+    compute = fit_memory(embed_rows, device=device, remedy=REMEDY)
     for rows, kept in align_batches(range(len(ids)), pick_batch_size(device, batch_size)):
-        yield compute_text_states(model, ids[rows].to(device)).half().cpu()[kept]
+        yield compute(rows)[kept]
 
 
 def find_distinct(prompts: Sequence[str]) -> tuple[list[str], Int[Tensor, " k"]]:

@@ -64,6 +64,7 @@ of a file that was converted, else null), `synthetic`, and for synthetic images,
 | `generator`, `generator_digest` | `finetuned` or `pretrained`, and a digest of its weights |
 | `seed`, `guidance`, `steps` | seed of the noise; guidance mode and scale; DPM-Solver++ steps |
 | `clip_probability` | probability of the class, as CLIP sees the image |
+| `constant` | whether all its pixels have the same colour: it shows nothing |
 
 ## Licence
 The real images stay under the terms of their source. The synthetic ones are subject to the terms of

@@ -1,12 +1,12 @@
 """BLIP-2 captions of images (Section 3.2)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import torch
 from PIL import Image
 
-from mvc.core.batching import pick_batch_size
+from mvc.core.batching import fit_memory, pick_batch_size
 
 
 @torch.inference_mode()
@@ -24,10 +24,9 @@ def generate_captions(
     The last batch is padded with its last image: every batch has one shape, see `core.batching`.
     """
     batch_size = pick_batch_size(model.device, batch_size)
-    remaining = iter(images)
-    while batch := list(islice(remaining, batch_size)):
-        padded = [*batch, *[batch[-1]] * (batch_size - len(batch))]
-        inputs = processor(images=padded, return_tensors="pt").to(model.device, model.dtype)
+
+    def caption(batch: Sequence[Image.Image]) -> list[str]:
+        inputs = processor(images=batch, return_tensors="pt").to(model.device, model.dtype)
         ids = model.generate(
             pixel_values=inputs["pixel_values"],
             max_new_tokens=max_new_tokens,
@@ -35,4 +34,17 @@ def generate_captions(
             do_sample=False,
         )
         texts = processor.batch_decode(ids, skip_special_tokens=True)
-        yield from (" ".join(text.split()) for text in texts[: len(batch)])
+        return [" ".join(text.split()) for text in texts]
+
+    compute = fit_memory(caption, device=model.device, remedy=advise_captions(num_beams))
+    remaining = iter(images)
+    while batch := list(islice(remaining, batch_size)):
+        padded = [*batch, *[batch[-1]] * (batch_size - len(batch))]
+        yield from compute(padded)[: len(batch)]
+
+
+def advise_captions(num_beams: int) -> str:
+    """What to change where one image cannot be captioned on a GPU."""
+    if num_beams > 1:
+        return f"set captions.num_beams to 1 (it is {num_beams})"
+    return "write captions of your own (captions.file), or set captions.describe to false"

@@ -3,7 +3,13 @@
 import torch
 
 from mvc.core.device import pick_precision
-from mvc.models.opening import check_loaded, explain_missing, fetch_folder, require_files
+from mvc.models.opening import (
+    check_loaded,
+    explain_missing,
+    fetch_folder,
+    require_files,
+    settle_model,
+)
 from mvc.models.parts import PARTS
 
 
@@ -32,7 +38,7 @@ def load_captioner(name: str, *, device: str | torch.device = "cpu"):
         )
     check_loaded("captioner", name, report)
     mark_image(model, processor, name)
-    return model.to(device).eval().requires_grad_(False), processor
+    return settle_model("captioner", name, model, device), processor
 
 
 def mark_image(model, processor, name: str) -> None:

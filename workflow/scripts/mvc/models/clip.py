@@ -17,13 +17,21 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from mvc.console.progress import Meter
-from mvc.core.batching import align_batches, pick_batch_size
-from mvc.core.device import autocast, move_model
+from mvc.core.batching import align_batches, fit_memory, pick_batch_size
+from mvc.core.device import autocast
+from mvc.core.finite import require_finite
 from mvc.models import tower
-from mvc.models.opening import explain_missing, fetch_folder, refuse_faults, require_files
+from mvc.models.opening import (
+    explain_missing,
+    fetch_folder,
+    refuse_faults,
+    require_files,
+    settle_model,
+)
 from mvc.models.parts import CLIP, ENCODER, TOKENS, UNET, read_json
 
 WEIGHTS = "open_clip_model.safetensors"
+REMEDY = "choose another models.clip"
 
 
 def load_clip(name: str, *, device: str | torch.device = "cpu"):
@@ -60,7 +68,7 @@ def load_clip(name: str, *, device: str | torch.device = "cpu"):
         merges = folder / "bpe.txt.gz"
         vocabulary = {"bpe_path": str(merges)} if merges.is_file() else {}
         tokenizer = open_clip.get_tokenizer(spec, **vocabulary)
-    return move_model(model, device).eval().requires_grad_(False), preprocess, tokenizer
+    return settle_model("clip", name, model, device), preprocess, tokenizer
 
 
 def load_text_tower(name: str, diffusion: str, *, device: str | torch.device = "cpu"):
@@ -235,12 +243,18 @@ def embed_images(
     )
     show, embeddings = Meter(len(pixels), "images embedded by CLIP").show, []
     places = range(len(pixels)) if places is None else places
-    for rows, kept in align_batches(places, pick_batch_size(device, batch_size)):
+
+    def embed_rows(rows: Sequence[int]) -> Float[Tensor, "b e"]:
         inputs = (pixels[rows].to(device).float() / 255 - mean) / std
         with autocast(device):
             embedded = model.encode_image(inputs)
         # The length is not exactly 1 if half precision divides by it.
-        embeddings.append(F.normalize(embedded.float(), dim=-1).cpu()[kept])
+        features = F.normalize(embedded.float(), dim=-1).cpu()
+        return require_finite(features, "CLIP's image embeddings", REMEDY)
+
+    compute = fit_memory(embed_rows, device=device, remedy=REMEDY)
+    for rows, kept in align_batches(places, pick_batch_size(device, batch_size)):
+        embeddings.append(compute(rows)[kept])
         show(rows[kept[-1]] + 1)
     return torch.cat(embeddings)
 

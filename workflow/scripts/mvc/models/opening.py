@@ -8,11 +8,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
+from torch import nn
 
+from mvc.core.device import move_model
+from mvc.core.finite import require_finite_weights
 from mvc.models.parts import HALF, PARTS, format_download, list_patterns
 
 WHAT = {"captioner": "BLIP-2 model", "clip": "CLIP model", "diffusion": "U-Net"}
+# What to change where a model's weights do not fit.
+REMEDIES = {
+    "captioner": "write captions of your own (captions.file), or set captions.describe to false",
+    "clip": "choose a smaller one",
+    "diffusion": "choose a smaller one",
+}
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
@@ -118,6 +128,26 @@ def check_loaded(key: str, name: str | Path, report: Mapping[str, object]) -> No
                 f"tensors with {problem.replace('_', ' ')}, {found[0]} the first. "
                 "Download the whole model again"
             )
+
+
+def settle_model(key: str, name: str | Path, model: nn.Module, device: str | torch.device):
+    """Settle an opened model on its device, frozen and for inference.
+
+    Raises:
+        MemoryError: its weights do not fit the GPU's memory.
+        ValueError: a weight is not finite.
+    """
+    try:
+        model = move_model(model, device).eval().requires_grad_(False)
+    except torch.OutOfMemoryError as error:
+        size = sum(weight.nbytes for weight in model.parameters()) / 1e9
+        raise MemoryError(
+            f"models.{key} = {name}: its weights ({size:.1f} GB) do not fit the GPU's memory: "
+            f"{REMEDIES[key]}, or use a GPU with more memory that no other process uses. {error}"
+        ) from error
+    remedy = "its file is damaged, or its training diverged: download or train it again"
+    require_finite_weights(model, f"models.{key} = {name}", remedy)
+    return model
 
 
 def _find_pickle(folder: Path) -> str:

@@ -18,7 +18,9 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from mvc.console.progress import Meter
-from mvc.core.device import autocast, move_model
+from mvc.core.batching import advise_resolution, fit_memory, has_constant_batches
+from mvc.core.device import autocast
+from mvc.core.finite import require_finite
 from mvc.core.pixels import load as load_pixels
 from mvc.models import fitting
 from mvc.models.opening import (
@@ -27,6 +29,7 @@ from mvc.models.opening import (
     fetch_folder,
     refuse_faults,
     require_files,
+    settle_model,
 )
 from mvc.models.parts import PARTS
 
@@ -37,6 +40,7 @@ logging.set_verbosity_error()
 # multiplied by its scaling factor, as InstructPix2Pix does.
 CONDITIONING = "posterior mode, unscaled"
 CLASSES = {"vae": AutoencoderKL, "unet": UNet2DConditionModel}
+VAE_REMEDY = "choose another models.diffusion, whose VAE computes them"
 
 
 def load(name: str | Path, part: str, *, direct: bool = False, device="cpu"):
@@ -65,17 +69,19 @@ def load(name: str | Path, part: str, *, direct: bool = False, device="cpu"):
             output_loading_info=True,
         )
     check_loaded("diffusion", name, report)
-    return move_model(model, device).eval().requires_grad_(False)
+    return settle_model("diffusion", name, model, device)
 
 
 def load_vae(name: str | Path, *, device="cpu") -> AutoencoderKL:
-    """Open the VAE, E and D of the paper.
+    """Open the VAE, E and D of the paper; on a GPU it takes one image of a batch at a time.
 
     Raises:
         ValueError: its latents are not Stable Diffusion's.
     """
     vae = load(name, "vae", device=device)
     refuse_faults("diffusion", name, fitting.list_vae_faults(vae.config))
+    if not has_constant_batches(device):
+        vae.enable_slicing()  # a batch would take gigabytes, and is hardly faster
     return vae
 
 
@@ -183,14 +189,23 @@ def widen(unet: UNet2DConditionModel, extra: int) -> UNet2DConditionModel:
 def encode(
     vae: AutoencoderKL, pixels: UInt8[Tensor, "n 3 h w"], *, batch_size: int
 ) -> tuple[Float[Tensor, "n c y x"], Float[Tensor, "n c y x"]]:
-    """Encode images: mean and standard deviation of each posterior, unscaled, on the CPU."""
-    means, stds = [], []
-    for batch in pixels.split(batch_size):
+    """Encode images: mean and standard deviation of each posterior, unscaled, on the CPU.
+
+    Raises:
+        ValueError: a latent is not finite.
+        MemoryError: a single image does not fit the GPU's memory.
+    """
+
+    def encode_batch(batch: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 2 c y x"]:
         with autocast(vae.device):
             posterior = vae.encode(batch.to(vae.device).float() / 127.5 - 1).latent_dist
-        means.append(posterior.mean.float().cpu())
-        stds.append(posterior.std.float().cpu())
-    return torch.cat(means), torch.cat(stds)
+        latents = torch.stack([posterior.mean, posterior.std], dim=1).float().cpu()
+        return require_finite(latents, "latents of real images", VAE_REMEDY)
+
+    remedy = advise_resolution(pixels.shape[-1])
+    compute = fit_memory(encode_batch, device=vae.device, remedy=remedy)
+    mean, std = torch.cat([compute(batch) for batch in pixels.split(batch_size)]).unbind(dim=1)
+    return mean.contiguous(), std.contiguous()
 
 
 def cache_latents(
@@ -223,7 +238,12 @@ def cache_latents(
 
 @torch.inference_mode()
 def decode(vae: AutoencoderKL, latents: Float[Tensor, "n c y x"]) -> UInt8[Tensor, "n 3 h w"]:
-    """Decode scaled latents z_0 to images, on the CPU."""
+    """Decode scaled latents z_0 to images, on the CPU.
+
+    Raises:
+        ValueError: a pixel is not finite.
+    """
     with autocast(vae.device):
         images = vae.decode(latents / vae.config.scaling_factor).sample
+    require_finite(images, "pixels decoded by the VAE", VAE_REMEDY)
     return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()

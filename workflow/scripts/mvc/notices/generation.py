@@ -87,18 +87,29 @@ def check_clip(chances: Float[np.ndarray, " n"], classes: int, file: str) -> lis
     return [Notice(text, file, FIRST)]
 
 
+def check_constant(constant: int, total: int, file: str) -> list[Notice]:
+    """A notice of synthetic images of a single colour."""
+    if not constant:
+        return []
+    text = (
+        f"{constant:,} of {format_count(total, 'synthetic image')} have a single colour: they show "
+        "nothing (column constant)"
+    )
+    return [Notice(text, file, FIRST if constant > total / 10 else SECOND)]
+
+
 def check_pixels(
     synthetic: Sequence[np.ndarray], real: Sequence[np.ndarray], file: str
 ) -> list[Notice]:
-    """Notices of blank synthetic images, and of coloured ones of grey data.
+    """Notices of nearly blank synthetic images, and of coloured ones of grey data.
 
     Args:
         synthetic, real: samples of RGB images, (height, width, 3) in 0..255.
     """
     notices = []
     n = len(synthetic)
-    if blank := sum(image.std() < FLAT for image in synthetic):
-        text = f"{blank:,} of {format_count(n, 'synthetic image')} looked at are blank"
+    if blank := sum(0 < image.std() < FLAT for image in synthetic):
+        text = f"{blank:,} of {format_count(n, 'synthetic image')} looked at are nearly blank"
         notices.append(Notice(text, file, FIRST if blank > n / 10 else SECOND))
     coloured = sum(measure_colour(image) > CHANNELS for image in synthetic)
     grey = all(measure_colour(image) < 1 for image in real)

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from mvc.console.progress import progress
-from mvc.core.batching import align_batches, pick_batch_size
+from mvc.core.batching import advise_resolution, align_batches, fit_memory, pick_batch_size
 from mvc.core.counts import slice_shard
 from mvc.core.pixels import encode as encode_png
 from mvc.core.pixels import load, resize
@@ -31,10 +31,15 @@ def reconstruct(
     Args:
         places: of the images in their set, see `batching.align_batches`.
     """
-    for rows, kept in align_batches(places, pick_batch_size(vae.device, batch_size)):
+
+    def reconstruct_rows(rows: Sequence[int]) -> UInt8[Tensor, "b 3 s s"]:
         pixels = load([files[row] for row in rows], size=side, fit=fit)
         latents = encode(vae, pixels, batch_size=len(rows))[0] * vae.config.scaling_factor
-        yield decode_latents(vae, latents.to(vae.device))[kept]
+        return decode_latents(vae, latents.to(vae.device))
+
+    compute = fit_memory(reconstruct_rows, device=vae.device, remedy=advise_resolution(side))
+    for rows, kept in align_batches(places, pick_batch_size(vae.device, batch_size)):
+        yield compute(rows)[kept]
 
 
 def reconstruct_files(

@@ -13,6 +13,7 @@ from mvc.core import image_tables
 from mvc.core.counts import slice_shard
 from mvc.core.hashing import digest_files
 from mvc.core.seeds import derive_seed
+from mvc.synthetic.constant import has_one_colour
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ def tabulate_images(
         guidance=pa.array([guidance] * n, pa.string()),
         steps=pa.array([steps] * n, pa.int32()),
         clip_probability=pa.array(clip_probability, pa.float32()),
+        constant=pa.array(map(has_one_colour, files), pa.bool_()),
     )
 
 

@@ -14,14 +14,18 @@ from torch import Tensor
 
 from mvc.banks.mixing import materialise
 from mvc.banks.recipes import Recipes
-from mvc.core.batching import align_batches, pick_batch_size
+from mvc.core.batching import advise_resolution, align_batches, fit_memory, pick_batch_size
+from mvc.core.finite import require_finite
 from mvc.core.image_tables import get_bytes, get_fit
 from mvc.core.pixels import encode as encode_png
 from mvc.core.pixels import load, resize
 from mvc.models.stable_diffusion import check_pair, encode, load_solver, load_unet, load_vae
 from mvc.models.stable_diffusion import decode as decode_latents
+from mvc.synthetic.constant import refuse_constant
 from mvc.synthetic.guidance import count_branches, predict_noise, settle_scales
 from mvc.synthetic.plan import Plan
+
+REMEDY = "lower synthetic.scale, or unet.learning_rate and fine-tune again"
 
 
 @dataclass(frozen=True)
@@ -85,30 +89,54 @@ class Sampler:
 
         Yields:
             Batches of images, in order.
+
+        Raises:
+            ValueError: a latent or a pixel is not finite.
+            MemoryError: a single image does not fit the GPU's memory.
         """
+        places = range(len(seeds)) if places is None else places
+
+        def sample_rows(rows: Sequence[int]) -> UInt8[Tensor, "b 3 s s"]:
+            batch = [seeds[row] for row in rows]
+            files = None if sources is None else [sources[row] for row in rows]
+            return self.sample_batch(recipes[rows], batch, files, side=side, fit=fit)
+
+        compute = fit_memory(sample_rows, device=self.device, remedy=advise_resolution(side))
+        for rows, kept in align_batches(places, self.batch_size):
+            yield compute(rows)[kept]
+
+    def sample_batch(
+        self,
+        recipes: Recipes,
+        seeds: Sequence[int],
+        sources: Sequence[bytes] | None,
+        *,
+        side: int,
+        fit: str,
+    ) -> UInt8[Tensor, "b 3 s s"]:
+        """Sample images at once; see `sample`."""
         factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
         shape = (self.vae.config.latent_channels, side // factor, side // factor)
-        places = range(len(seeds)) if places is None else places
-        for rows, kept in align_batches(places, self.batch_size):
-            image = None
-            if sources is not None:
-                pixels = load([sources[row] for row in rows], size=side, fit=fit)
-                image = encode(self.vae, pixels, batch_size=len(rows))[0].to(self.device)
-            text = materialise(self.tokens, recipes[rows]).float().to(self.device)
-            latents = solve(
-                self.unet,
-                self.solver,
-                draw_noise([seeds[row] for row in rows], shape).to(self.device),
-                text=text,
-                null=self.null.float().to(self.device),
-                image=image,
-                steps=self.sampling.steps,
-                mode=self.sampling.mode,
-                scale=self.sampling.scale,
-                image_scale=self.sampling.image_scale,
-                interval=self.sampling.interval,
-            )
-            yield decode_latents(self.vae, latents)[kept]
+        image = None
+        if sources is not None:
+            pixels = load(sources, size=side, fit=fit)
+            image = encode(self.vae, pixels, batch_size=len(seeds))[0].to(self.device)
+        text = materialise(self.tokens, recipes).float().to(self.device)
+        latents = solve(
+            self.unet,
+            self.solver,
+            draw_noise(seeds, shape).to(self.device),
+            text=text,
+            null=self.null.float().to(self.device),
+            image=image,
+            steps=self.sampling.steps,
+            mode=self.sampling.mode,
+            scale=self.sampling.scale,
+            image_scale=self.sampling.image_scale,
+            interval=self.sampling.interval,
+        )
+        require_finite(latents, "latents of synthetic images", REMEDY)
+        return decode_latents(self.vae, latents)
 
 
 def load_sampler(
@@ -208,6 +236,9 @@ def sample_files(
     Args:
         resolution: side of the generator's images, in pixels.
         side: side at which they are stored, in pixels.
+
+    Raises:
+        ValueError: too many have a single colour, see `constant.refuse_constant`.
     """
     sources = None
     if sampler.conditioned:
@@ -215,7 +246,7 @@ def sample_files(
         sources = [contents[row] for row in plan.sources]
     shape = {"side": resolution, "fit": get_fit(train), "places": plan.places}
     batches = sampler.sample(plan.recipes, plan.seeds, sources, **shape)
-    for pixels in batches:
+    for pixels in refuse_constant(batches, total=len(plan.seeds), train=train):
         yield from encode_png(resize(pixels, side), grayscale=False)
 
 

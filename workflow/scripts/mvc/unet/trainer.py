@@ -1,5 +1,6 @@
 """Fine-tuning of the U-Net on same-class image pairs (Section 3.3, Eq. 4)."""
 
+import math
 import signal
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from mvc.core import checkpoint
 from mvc.core.checkpoint import SaveTimer, StopSignal
+from mvc.core.finite import require_finite_weights
 from mvc.models.stable_diffusion import compute_target
 from mvc.unet import adapt
 from mvc.unet.pairs import Batch, Pool, draw_batch
@@ -97,7 +99,7 @@ class Trainer:
 
         Raises:
             SystemExit: one of the processes received SIGTERM or SIGINT.
-            ValueError: the loss is not a number.
+            ValueError: the loss is not finite.
         """
         part = _choose_rows(drawing["batch_size"], self.accelerator)
         timer = SaveTimer()
@@ -110,10 +112,9 @@ class Trainer:
                 loss, signal_name = self.exchange(part_loss, stop)
                 self.losses[self.step] = loss
                 self.step += 1
-                if loss != loss:
+                if not math.isfinite(loss):
                     raise ValueError(
-                        f"unet: the loss is not a number at step {self.step:,}; "
-                        "lower unet.learning_rate"
+                        f"unet: the loss is {loss} at step {self.step:,}; lower unet.learning_rate"
                     )
                 show(self.step, loss)
                 if signal_name:
@@ -179,9 +180,14 @@ class Trainer:
         checkpoint.set_schedule(self.schedule, self.step)
 
     def finish(self) -> torch.nn.Module:
-        """Put the EMA's weights into the U-Net, and return it without the wrapper of training."""
+        """Put the EMA's weights into the U-Net, and return it without the wrapper of training.
+
+        Raises:
+            ValueError: a weight is not finite: the last update diverged, whose loss none sees.
+        """
         self.ema.copy_to(self.parameters)
         unet = self.accelerator.unwrap_model(self.unet, keep_fp32_wrapper=False)
+        require_finite_weights(unet, "unet, after its last step", "lower unet.learning_rate")
         return adapt.merge_adapters(unet, self.kind).eval().requires_grad_(False)
 
 
