@@ -29,6 +29,7 @@ include: "workflow/rules/comparisons.smk"  # classifiers             -> {sweep,h
 include: "workflow/rules/quality.smk"  # images + synthetic      -> tables/quality.csv
 include: "workflow/rules/figures.smk"  # images + synthetic      -> figures/*.png
 include: "workflow/rules/estimate.smk"  # configuration           -> what it would cost
+include: "workflow/rules/rehearsal.smk"  # every stage in small    -> what the whole run would take
 include: "workflow/rules/miniature.smk"  # Fashion-MNIST           -> the miniature models
 
 

@@ -21,6 +21,12 @@ from mvc.config.files import (
 from mvc.config.needs import collect_needs, list_run_faults, list_setting_warnings
 from mvc.config.networks import list_network_faults
 from mvc.config.reading import list_key_faults, list_null_faults, list_option_faults
+from mvc.config.rehearsal import (
+    add_rehearsals,
+    has_rehearsal,
+    has_meaningless_accuracy,
+    list_rehearsed_files,
+)
 from mvc.config.renamed import list_old_spellings
 from mvc.config.sections import merge_section, sort_config
 from mvc.console.endings import Jobs
@@ -81,6 +87,8 @@ if workflow.is_main_process:
     check(list_null_faults(workflow.configfiles))
 check_schema(config, "config.schema.yaml")
 config = sort_config(expand_config(config))
+if has_rehearsal(sys.argv[1:]):
+    config = sort_config(add_rehearsals(config))
 check(list_missing_files(config))
 if workflow.is_main_process:
     check([*list_model_faults(config), *list_network_faults(config)])
@@ -128,6 +136,7 @@ def show_warnings():
 def show_notices():
     """Print what a user should know about the data sets and models of this run."""
     files = [file for job in workflow.dag.jobs for file in job.output]
+    files = [file for file in files if not has_meaningless_accuracy(file)]
     if block := format_terminal(collect_notices(files)):
         logger.warning(block)
 

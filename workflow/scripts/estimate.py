@@ -3,6 +3,7 @@
 from mvc.console.terminal import replace_unprintable
 from mvc.core.device import pick_device
 from mvc.estimate import cost, flops, memory, size
+from mvc.estimate.measured import list_pages
 from mvc.job import stage_log
 
 
@@ -10,8 +11,9 @@ def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     with stage_log(snakemake):
         lines = []
+        sizes = {name: size.measure(name, own) for name, own in cfg["datasets"].items()}
         for name, settings in cfg["datasets"].items():
-            images = size.measure(name, settings)
+            images = sizes[name]
             print(f"{name}: {images.train:,} labelled images of {images.classes} classes")
             lines += cost.estimate_stages(name, settings, images, cfg["models"])
         if cfg["teraflops"] is None:
@@ -27,7 +29,9 @@ def main(snakemake) -> None:
         counted = [
             memory.format_memory(cfg["models"]["diffusion"], *each) for each in sorted(tuned)
         ]
-        page = "\n\n".join([page.rstrip("\n"), *filter(None, counted)])
+        page = "\n\n".join(
+            [page.rstrip("\n"), *filter(None, counted), *list_pages(cfg["datasets"], sizes)]
+        )
         print(page)
     replace_unprintable()
     print(page)  # on the terminal too

@@ -50,7 +50,16 @@ def stage_log(snakemake) -> Iterator[Callable[..., None]]:
                 traceback.print_exc()
                 sys.excepthook = lambda *_: print(f"failed: see {file}", file=sys.stderr)
                 raise
+            report_gpu_memory()
             print(f"{name_job(file)}: {summarise(time.perf_counter() - start, *reported)}")
+
+
+def report_gpu_memory() -> None:
+    """Print how much of its GPU's memory this process had at most, if it used one."""
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    if cuda is not None and cuda.is_available() and cuda.is_initialized():
+        used, there = cuda.max_memory_reserved(), cuda.mem_get_info()[1]
+        print(f"GPU memory at most: {used / 1e9:.1f} of {there / 1e9:.1f} GB")
 
 
 def limit_threads(threads: int) -> None:

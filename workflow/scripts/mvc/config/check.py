@@ -14,6 +14,7 @@ from jsonschema.validators import extend
 from mvc.config.expand import list_like_faults
 from mvc.config.needs import list_setting_faults
 from mvc.config.plan import STUDIES
+from mvc.config.rehearsal import PREFIX
 
 # Folders of results/ that belong to no data set.
 RESERVED = (*STUDIES, "benchmarks", "figures", "miniature", "tables")
@@ -178,6 +179,8 @@ def _check_across(config: Mapping) -> list[str]:
         lines += _check_runs(name, training)
         if name.lower() in RESERVED:
             lines.append(f"datasets.{name}: a reserved name; must not be {' or '.join(RESERVED)}")
+        if name.startswith(PREFIX):
+            lines.append(f"datasets.{name}: a reserved name; must not begin with {PREFIX}")
         lines += list_setting_faults(config, name)
         search = {**config["policies"], **values.get("policies", {})}
         if (search["steps"] is None) == (search["epochs"] is None):

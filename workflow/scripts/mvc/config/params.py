@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from mvc.config import plan
 from mvc.config.catalogue import LOADERS
+from mvc.config.rehearsal import PREFIX
 from mvc.config.sections import find_instructions, find_seed, merge_section, sort_keys
 
 
@@ -143,7 +144,7 @@ def _read_rule(
             return read_comparisons(config, wildcards["study"])
         case "models":
             return read_models(config)
-        case "estimate":
+        case "estimate" | "rehearsal":
             return read_estimate(config)
         case "diagnostics":
             return _pick(config["tables"], ("digits", "confidence"))
@@ -263,6 +264,7 @@ def read_estimate(config: Mapping) -> dict:
             "runs": [],
         }
         for dataset, own in config["datasets"].items()
+        if not dataset.startswith(PREFIX)
     }
     for run, settings in _read_table_runs(config).items():
         datasets[run.dataset]["runs"].append(settings)
