@@ -21,7 +21,15 @@ from mvc.core.atomic import write_text
 from mvc.core.markdown import format_table
 from race import Record, format_number, format_size
 
-SCRIPTS = ("training_step", "guidance", "mixing", "bank_size", "augmentation", "classifier")
+SCRIPTS = (
+    "training_step",
+    "guidance",
+    "sampling",
+    "mixing",
+    "bank_size",
+    "augmentation",
+    "classifier",
+)
 HEADINGS = (
     "what is made",
     "this project",

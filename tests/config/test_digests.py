@@ -44,7 +44,8 @@ DIGESTS = {
     "policies": f"{TRAINING} policies.search",
     "classifiers": f"{TRAINING} classifiers.extra_images classifiers.measures classifiers.run "
     "core.leakage",
-    "oracle": f"{TABLES} {PIXELS} core.device core.hashing core.image_set quality.oracle",
+    "oracle": f"{TABLES} {PIXELS} core.device core.finite core.hashing core.image_set "
+    "quality.oracle",
     "quality": f"{TABLES} {PIXELS} {CLIP} quality.measures quality.metrics quality.oracle",
     "figure2": f"{SAMPLING} figures.grid figures.sampled",
     "figure6": f"{SAMPLING} figures.grid figures.sampled",

@@ -305,6 +305,13 @@ def test_train_refuses_what_it_cannot_learn():
             oracle.train(p, y, **SETTINGS, weight_decay=0.0, seed=0)
 
 
+def test_train_refuses_weights_that_are_not_finite():
+    pixels = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8)
+    settings = SETTINGS | {"learning_rate": 1e38}
+    with pytest.raises(ValueError, match="oracle, after its last step: .*oracle.learning_rate"):
+        oracle.train(pixels, torch.arange(8) % 2, **settings, weight_decay=0.0, seed=0)
+
+
 def test_agreement_by_hand():
     names = {0: "a", 1: "b", 2: "never made"}
     result = oracle.measure_agreement(

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mvc.core.device import autocast, make_scaler
+from mvc.core.finite import require_finite_weights
 
 LAYERS = ((3, 32, 2), (32, 64, 1), (64, 64, 2), (64, 128, 1))  # inputs, outputs, stride
 
@@ -98,6 +99,7 @@ def train(
         scaler.step(optimizer)
         scaler.update()
         schedule.step()
+    require_finite_weights(oracle, "oracle, after its last step", "lower oracle.learning_rate")
     return oracle.eval()
 
 
