@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pytest
 from mvc.classifiers.measures import (
+    count_confusion,
     list_test_warnings,
     measure_predictions,
     pack_correct,
     unpack_correct,
 )
+from sklearn.metrics import confusion_matrix, f1_score, recall_score
 
 NAMES = {0: "cat", 1: "dog", 2: "hen"}
 
@@ -40,6 +42,21 @@ def test_measure_predictions_counts_classes_with_images_alone():
     assert found["per_class"] == {"cat": 50.0, "dog": 0.0} and found["balanced_accuracy"] == 25
     assert found["macro_f1"] == 25  # F1 of cat: 2 x 1 / (2 + 2)
     assert list(found["confusion"]) == ["cat", "dog", "hen"] and found["confusion"]["hen"] == {}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_measures_are_those_of_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    labels, predicted = rng.integers(0, 9, (2, 40)) + 3
+    names = {label: f"n{label}" for label in rng.permutation(np.arange(3, 14)).tolist()}
+    present = [label for label in names if label in labels]
+    how = {"labels": present, "average": "macro", "zero_division": 0}
+    found = measure(labels, predicted, names)
+    assert found["macro_f1"] == round(100 * f1_score(labels, predicted, **how), 4)
+    assert found["balanced_accuracy"] == round(100 * recall_score(labels, predicted, **how), 4)
+    counts = count_confusion(labels, predicted, list(names))
+    assert (counts == confusion_matrix(labels, predicted, labels=list(names))).all()
+    assert list(found["per_class"]) == [names[label] for label in present]
 
 
 def test_majority_has_a_high_accuracy_and_a_low_balanced_one():
