@@ -49,7 +49,7 @@ check: environment  ## check style: ruff, snakefmt, snakemake --lint
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 
-benchmarks: environment  ## time this project's ways against others, on an idle machine (15 minutes)
+benchmarks: environment  ## time this project's ways against others, on an idle machine (10 minutes)
 	$(BIN)/python benchmarks/results.py
 
 comments: environment  ## write the configuration's comments from the schemas

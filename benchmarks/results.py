@@ -48,8 +48,8 @@ Written by `make benchmarks`; [README.md](README.md) says what each script compa
 {facts}
 
 Ratios say how many times longer, or larger, the other way is; times are medians of rounds in turns.
-CPU time is that of all processes of one way, workers included. It hardly depends on what else the
-machine is doing, nor on how many cores it has.
+CPU time is that of all processes of one way, workers included: other jobs on the machine change it
+less, but they do, through the caches that cores share.
 
 {table}
 
