@@ -12,7 +12,6 @@ from pathlib import Path
 import open_clip
 import torch
 import torch.nn.functional as F
-from huggingface_hub import hf_hub_download
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
@@ -23,6 +22,7 @@ from mvc.core.finite import require_finite
 from mvc.models import tower
 from mvc.models.opening import (
     explain_missing,
+    fetch_file,
     fetch_folder,
     refuse_faults,
     require_files,
@@ -61,7 +61,7 @@ def load_clip(name: str, *, device: str | torch.device = "cpu"):
         if folder.is_dir():
             require_files(folder, "clip")
         if hub:
-            pretrained = hf_hub_download(hub, file)
+            pretrained = str(fetch_file(hub, file))
         model, preprocess = open_clip.create_model_from_pretrained(
             spec, pretrained=pretrained, precision="fp32", return_transform=True, **options
         )

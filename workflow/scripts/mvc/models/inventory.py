@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from mvc.models.opening import describe_missing, fetch_folder, require_files
+from mvc.models.opening import describe_missing, fetch_file, fetch_folder, require_files
 from mvc.models.parts import PARTS, list_part_files, list_patterns
 
 PUBLISHED = "model.safetensors"  # timm's file of weights
@@ -112,9 +112,7 @@ def fetch(source: Source) -> list[Path]:
     """
     try:
         if source.file:
-            from huggingface_hub import hf_hub_download
-
-            return [Path(hf_hub_download(source.place, source.file))]
+            return [fetch_file(source.place, source.file)]
         if Path(source.place).is_file():
             return [Path(source.place)]
         folder = fetch_folder(source.place, *source.parts)

@@ -49,6 +49,21 @@ def fetch_folder(name: str | Path, *parts: str) -> Path:
     return folder
 
 
+def fetch_file(repository: str, file: str) -> Path:
+    """A file of a hub's repository in the cache, downloaded where it is not there.
+
+    Raises:
+        OSError: the hub has no such repository or file, or cannot be reached.
+    """
+    from huggingface_hub import snapshot_download
+
+    # Without network `hf_hub_download` would try again for 24 s.
+    path = Path(snapshot_download(repository, allow_patterns=[file])) / file
+    if not path.is_file():
+        raise FileNotFoundError(f"{repository} has no {file}")
+    return path
+
+
 def _list_patterns(parts: Iterable[str], variant: str | None = None) -> list[str]:
     return [pattern for part in parts for pattern in list_patterns(part, variant=variant)]
 
