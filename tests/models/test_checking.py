@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from mvc.models import checking, parts, tower
+from mvc.models import checking, parts, published, tower
 from project_tree import REPO
 from test_layers import list_imports
 
@@ -201,6 +201,7 @@ def test_a_tower_of_the_right_width_may_still_be_another(
     else:
         edit(models / "own.json", **clip)
         monkeypatch.setattr(checking, "list_architectures", lambda: {"own": models / "own.json"})
+        monkeypatch.setattr(checking, "list_tag_faults", lambda *_: [])
         (line,) = find_faults(models, clip="own/laion")
     assert said in line
     assert (ENCODER.removeprefix("stable-diffusion/") in line) and "models.clip" in line
@@ -238,11 +239,44 @@ def test_clip_by_the_names_of_open_clip(models):
     assert find_faults(models, clip="ViT-L-14-quickgelu/openai") == []
     (line,) = find_faults(models, clip="ViT-L-14/openai")
     assert "must be ViT-L-14-quickgelu/openai" in line
+    for other in ("metaclip_400m", "dfn2b"):
+        (line,) = find_faults(models, clip=f"ViT-L-14/{other}")
+        assert f"must be ViT-L-14-quickgelu/{other}" in line
+    (line,) = find_faults(models, clip="ViT-L-14-quickgelu/opena")
+    assert "no weights 'opena'" in line and "must be one of openai" in line
+    (line,) = find_faults(models, clip="RN50/yfcc15m-q")
+    assert "yfcc15m" in line
     (line,) = find_faults(models, clip="ViT-L-14-quickgel/openai")
     assert "did you mean ViT-L-14-quickgelu" in line
     (line,) = find_faults(models, clip="openai/clip-vit-large-patch14")
     assert "timm/vit_large_patch14_clip_224.openai" in line
     assert "hf_tokenizer_name" in find_faults(models, clip="ViT-B-16-SigLIP/webli")[0]
+
+
+def test_list_published_is_what_open_clip_knows():
+    """Its table, read without an import, which would take seconds at every start of Snakemake."""
+    import open_clip
+
+    ours = published.list_published()
+    known = open_clip.pretrained._PRETRAINED
+    assert {name: set(tags) for name, tags in known.items()} == {
+        name: set(tags) for name, tags in ours.items()
+    }
+    for name, tags in known.items():
+        for tag, facts in tags.items():
+            expected = (facts.get("hf_hub", ""), facts.get("quick_gelu", False))
+            assert ours[name][tag] == expected
+
+
+def test_clip_of_the_hub_is_compared_where_the_cache_holds_it(models):
+    repository = models / "cache/hub/models--timm--vit_large_patch14_clip_224.openai"
+    assert not checking.find_clip_weights("ViT-L-14-quickgelu/openai").is_file()
+    write_tensors(repository / "snapshots/abc/open_clip_model.safetensors", "a")
+    edit(repository / "refs/main")
+    (repository / "refs/main").write_text("abc")
+    assert checking.find_clip_weights("ViT-L-14-quickgelu/openai").is_file()
+    file = models / "clip/open_clip_model.safetensors"
+    assert checking.find_clip_weights(f"ViT-L-14-quickgelu/{file}") == file
 
 
 def rename(models, old, new):

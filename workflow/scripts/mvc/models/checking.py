@@ -31,21 +31,16 @@ from mvc.models.parts import (
     format_download,
     read_json,
 )
+from mvc.models.published import Published, find_published, list_tag_faults
 
 
-def refuse_models(config: Mapping, *, clip: Path) -> None:
+def refuse_models(config: Mapping) -> None:
     """Refuse models that are all on this disk, the hub's in its cache, and do not fit.
-
-    Args:
-        clip: file of CLIP's weights, or of its folder.
 
     Raises:
         ValueError: what does not fit, one per line.
     """
-    faults = list_model_faults(config, whole=True)
-    if (likeness := measure_likeness(config["models"], clip)) <= twins.ALIKE and not faults:
-        faults = [describe_other_tower(config["models"], likeness)]
-    if faults:
+    if faults := list_model_faults(config, whole=True):
         raise ValueError("\n  ".join(faults))
 
 
@@ -163,18 +158,16 @@ CHECKS = {
 def list_name_faults(key: str, name: str) -> Iterator[str]:
     """List why a name that is no folder cannot be a model of a hub or of open_clip."""
     owner, _, rest = name.partition("/")
-    if key == "clip" and (known := list_architectures()) and owner not in known:
+    known = list_architectures() if key == "clip" else {}
+    if known and owner not in known:
         close = get_close_matches(owner, known, n=3) or get_close_matches(rest, known, n=3)
         hint = f"did you mean {' or '.join(close)}?" if close else "see open_clip.list_pretrained()"
         yield (
             f"neither a folder nor architecture/pretrained of open_clip, such as "
             f"ViT-L-14-quickgelu/openai; {hint} {_format_download('clip')}"
         )
-    elif key == "clip" and rest == "openai" and not read_clip(name)[0].get("quick_gelu"):
-        yield (
-            "the weights of OpenAI were trained with QuickGELU, this architecture has GELU: all "
-            f"states would be others; must be {owner}-quickgelu/openai"
-        )
+    elif known and not Path(rest).is_file():
+        yield from list_tag_faults(owner, rest)
     elif key != "clip" and Path(owner).is_dir() and owner not in (".", ".."):
         there = sorted(path.name for path in Path(owner).iterdir() if path.is_dir())
         yield (
@@ -219,12 +212,8 @@ def list_warnings(config: Mapping) -> list[str]:
     return lines
 
 
-def measure_likeness(models: Mapping, clip: Path | None = None) -> float:
+def measure_likeness(models: Mapping) -> float:
     """Measure how alike the weights of CLIP and of the U-Net's own text encoder are.
-
-    Args:
-        models: names by key.
-        clip: file of CLIP's weights, where its name is one on the hub.
 
     Returns:
         See `twins.compare_towers`; 1 where there is nothing to compare.
@@ -234,17 +223,21 @@ def measure_likeness(models: Mapping, clip: Path | None = None) -> float:
     block = layers.get("num_hidden_layers", 1) - 1
     found = twins.compare_towers(
         (folder / ENCODER).with_name("model.safetensors"),
-        clip or find_clip_weights(models["clip"]),
+        find_clip_weights(models["clip"]),
         block=block,
     )
     return 1.0 if found is None else found
 
 
 def find_clip_weights(name: str) -> Path:
-    """CLIP's file of weights in a folder, or as `architecture/file`."""
+    """CLIP's file of weights in a folder, as `architecture/file`, or in the hub's cache."""
     if Path(name).is_dir():
         return PARTS["clip"].find_weights(Path(name)).file
-    return Path(name.partition("/")[2])
+    repository, _, file = (find_published(name) or Published("", False)).hub.rpartition("/")
+    if not repository:
+        return Path(name.partition("/")[2])
+    weights = Path(file or "open_clip_model").with_suffix(".safetensors")
+    return (find_folder(repository) or Path("nowhere")) / weights
 
 
 def describe_other_tower(models: Mapping, likeness: float) -> str:
