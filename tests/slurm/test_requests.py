@@ -18,7 +18,7 @@ LOOKS = {
     "all",
     "demo",
 }
-LOOKS |= {"comparisons", "sweep", "headroom", "evidence", "repetitions"}
+LOOKS |= {"comparisons", "sweep", "headroom", "evidence", "repetitions", "rehearsal"}
 LOOKS |= {"augmented", "confusion", "miniature", "miniature_cards", "notices"}
 
 
