@@ -83,6 +83,7 @@ def load_models(options: argparse.Namespace) -> Models:
 def build_trainer(options: argparse.Namespace, models: Models) -> Trainer:
     settings = dict(learning_rate=1e-5, schedule="cosine", warmup_steps=0, weight_decay=0.01)
     settings |= dict(max_grad_norm=1.0, ema_decay=0.999, steps=10**6, train="full", rank=1)
+    settings["optimizer"] = "adamw"
     unet = models.load_unet(options.diffusion)
     return Trainer(unet, betas=models.betas, accelerator=models.accelerator, **settings)
 
@@ -117,7 +118,7 @@ def build_steps(
 
     def step_cached() -> None:
         batch = draw_batch(pool, step=next(steps), **drawing)
-        trainer.update(batch.select(slice(None), device)).item()
+        trainer.update(batch.select(slice(None), device))
 
     def step_encoding() -> None:
         batch = draw_batch(pool, step=next(steps), **drawing).select(slice(None), device)
@@ -128,7 +129,7 @@ def build_steps(
             text = compute_text_states(models.clip, ids.to(device))
         latents = (latents.float() * vae.config.scaling_factor).to(device)
         fresh = (latents, image.float().to(device), text.float(), batch.noise, batch.timestep)
-        trainer.update(Batch(*(tensor.clone() for tensor in fresh))).item()
+        trainer.update(Batch(*(tensor.clone() for tensor in fresh)))
 
     return step_cached, step_encoding
 

@@ -144,10 +144,10 @@ digest download draw drop embed encode enlarge equalize escape estimate evaluate
 explain fetch find fit flatten format generate get group has initialise insert inspect invert judge
 launch learn leave lengthen limit list load locate make mark match materialise measure merge mix
 move name normalise open pack pair parse pick plan pool posterize predict prefer read recall
-reconstruct refuse remove repeat replace report require reserve resize rotate round run sample save
-scan search seed select set settle shear show shrink shuffle skip slice smooth solarize solve sort
-split stack stretch sum summarise tabulate take tokenize trace train translate try tune unpack
-unpickle warn warp widen write
+reconstruct refuse remove repeat replace report require reserve resize restore rotate round run
+sample save scan search seed select set settle shear show shrink shuffle skip slice smooth solarize
+solve sort split stack stretch sum summarise tabulate take tokenize trace train translate try tune
+unpack unpickle warn warp widen write
 """
 # Named for how they read: `with atomic(path)`, `with autocast(device)`,
 # `for step in progress(steps)`; and `main`.

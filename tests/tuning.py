@@ -17,6 +17,7 @@ CFG = dict(
     train="full",
     rank=4,
     batch_size=4,
+    optimizer="adamw",
     learning_rate=1e-3,
     schedule="cosine",
     warmup_steps=2,
@@ -29,6 +30,7 @@ CFG = dict(
     seed=0,
     dropout={"text": 0.1, "image": 0.1, "both": 0.1},
 )
+MEMORY = dict(micro_batch="auto", checkpointing=0, ema_device="auto")
 INPUTS = dict(
     images="train.parquet",
     held_out="held_out.parquet",
@@ -98,7 +100,7 @@ def job(folder: str, out: str, processes: int, cfg: dict) -> SimpleNamespace:
         params=SimpleNamespace(
             cfg={**CFG, "diffusion": f"{folder}/stable-diffusion", **cfg}, code=""
         ),
-        resources=SimpleNamespace(gpu=processes),
+        resources=SimpleNamespace(gpu=processes, **MEMORY),
         threads=processes,
         log=[f"{out}/unet.log"],
     )

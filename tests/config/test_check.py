@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from mvc.config.check import list_faults
+from mvc.config.check import list_faults, list_missing_packages
 from mvc.config.expand import expand_config
 from mvc.config.files import list_missing_files
 from mvc.tables.published import FIGURES as PUBLISHED
@@ -86,6 +86,8 @@ def test_the_default_is_valid():
             3,
             "unet.processes = 3 (digits-reduced); must divide unet.batch_size = 32",
         ),
+        ("unet.micro_batch", 0, "unet.micro_batch = 0; must be >= 1"),
+        ("unet.micro_batch", "all", "unet.micro_batch = 'all'; must be one of auto"),
         ("figures.datasets.figure1", "o", "figures.datasets.figure1 = 'o'; must be one of fashion"),
         ("tables.rows", {"table6": ["wrn-10-1"]}, "tables.rows.table6: not a name"),
         (
@@ -303,3 +305,13 @@ def test_numbers_by_class_take_classes_called_by_a_number():
     )
     assert list_faults(config, SCHEMA) == []
     assert config["banks"]["per_real"] == {"7": 64, "others": 16}
+
+
+def test_an_optimizer_without_its_package_is_refused_before_the_first_stage():
+    config = copy.deepcopy(CONFIG)
+    name = next(iter(config["datasets"]))
+    config["datasets"][name]["unet"] = {"optimizer": "adamw8bit"}
+    (line,) = list_missing_packages(config, lambda package: None)
+    assert line.startswith(f"unet.optimizer = adamw8bit ({name}); needs the package bitsandbytes")
+    assert not list(list_missing_packages(config, lambda package: package))
+    assert not list(list_missing_packages(CONFIG, lambda package: None))

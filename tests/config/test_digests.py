@@ -36,8 +36,8 @@ DIGESTS = {
     "captions.prompts core.batching core.csv_tables core.device core.finite "
     "core.leakage models.blip2 models.opening models.parts",
     "embeddings": f"{TABLES} {CLIP} embeddings",
-    "unet": f"{TABLES} {RECIPES} {DIFFUSION} core.hashing core.leakage "
-    "core.checkpoint unet.adapt unet.finetune unet.launch unet.pairs unet.trainer",
+    "unet": f"{TABLES} {RECIPES} {DIFFUSION} core.hashing core.leakage core.checkpoint unet.adapt "
+    "unet.average unet.finetune unet.launch unet.memory unet.optimizers unet.pairs unet.trainer",
     "unet_report": f"{SAMPLING} figures.finetuning figures.grid figures.sampled",
     "synthetic": f"{SAMPLING} {CLIP} captions.prompts core.leakage synthetic.clip_filter",
     "real": f"{TABLES} {DIFFUSION} core.counts synthetic.controls",

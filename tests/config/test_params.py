@@ -15,6 +15,7 @@ SCHEMA = yaml.safe_load((REPO / "workflow/schemas/config.schema.yaml").read_text
 SECTIONS = [name for name in SCHEMA["$defs"]["dataset"]["properties"] if name in SCHEMA["$defs"]]
 # Keys that change which jobs there are, or what a job needs, and no job's `cfg`.
 PLANNED = {"unet.processes", "synthetic.shards"}
+PLANNED |= {f"unet.{key}" for key in ("micro_batch", "checkpointing", "ema_device")}
 PLANNED |= {f"classifiers.{key}" for key in ("models", "seeds", "arms")}
 
 SAMPLERS = "synthetic pretrained figure2 figure6"
@@ -67,6 +68,10 @@ EDITS = {
     "unet.steps_per_image": (2, "unet"),
     "unet.batch_size": (2, "unet"),
     "unet.processes": (2, ""),
+    "unet.micro_batch": (1, ""),
+    "unet.checkpointing": (True, ""),
+    "unet.ema_device": ("cpu", ""),
+    "unet.optimizer": ("adamw8bit", "unet"),
     "unet.learning_rate": (0.01, "unet"),
     "unet.schedule": ("constant_with_warmup", "unet"),
     "unet.warmup_steps": (1, "unet"),
@@ -261,6 +266,7 @@ def test_read_run_gives_what_its_other_settings_make_use_of():
         ),
         ("captions.prefix", set(FEEDS) - {"images", "policies", "oracle", "mixed"}),
         ("unet.processes", set()),
+        ("unet.micro_batch", set()),
     ],
 )
 def test_find_stale_follows_the_files(key, stale):

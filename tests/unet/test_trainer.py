@@ -6,55 +6,17 @@ import resource
 import signal
 
 import pytest
-import tiny
 import torch
-from accelerate import Accelerator
-from mvc.banks.recipes import leave_unmixed
 from mvc.core import checkpoint
-from mvc.models.stable_diffusion import widen
 from mvc.unet import finetune
 from mvc.unet.adapt import KINDS
-from mvc.unet.pairs import Pool, draw_batch
-from mvc.unet.trainer import Trainer
-
-CFG = dict(
-    rank=2,
-    learning_rate=1e-3,
-    schedule="cosine",
-    warmup_steps=2,
-    weight_decay=0.01,
-    max_grad_norm=1.0,
-    ema_decay=0.9,
-)
-DRAWING = dict(
-    batch_size=4, pairing="class", text="bank", scaling_factor=0.5, timesteps=1000, seed=3
-)
-DRAWING["dropout"] = {"text": 0.2, "image": 0.2, "both": 0.2}
+from mvc.unet.pairs import draw_batch
+from tiny_training import DRAWING, make_pool, trainer, weights
 
 
 @pytest.fixture(scope="module")
 def pool():
-    rng = torch.Generator().manual_seed(0)
-    mean = torch.randn(6, 2, tiny.LATENT, 8, 8, generator=rng)
-    return Pool(
-        mean=mean,
-        std=torch.full_like(mean, 0.1),
-        labels=torch.tensor([0, 0, 0, 1, 1, 1]),
-        tokens=torch.randn(6, 5, tiny.TEXT, generator=rng),
-        null=torch.randn(5, tiny.TEXT, generator=rng),
-        recipes=leave_unmixed(range(6)),
-        recipe_labels=torch.tensor([0, 0, 0, 1, 1, 1]),
-    )
-
-
-def trainer(steps=8, train="full"):
-    net = widen(tiny.unet(), tiny.LATENT)
-    made = dict(betas=tiny.scheduler(), accelerator=Accelerator(cpu=True))
-    return Trainer(net, steps=steps, train=train, **made, **CFG)
-
-
-def weights(t):
-    return torch.cat([p.detach().flatten() for p in t.parameters])
+    return make_pool()
 
 
 def test_loss_is_equation_4_on_equation_1(pool):
@@ -67,7 +29,7 @@ def test_loss_is_equation_4_on_equation_1(pool):
         torch.cat([z_t, batch.image], 1), batch.timestep, encoder_hidden_states=batch.text
     ).sample
     expected = ((batch.noise - estimate) ** 2).mean()
-    assert t.update(batch).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert t.update(batch)[0] == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_loss_of_v_prediction_is_against_diffusers_velocity(pool):
@@ -82,7 +44,7 @@ def test_loss_of_v_prediction_is_against_diffusers_velocity(pool):
         torch.cat([z_t, batch.image], 1), batch.timestep, encoder_hidden_states=batch.text
     ).sample
     expected = torch.nn.functional.mse_loss(estimate, velocity)
-    assert t.update(batch).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert t.update(batch)[0] == pytest.approx(expected.item(), rel=1e-5)
     assert expected.item() != pytest.approx(((estimate - batch.noise) ** 2).mean().item(), rel=0.01)
 
 

@@ -1,6 +1,7 @@
 import json
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -10,7 +11,7 @@ SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from mvc.config import params, plan
-from mvc.config.check import list_faults, read_schema
+from mvc.config.check import list_faults, list_missing_packages, read_schema
 from mvc.config.code import digest_code, recall_start
 from mvc.config.expand import expand_config, list_subset_faults
 from mvc.config.files import (
@@ -92,6 +93,7 @@ if has_rehearsal(sys.argv[1:]):
 check(list_missing_files(config))
 if workflow.is_main_process:
     check([*list_model_faults(config), *list_network_faults(config)])
+    check(list(list_missing_packages(config, find_spec)))
 if workflow.is_main_process and workflow.resource_settings.nodes is None:
     limit_gpu_jobs(count_gpus())
 STARTED = start(None if workflow.is_main_process else os.environ.get(STARTED_WITH))
@@ -202,6 +204,16 @@ def list_paths(runs):
 def processes(wildcards):
     """Number of processes; each has a GPU and a CPU core."""
     return merge_section(config, "unet", wildcards.dataset)["processes"]
+
+
+def unet_setting(key):
+    """A key of fine-tuning that changes no result; resources make nothing stale."""
+
+    def find(wildcards):
+        value = merge_section(config, "unet", wildcards.dataset)[key]
+        return int(value) if isinstance(value, bool) else value
+
+    return find
 
 
 def unet_memory(wildcards, attempt):

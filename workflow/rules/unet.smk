@@ -21,6 +21,9 @@ rule unet:
         mem_mb=unet_memory,
         runtime=lambda wildcards, attempt: 720 * attempt,
         gpu=processes,
+        micro_batch=unet_setting("micro_batch"),
+        checkpointing=unet_setting("checkpointing"),
+        ema_device=unet_setting("ema_device"),
     params:
         cfg=reads("unet"),
         code=code("unet.py"),

@@ -4,6 +4,7 @@ from mvc.core.checkpoint import name_checkpoint
 from mvc.job import stage_log
 from mvc.unet.finetune import tune
 from mvc.unet.launch import launch
+from mvc.unet.memory import Memory
 
 INPUTS = ("images", "held_out", "embeddings", "bank")
 OUTPUTS = ("config", "weights", "losses")
@@ -13,6 +14,7 @@ def main(snakemake) -> None:
     files = snakemake.input
     out = snakemake.output
     cfg = snakemake.params.cfg
+    resources = snakemake.resources
     with stage_log(snakemake) as report:
         checkpoint = name_checkpoint(
             out.weights, {"cfg": cfg, "code": snakemake.params.code}, files
@@ -20,10 +22,11 @@ def main(snakemake) -> None:
         summary = launch(
             tune,
             cfg,
+            Memory(resources.micro_batch, bool(resources.checkpointing), resources.ema_device),
             {name: str(getattr(files, name)) for name in INPUTS},
             {name: getattr(out, name) for name in OUTPUTS},
             str(checkpoint),
-            processes=max(snakemake.resources.gpu, 1),
+            processes=max(resources.gpu, 1),
             threads=snakemake.threads,
             log=snakemake.log[0],
         )

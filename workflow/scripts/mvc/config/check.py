@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from itertools import combinations
 from pathlib import Path
@@ -209,6 +209,21 @@ def _check_interval(name: str, sampling: Mapping) -> Iterator[str]:
     interval = sampling["interval"]
     if interval is not None and interval[0] >= interval[1]:
         yield f"synthetic.interval = {interval} ({name}); must be [low, high] with low < high"
+
+
+def list_missing_packages(config: Mapping, find: Callable[[str], object]) -> Iterator[str]:
+    """List the packages that settings need and the environment lacks, one line each.
+
+    Args:
+        find: returns None for a package that is not installed.
+    """
+    for name, values in config["datasets"].items():
+        tuning = {**config["unet"], **values.get("unet", {})}
+        if tuning["optimizer"] == "adamw8bit" and find("bitsandbytes") is None:
+            yield (
+                f"unet.optimizer = adamw8bit ({name}); needs the package bitsandbytes, which is "
+                "not installed: pip install bitsandbytes, or set adamw"
+            )
 
 
 def _check_runs(name: str, training: Mapping) -> Iterator[str]:

@@ -23,6 +23,10 @@ class Reads(NamedTuple):
 
 _SAMPLING = "guidance scale image_scale interval steps order karras batch_size"
 _IMAGES = {"synthetic": _SAMPLING, "unet": "resolution", "captions": "prefix"}
+_TUNING = (
+    "train rank resolution steps steps_per_image batch_size optimizer learning_rate schedule "
+    "warmup_steps weight_decay max_grad_norm ema_decay pairing text dropout flip"
+)
 _SHEET = "classes images cell"
 _SHOWN = Reads({"tables": "digits confidence"})
 
@@ -33,14 +37,7 @@ READS = {
     ),
     "embeddings": Reads({"embeddings": "batch_size"}, ("clip", "diffusion")),
     "banks": Reads({"banks": "per_real per_class coarse fine rows edits base"}, seed=True),
-    "unet": Reads(
-        {
-            "unet": "train rank resolution steps steps_per_image batch_size learning_rate schedule "
-            "warmup_steps weight_decay max_grad_norm ema_decay pairing text dropout flip"
-        },
-        ("diffusion",),
-        seed=True,
-    ),
+    "unet": Reads({"unet": _TUNING}, ("diffusion",), seed=True),
     "unet_report": Reads({"figures": "samples", "unet": "resolution"}, ("diffusion",), seed=True),
     "synthetic": Reads(_IMAGES, ("diffusion", "clip"), seed=True),
     "pretrained": Reads(_IMAGES, ("diffusion", "clip"), seed=True),

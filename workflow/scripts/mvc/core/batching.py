@@ -13,6 +13,8 @@ from itertools import chain, groupby
 import torch
 from torch import Tensor
 
+from mvc.core.device import has_exceeded_memory
+
 # Every batch on a CPU has this size, whatever the setting. Larger batches are no faster there, and
 # the setting then cannot change the last bit of a result.
 CPU_BATCH = 8
@@ -97,7 +99,7 @@ def _try_compute(compute: Callable, part: Sequence | Tensor, remedy: str) -> Ten
     try:
         return compute(part)
     except RuntimeError as error:
-        if not _is_out_of_memory(error):
+        if not has_exceeded_memory(error):
             raise
         if len(part) == 1:
             raise MemoryError(
@@ -105,11 +107,6 @@ def _try_compute(compute: Callable, part: Sequence | Tensor, remedy: str) -> Ten
             ) from error
     torch.cuda.empty_cache()  # here, where the error no longer holds the tensors
     return None
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether an error says that a GPU's memory did not suffice: PyTorch's, cuBLAS's or cuDNN's."""
-    return isinstance(error, torch.OutOfMemoryError) or "STATUS_ALLOC_FAILED" in str(error)
 
 
 def advise_resolution(side: int) -> str:

@@ -54,6 +54,13 @@ def make_scaler(device):
     return torch.amp.GradScaler(torch.device(device).type, enabled=enabled)
 
 
+def has_exceeded_memory(error):
+    """Whether an error says that a GPU's memory did not suffice: PyTorch's, cuBLAS's or cuDNN's."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or "STATUS_ALLOC_FAILED" in str(error)
+
+
 def move_model(model, device):
     """Move a model to a device; on a GPU in the layout that half-precision convolutions prefer."""
     import torch

@@ -28,17 +28,23 @@ from mvc.models.stable_diffusion import (
     load_vae,
     widen,
 )
+from mvc.unet.memory import Memory
 from mvc.unet.pairs import Pool
 from mvc.unet.trainer import Trainer
 
 
 def tune(
-    cfg: Mapping, inputs: Mapping[str, str], outputs: Mapping[str, str], checkpoint: str
+    cfg: Mapping,
+    memory: Memory,
+    inputs: Mapping[str, str],
+    outputs: Mapping[str, str],
+    checkpoint: str,
 ) -> tuple[int, str, str]:
     """Fine-tune in this process, or in one of several that share each batch; the main one writes.
 
     Args:
         cfg: the config's section `unet`, the model `diffusion` and the seed.
+        memory: how it is fitted into the GPU's memory.
         inputs: files `images`, `held_out`, `embeddings`, `bank`; the bank is read with
             `unet.text: bank` only.
         outputs: files `config`, `weights`, `losses`.
@@ -57,7 +63,8 @@ def tune(
     base = load_unet(cfg["diffusion"], text_width=embeddings["tokens"].shape[2])
     check_pair(cfg["diffusion"], base, vae)
     pool = make_pool(train, embeddings, bank, vae, cfg)
-    trainer = make_trainer(widen(base, vae.config.latent_channels), cfg, accelerator)
+    vae.cpu()  # all images are encoded
+    trainer = make_trainer(widen(base, vae.config.latent_channels), cfg, memory, accelerator)
     batches = describe_batches(cfg, vae, trainer.betas)
     trainer.load_checkpoint(Path(checkpoint))
     steps = trainer.steps - trainer.step
@@ -112,12 +119,15 @@ def make_pool(
     )
 
 
-def make_trainer(unet: torch.nn.Module, cfg: Mapping, accelerator: Accelerator) -> Trainer:
+def make_trainer(
+    unet: torch.nn.Module, cfg: Mapping, memory: Memory, accelerator: Accelerator
+) -> Trainer:
     """Make a trainer by the section `unet`, on the noise schedule of `models.diffusion`."""
     keys = (
         "train",
         "rank",
         "steps",
+        "optimizer",
         "learning_rate",
         "schedule",
         "warmup_steps",
@@ -130,6 +140,7 @@ def make_trainer(unet: torch.nn.Module, cfg: Mapping, accelerator: Accelerator) 
         unet,
         betas=load_betas(cfg["diffusion"]),
         accelerator=accelerator,
+        memory=memory,
         **{key: cfg[key] for key in keys},
     )
     trained = sum(weight.numel() for weight in trainer.parameters)

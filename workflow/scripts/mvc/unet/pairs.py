@@ -67,6 +67,15 @@ class Batch:
     noise: Float[Tensor, "b c y x"]
     timestep: Int[Tensor, " b"]
 
+    def __len__(self) -> int:
+        return len(self.timestep)
+
+    def split(self, size: int | None) -> list["Batch"]:
+        """Split into micro-batches of at most `size` pairs; None: one of all."""
+        size = size or len(self)
+        device = self.timestep.device
+        return [self.select(slice(i, i + size), device) for i in range(0, len(self), size)]
+
     def select(self, rows: slice, device) -> "Batch":
         """Select the rows of one process, on its device."""
         return Batch(*(getattr(self, f)[rows].to(device) for f in self.__dataclass_fields__))

@@ -11,16 +11,18 @@ import torch
 from accelerate import Accelerator
 from diffusers import DDPMScheduler
 from diffusers.optimization import get_scheduler
-from diffusers.training_utils import EMAModel
 from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
 
 from mvc.core import checkpoint
 from mvc.core.checkpoint import SaveTimer, StopSignal
+from mvc.core.device import has_exceeded_memory, move_model
 from mvc.core.finite import require_finite_weights
 from mvc.models.stable_diffusion import compute_target
-from mvc.unet import adapt
+from mvc.unet import adapt, optimizers
+from mvc.unet.average import make_average
+from mvc.unet.memory import DEFAULT, Fit, Memory
 from mvc.unet.pairs import Batch, Pool, draw_batch
 
 
@@ -35,6 +37,7 @@ class Trainer:
         rank: int,
         steps: int,
         learning_rate: float,
+        optimizer: str,
         schedule: str,
         warmup_steps: int,
         weight_decay: float,
@@ -42,8 +45,13 @@ class Trainer:
         ema_decay: float,
         betas: DDPMScheduler,
         accelerator: Accelerator,
+        memory: Memory = DEFAULT,
     ):
-        """Args: `betas` is the noise schedule; the rest are keys of the config's section `unet`."""
+        """Args: `betas` is the noise schedule; the rest are keys of the config's section `unet`.
+
+        Raises:
+            MemoryError: weights, gradients and the optimizer's state do not fit the GPU's memory.
+        """
         self.accelerator = accelerator
         self.betas = betas
         self.max_grad_norm = max_grad_norm
@@ -51,19 +59,68 @@ class Trainer:
         self.step = 0
         self.losses = torch.full((steps,), torch.nan)
         self.kind = train
-        unet.to(accelerator.device).train()  # before EMAModel copies the weights
-        self.parameters = adapt.mark_trained(unet, train, rank=rank)
-        optimizer = torch.optim.AdamW(
-            self.parameters, lr=learning_rate, weight_decay=weight_decay, fused=True
-        )
-        self.ema = EMAModel(self.parameters, decay=ema_decay, foreach=True)
-        self.unet, self.optimizer = accelerator.prepare(unet, optimizer)
+        self.fit = Fit(memory, train=train, optimizer=optimizer)
+        self.unet = unet.train()
+        if memory.checkpointing:
+            unet.enable_gradient_checkpointing()
+        with self.fit.explain_exceeded(list(unet.parameters())):
+            move_model(unet, accelerator.device)
+            self.parameters = adapt.mark_trained(unet, train, rank=rank)
+            adamw = optimizers.build_optimizer(
+                optimizer, self.parameters, learning_rate=learning_rate, weight_decay=weight_decay
+            )
+            self.ema = make_average(self.parameters, ema_decay, place=memory.ema_device)
+        self.optimizer = accelerator.prepare(adamw)
         self.schedule = get_scheduler(
-            schedule, optimizer, num_warmup_steps=warmup_steps, num_training_steps=steps
+            schedule, adamw, num_warmup_steps=warmup_steps, num_training_steps=steps
         )
 
-    def update(self, batch: Batch) -> Float[Tensor, ""]:
-        """Take a step on this process's part of the global batch; return its mean loss.
+    def update(self, batch: Batch, stop: StopSignal | None = None) -> tuple[float, str | None]:
+        """Take a step on this process's part of the global batch, in parts that fit the memory.
+
+        Returns:
+            The mean loss of the global batch, and a signal that any process received.
+
+        Raises:
+            MemoryError: not even one pair fits; names the keys to change.
+        """
+        while True:
+            part_loss = self.accumulate(batch)
+            loss, signal_name, fits = self.exchange(part_loss, stop)
+            if fits:
+                break
+            self.optimizer.zero_grad()
+            torch.cuda.empty_cache()
+            self.fit.shrink(len(batch), self.ema, self.parameters)
+        if self.accelerator.num_processes > 1:
+            for weight in self.parameters:
+                weight.grad = self.accelerator.reduce(weight.grad, "mean")
+        self.accelerator.clip_grad_norm_(self.parameters, self.max_grad_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.schedule.step()
+        self.ema.step(self.parameters)
+        return loss, signal_name
+
+    def accumulate(self, batch: Batch) -> Float[Tensor, ""] | None:
+        """Accumulate the gradients of a batch, a micro-batch at a time.
+
+        Returns:
+            The mean loss; None where the memory did not suffice.
+        """
+        try:
+            losses = [
+                self.compute_gradients(part, share=len(part) / len(batch))
+                for part in batch.split(self.fit.micro_batch)
+            ]
+        except RuntimeError as error:
+            if not has_exceeded_memory(error):
+                raise
+            return None
+        return torch.stack(losses).sum()
+
+    def compute_gradients(self, batch: Batch, *, share: float) -> Float[Tensor, ""]:
+        """Add the gradients of `share` times the loss of a micro-batch; return that product.
 
         Loss (Eq. 4): E || eps - eps_theta(z_t, t, e_T, e_I) ||^2, with z_t by Eq. 1; for a U-Net
         that estimates the velocity v in place of eps, see `stable_diffusion.compute_target`.
@@ -74,13 +131,8 @@ class Trainer:
         with self.accelerator.autocast():
             estimate = self.unet(inputs, batch.timestep, encoder_hidden_states=text).sample
         target = compute_target(self.betas, batch.latents, batch.noise, batch.timestep)
-        loss = torch.nn.functional.mse_loss(estimate.float(), target)
+        loss = share * torch.nn.functional.mse_loss(estimate.float(), target)
         self.accelerator.backward(loss)
-        self.accelerator.clip_grad_norm_(self.parameters, self.max_grad_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.schedule.step()
-        self.ema.step(self.parameters)
         return loss.detach()
 
     def train(
@@ -108,8 +160,7 @@ class Trainer:
             print(f"training {'resumes' if self.step else 'starts'} at step {self.step:,}")
             while self.step < self.steps:
                 batch = draw_batch(pool, step=self.step, **drawing)
-                part_loss = self.update(batch.select(part, self.accelerator.device))
-                loss, signal_name = self.exchange(part_loss, stop)
+                loss, signal_name = self.update(batch.select(part, self.accelerator.device), stop)
                 self.losses[self.step] = loss
                 self.step += 1
                 if not math.isfinite(loss):
@@ -125,12 +176,20 @@ class Trainer:
                     timer.restart(begun)
         return self.losses
 
-    def exchange(self, loss: Float[Tensor, ""], stop: StopSignal) -> tuple[float, str | None]:
-        """Exchange loss and signal between processes: the mean loss, a signal that any received."""
-        number = signal.Signals[stop.name] if stop.name else 0
-        every = self.accelerator.gather(torch.stack([loss, loss.new_tensor(number)])[None])
+    def exchange(
+        self, loss: Float[Tensor, ""] | None, stop: StopSignal | None
+    ) -> tuple[float, str | None, bool]:
+        """Exchange between processes: mean loss, a signal that any received, whether all had room.
+
+        Args:
+            loss: of this process; None where its memory did not suffice.
+        """
+        number = signal.Signals[stop.name] if stop and stop.name else 0
+        mine = [torch.nan if loss is None else loss.item(), number, loss is None]
+        every = self.accelerator.gather(torch.tensor([mine], device=self.accelerator.device))
         number = int(every[:, 1].max())
-        return every[:, 0].mean().item(), signal.Signals(number).name if number else None
+        signal_name = signal.Signals(number).name if number else None
+        return every[:, 0].mean().item(), signal_name, not every[:, 2].any()
 
     def leave(self, path: Path, signal_name: str) -> NoReturn:
         """End this process, as all end at the same step; the main one saves a checkpoint before."""
@@ -147,10 +206,11 @@ class Trainer:
     def save_checkpoint(self, path: Path) -> bool:
         """Save weights, EMA, optimizer and losses: all that the next step depends on."""
         tensors = {"losses": self.losses}
-        for i, p in enumerate(self.parameters):
-            tensors |= {f"weight.{i}": p.data, f"ema.{i}": self.ema.shadow_params[i]}
-            slots = self.optimizer.state[p]
-            tensors |= {f"{slot}.{i}": slots[slot] for slot in ("exp_avg", "exp_avg_sq", "step")}
+        for i, weight in enumerate(self.parameters):
+            tensors |= {f"weight.{i}": weight.data, f"ema.{i}": self.ema.shadow_params[i]}
+        tensors |= optimizers.collect_state(self.optimizer, self.parameters)
+        if scaler := self.accelerator.scaler:
+            tensors |= {f"scaler.{k}": torch.tensor(v) for k, v in scaler.state_dict().items()}
         return checkpoint.save_checkpoint(tensors, path, step=self.step)
 
     def load_checkpoint(self, path: Path) -> None:
@@ -167,28 +227,26 @@ class Trainer:
         with safe_open(path, "pt") as file:
             self.step = int(file.metadata()["step"])
             self.losses = file.get_tensor("losses")
-            slots = ("exp_avg", "exp_avg_sq", "step")
-            for i, p in enumerate(self.parameters):
-                p.copy_(file.get_tensor(f"weight.{i}"))
+            for i, weight in enumerate(self.parameters):
+                weight.copy_(file.get_tensor(f"weight.{i}"))
                 self.ema.shadow_params[i].copy_(file.get_tensor(f"ema.{i}"))
-                saved = {slot: file.get_tensor(f"{slot}.{i}") for slot in slots}
-                self.optimizer.state[p] = {
-                    slot: t if slot == "step" and p.device.type == "cpu" else t.to(p.device)
-                    for slot, t in saved.items()
-                }
+            optimizers.restore_state(self.optimizer, self.parameters, file.get_tensor)
+            if scaler := self.accelerator.scaler:
+                state = scaler.state_dict()
+                scaler.load_state_dict({k: file.get_tensor(f"scaler.{k}").item() for k in state})
         self.ema.optimization_step = self.step
         checkpoint.set_schedule(self.schedule, self.step)
 
     def finish(self) -> torch.nn.Module:
-        """Put the EMA's weights into the U-Net, and return it without the wrapper of training.
+        """Put the EMA's weights into the U-Net, and return it as a plain one.
 
         Raises:
             ValueError: a weight is not finite: the last update diverged, whose loss none sees.
         """
         self.ema.copy_to(self.parameters)
-        unet = self.accelerator.unwrap_model(self.unet, keep_fp32_wrapper=False)
-        require_finite_weights(unet, "unet, after its last step", "lower unet.learning_rate")
-        return adapt.merge_adapters(unet, self.kind).eval().requires_grad_(False)
+        self.unet.disable_gradient_checkpointing()
+        require_finite_weights(self.unet, "unet, after its last step", "lower unet.learning_rate")
+        return adapt.merge_adapters(self.unet, self.kind).eval().requires_grad_(False)
 
 
 def _choose_rows(batch_size: int, accelerator: Accelerator) -> slice:
