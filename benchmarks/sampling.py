@@ -214,9 +214,8 @@ def list_variants(default: Sampling) -> list[Sampling]:
         {"order": 3},
         {"scale": 1.0},
         {"interval": (0.3, 5.0)},
-        {"interval": (0.3, 2.0)},
     ]
-    steps = (4, 6, 8, 10, 15, default.steps, 30)
+    steps = (5, 8, 10, 15, default.steps)
     return [replace(default, steps=n, **change) for n in steps for change in changes]
 
 

@@ -98,6 +98,10 @@ def test_the_default_is_valid():
         ("policies.folds", 1, "policies.folds = 1; must be >= 2"),
         ("synthetic.pretrained_share", 2, "synthetic.pretrained_share = 2; must be <= 1"),
         ("synthetic.shards", True, "synthetic.shards = True; must be integer"),
+        ("synthetic.interval", [5, 1], "synthetic.interval = [5, 1] (digits-reduced); must be"),
+        ("synthetic.interval", [5, 5], "must be [low, high] with low < high"),
+        ("synthetic.interval", [1], "synthetic.interval = [1]; "),
+        ("synthetic.order", 4, "synthetic.order = 4; must be <= 3"),
     ],
 )
 def test_a_fault_names_key_value_and_what_is_allowed(key, value, said):
