@@ -318,6 +318,10 @@ def test_weights_in_half_precision_are_opened_where_there_are_no_others(models):
         (models / f"{weights}.safetensors").unlink()
         assert f"{weights}.fp16.safetensors" in list_inputs(models, "unet", "captioner")
         assert find_faults(models) == []
+    config = {"models": {key: str(models / name) for key, name in FOLDERS.items()}, "datasets": {}}
+    said = checking.list_warnings(config)
+    assert ["captioner" in line for line in said] == [True, False]
+    assert all("half precision" in line for line in said)
     write_tensors(models / f"{UNET_WEIGHTS}.fp16.safetensors", "a", cut=2)
     (line,) = find_faults(models)
     assert "is cut off" in line

@@ -65,6 +65,7 @@ def test_models_of_other_weights_are_refused_and_of_similar_ones_warned_of(tower
         (tmp_path / file).write_text(json.dumps(content), encoding="utf-8")
     write(clip.state_dict(), "clip/open_clip_model.safetensors")
     models = {"clip": str(tmp_path / "clip"), "diffusion": str(tmp_path / "sd")}
+    models["captioner"] = "owner/not-here"
     config = {"models": models, "datasets": {}}
     for noise, faults, warnings in ((0, 0, 0), (0.1, 0, 1), (30, 1, 0)):
         state = {

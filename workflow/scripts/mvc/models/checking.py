@@ -196,7 +196,7 @@ def read_clip(name: str) -> tuple[Mapping, str]:
 def list_warnings(config: Mapping) -> list[str]:
     """List what can be run but is hardly meant, one per line."""
     unet, vae, _ = _read_diffusion(config)
-    size, lines = fitting.find_trained_size(unet, vae), []
+    size, lines = fitting.find_trained_size(unet, vae), list(_list_rounded(config["models"]))
     if twins.ALIKE < measure_likeness(config["models"]) < 1:
         lines.append(
             f"models.clip = {config['models']['clip']}: the text encoder of models.diffusion was "
@@ -210,6 +210,17 @@ def list_warnings(config: Mapping) -> list[str]:
                 "and may draw nothing sensible at under half of it"
             )
     return lines
+
+
+def _list_rounded(models: Mapping) -> Iterator[str]:
+    """Warn of weights that are there in half precision alone."""
+    for part, opened in PARTS.items():
+        folder = find_folder(models[opened.key])
+        if folder and opened.weights and opened.find_weights(folder).variant:
+            yield (
+                f"models.{opened.key} = {models[opened.key]}: the weights of {part} are there in "
+                "half precision alone, and so rounded"
+            )
 
 
 def measure_likeness(models: Mapping) -> float:
