@@ -9,7 +9,7 @@ from mvc.config.sections import sort_config
 # For each rule that the target `all` needs, the rules that read its files.
 FEEDS = {
     "images": "captions banks notices unet unet_report synthetic pretrained mixed real "
-    "policies classifiers table oracle quality figure1 figure2 figure5 figure6",
+    "pixels policies classifiers table oracle quality figure1 figure2 figure5 figure6",
     "captions": "notices embeddings banks synthetic pretrained mixed",
     "embeddings": "notices banks unet unet_report synthetic pretrained mixed figure2 figure6",
     "banks": "unet unet_report synthetic pretrained mixed real figure6",
@@ -20,6 +20,7 @@ FEEDS = {
     "mixed": "notices classifiers",
     "notices": "table",
     "real": "classifiers",
+    "pixels": "policies classifiers",
     "policies": "classifiers",
     "classifiers": "table diagnostics confusion",
     "confusion": "",
@@ -101,6 +102,8 @@ def _list_wildcards(config: Mapping) -> Iterator[tuple[str, dict[str, str]]]:
             yield "quality", {"dataset": dataset, "generator": generator}
     for run in _list_runs(config):
         yield "classifiers", dict(_describe(run))
+        for path in plan.list_run_pixels(config, run.dataset, run.model, run.arm):
+            yield "pixels", {"dataset": run.dataset, "file": path}
         if plan.find_policies(config, run.dataset, run.arm):
             yield "policies", {"dataset": run.dataset}
     for dataset, generator in _list_image_sets(config):

@@ -51,6 +51,7 @@ def stage(folder, **changes):
                 evaluation=folder / "test.parquet",
                 policy=policy if settings["augmentation"] in ("faa", "random") else [],
                 weights=[],
+                decoded=[],
             ),
             output=[output],
             log=[folder / "log"],

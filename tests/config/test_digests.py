@@ -25,7 +25,7 @@ SAMPLING = (
 )
 TRAINING = (
     f"{TABLES} {PIXELS} core.checkpoint core.counts core.device core.hashing core.image_set "
-    "core.seeds "
+    "core.pixel_cache core.seeds "
     "policies.files training.augment training.autoaugment training.fit training.hyperparameters "
     "training.loop training.networks training.operations training.resuming "
     "training.strategies training.wide_resnet"
@@ -45,7 +45,7 @@ DIGESTS = {
     "classifiers": f"{TRAINING} classifiers.extra_images classifiers.measures classifiers.run "
     "core.leakage",
     "oracle": f"{TABLES} {PIXELS} core.device core.finite core.hashing core.image_set "
-    "quality.oracle",
+    "core.pixel_cache quality.oracle",
     "quality": f"{TABLES} {PIXELS} {CLIP} quality.measures quality.metrics quality.oracle",
     "figure2": f"{SAMPLING} figures.grid figures.sampled",
     "figure6": f"{SAMPLING} figures.grid figures.sampled",

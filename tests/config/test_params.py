@@ -109,8 +109,8 @@ EDITS = {
     "classifiers.models.wrn-10-2": ({"learning_rate": 0.2}, ""),  # in no table
     "classifiers.seeds": ([0, 1], "classifiers"),
     "classifiers.arms.aa+rsp.strategy": ("combined", "classifiers"),
-    "classifiers.split": ("validation", "classifiers"),
-    "classifiers.resolution": (20, "policies classifiers"),
+    "classifiers.split": ("validation", "pixels classifiers"),
+    "classifiers.resolution": (20, "pixels policies classifiers"),
     "classifiers.steps": (4, "classifiers"),
     "classifiers.epochs": (3, "classifiers"),
     "classifiers.batch_size": (5, "policies classifiers"),

@@ -46,7 +46,7 @@ def stage(folder, own=None, **changes):
     outputs = {name: folder / "policies" / f"{name}.json" for name in ("faa", "random")}
     script.main(
         SimpleNamespace(
-            input=SimpleNamespace(train=folder / "train.parquet", own=own or []),
+            input=SimpleNamespace(train=folder / "train.parquet", own=own or [], decoded=[]),
             output=SimpleNamespace(**outputs),
             log=[folder / "log"],
             threads=1,

@@ -7,6 +7,7 @@ from mvc.training.loop import (
     OPTIMIZERS,
     augment_block,
     build_optimizer,
+    gather_rows,
     group_batches,
     measure_statistics,
     move_to_device,
@@ -51,7 +52,7 @@ def test_train_equals_the_update_rules(name, max_grad_norm):
     torch.nn.init.zeros_(net[1].weight)
     steps = train(
         net,
-        images,
+        images.split(4),
         labels,
         [Phase(iter(torch.arange(6).split(1)), 6, 0.05)],
         augment_batch=lambda batch: batch.float(),
@@ -72,6 +73,7 @@ def test_build_optimizer_refuses_an_unknown_name():
 
 def test_batches_of_a_block_stay_apart(monkeypatch):
     part, cpu = toy(), torch.device("cpu")
+    images = part.images.split(7)
     indices = list(shuffle_batches(24, 50, 8, generator=generator()))
     for most, blocks in ((1, 7), (8 * 8 * 20, 3), (2**18, 1)):
         monkeypatch.setattr("mvc.training.loop.BLOCK", most)
@@ -80,7 +82,9 @@ def test_batches_of_a_block_stay_apart(monkeypatch):
         found = [
             each
             for block in grouped
-            for each in augment_block(block, part.images, part.labels, torch.Tensor.float, cpu)
+            for each in augment_block(
+                block, part.images.split(7), part.labels, torch.Tensor.float, cpu
+            )
         ]
         assert [len(inputs) for inputs, _ in found] == [8] * 6 + [2]
         for batch, (inputs, targets) in zip(indices, found, strict=True):
@@ -97,19 +101,26 @@ def test_augment_block_augments_on_the_network_s_device():
         return images.float()
 
     block, device = [torch.arange(8), torch.arange(3)], torch.device("meta")
-    found = list(augment_block(block, part.images, part.labels, prepare, device))
+    found = list(augment_block(block, part.images.split(7), part.labels, prepare, device))
     assert devices == ["meta"] and [len(i) for i, _ in found] == [8, 3]
     assert {i.device.type for i, _ in found} == {t.device.type for _, t in found} == {"meta"}
 
 
+def test_gather_rows_numbers_the_parts_through():
+    images, rows = toy(30).images, torch.tensor([29, 3, 3, 10, 0, 9, 20])
+    for parts in ((images,), images.split(10), images.split([1, 29])):
+        assert torch.equal(gather_rows(parts, rows, torch.device("cpu")), images[rows])
+
+
 def test_move_to_device_lets_many_images_stay_in_main_memory(monkeypatch, capsys):
-    part = toy()
-    moved = []
+    parts, moved = toy().images.split(16), []
+    size = sum(part.nbytes for part in parts)
     monkeypatch.setattr(torch.Tensor, "to", lambda self, device: moved.append(device) or self)
-    for free in (4 * part.images.nbytes - 4, 4 * part.images.nbytes):
+    for free in (4 * size - 4, 4 * size):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 0))
-        assert move_to_device(part.images, torch.device("cuda")) is part.images
-    assert moved == [torch.device("cuda")]  # the second time alone
+        found = move_to_device(parts, torch.device("cuda"))
+        assert all(one is other for one, other in zip(found, parts, strict=True))
+    assert moved == [torch.device("cuda")] * 2  # the second time alone
     assert "stay in main memory" in capsys.readouterr().out
 
 

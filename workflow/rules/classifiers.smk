@@ -11,6 +11,9 @@ rule classifiers:
             config, wildcards.dataset, wildcards.arm
         )
         or [],
+        decoded=lambda wildcards: plan.list_run_pixels(
+            config, wildcards.dataset, wildcards.model, wildcards.arm
+        ),
         weights=weights_files,
     output:
         "results/{dataset}/classifiers/{model}/{arm}/{seed}.json",

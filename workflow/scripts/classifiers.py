@@ -1,15 +1,15 @@
 """classifiers: train and measure one classifier."""
 
 import json
+from pathlib import Path
 
 from mvc.classifiers.extra_images import pick_extra, read_extra
 from mvc.classifiers.run import name_run, run
-from mvc.core import image_tables
 from mvc.core.atomic import write_text
 from mvc.core.checkpoint import remove_checkpoints
 from mvc.core.device import pick_device
 from mvc.core.hashing import digest_settings
-from mvc.core.image_set import COLUMNS, load_labelled
+from mvc.core.image_set import read_labelled
 from mvc.job import stage_log
 from mvc.policies.files import read_policies
 from mvc.training.hyperparameters import pick_hyperparameters
@@ -22,8 +22,9 @@ def main(snakemake) -> None:
     size = cfg["resolution"]
     output = snakemake.output[0]
     seed = int(names.seed)
+    decoded = {Path(path).stem: path for path in files.decoded}
     with stage_log(snakemake) as report:
-        real = load_labelled(image_tables.read(files.train, COLUMNS), size=size)
+        real = read_labelled(files.train, size=size, decoded=decoded.get("train"))
         extra = read_extra(files.extra, real, size=size, **pick_extra(cfg))
         sub_policies = read_policies(files.policy) if files.policy else ()
         depends = {"cfg": cfg, "code": snakemake.params.code, "seed": seed}
@@ -31,7 +32,7 @@ def main(snakemake) -> None:
         measured = run(
             real,
             extra,
-            lambda: load_labelled(image_tables.read(files.evaluation, COLUMNS), size=size),
+            lambda: read_labelled(files.evaluation, size=size, decoded=decoded.get(cfg["split"])),
             model=cfg["network"],
             hyperparameters=pick_hyperparameters(cfg, sub_policies=sub_policies),
             root=cfg["seed"],

@@ -1,10 +1,9 @@
 """policies: search for augmentation policies (Fast AutoAugment), and draw random ones."""
 
 import torch
-from mvc.core import image_tables
 from mvc.core.atomic import write_text
 from mvc.core.device import pick_device
-from mvc.core.image_set import COLUMNS, load_labelled
+from mvc.core.image_set import read_labelled
 from mvc.core.seeds import derive_seed
 from mvc.job import stage_log
 from mvc.policies.files import digest_policies, draw_policies, format_policies, read_policies
@@ -22,10 +21,10 @@ def main(snakemake) -> None:
             origin = {"from": {"file": cfg["file"], "sha256": digest_policies(files.own)}}
         else:
             training = cfg["training"]
-            table = image_tables.read(files.train, COLUMNS)
+            size, decoded = training["resolution"], next(iter(files.decoded), None)
             sizes = {key: value for key, value in cfg.items() if key in SIZES}
             best, losses = search(
-                load_labelled(table, size=training["resolution"]),
+                read_labelled(files.train, size=size, decoded=decoded),
                 size=Search(**sizes),
                 model=training["network"],
                 hyperparameters=pick_hyperparameters({**training, "augmentation": "default"}),

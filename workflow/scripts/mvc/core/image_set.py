@@ -1,6 +1,7 @@
 """Image tables as labelled tensors in memory, and the check that they fit together."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pyarrow as pa
 import torch
@@ -10,10 +11,11 @@ from torch import Tensor
 from mvc.console.progress import Meter
 from mvc.core import image_tables, pixels
 from mvc.core.hashing import digest_settings
+from mvc.core.pixel_cache import map_pixels
 
 COLUMNS = ["image", "label", "class_name", "image_id", "sha256"]
 EXTRA_COLUMNS = [*COLUMNS, "source_image_id"]
-PART = 1024  # images converted to greyscale at once
+PART = 1024  # images compared or converted to greyscale at once
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,26 @@ class Labelled:
     digest: str = ""
 
 
-def load_labelled(table: pa.Table, *, size: int | None) -> Labelled:
-    """Decode an image table; `size` is the side in pixels, None the native one.
+def read_labelled(
+    path: str | Path, *, size: int | None, decoded: str | Path | None = None
+) -> Labelled:
+    """Read a Parquet table of images as `load_labelled` does; without their files if `decoded`."""
+    columns = [name for name in COLUMNS if decoded is None or name != "image"]
+    return load_labelled(image_tables.read(path, columns), size=size, decoded=decoded)
+
+
+def load_labelled(
+    table: pa.Table, *, size: int | None, decoded: str | Path | None = None
+) -> Labelled:
+    """Decode an image table.
+
+    Args:
+        size: side in pixels; None keeps the native size.
+        decoded: file that holds the table's pixels, see `pixel_cache`; None decodes them.
 
     Raises:
-        ValueError: a label has two names, an image no source, or images differ in size and `size`
-            is None.
+        ValueError: a label has two names, an image no source, images differ in size and `size`
+            is None, or `decoded` holds other images.
     """
     pairs = set(zip(table["label"].to_pylist(), table["class_name"].to_pylist(), strict=True))
     names = dict(pairs)
@@ -46,10 +62,14 @@ def load_labelled(table: pa.Table, *, size: int | None) -> Labelled:
     ids = table[origin].to_pylist()
     if None in ids:
         raise ValueError(f"row {ids.index(None)} has no {origin}; delete the file and run again")
-    show = Meter(len(table), "images decoded").show
     fit, labels = image_tables.get_fit(table), table["label"].to_pylist()
+    if decoded is None:
+        show = Meter(len(table), "images decoded").show
+        images = pixels.load(image_tables.get_bytes(table), size=size, fit=fit, show=show)
+    else:
+        images = map_pixels(decoded, table, size=size)
     return Labelled(
-        pixels.load(image_tables.get_bytes(table), size=size, fit=fit, show=show),
+        images,
         torch.tensor(labels, dtype=torch.int64),
         dict(sorted(names.items())),
         frozenset(ids),
@@ -63,7 +83,7 @@ def match_grayscale(train: Labelled, extra: Labelled) -> Labelled:
     A generator may tint a grey garment, and a pre-trained one may draw in colour. A user of a
     greyscale data set would read every image as greyscale.
     """
-    if not bool((train.images == train.images[:, :1]).all()):
+    if any(bool((part != part[:, :1]).any()) for part in train.images.split(PART)):
         return extra
     weights = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
     luma = [

@@ -59,15 +59,14 @@ def fit(
     phases = plan_training(real, extra, hyperparameters, order=order, choice=choice)
     counts = " + ".join(f"{len(part.labels):,}" for part in parts)
     print(f"{counts} images (real + extra), {hyperparameters}")
-    images = real.images if extra is None else torch.cat([real.images, extra.images])
     labels = torch.cat([part.labels for part in parts])
     fitted = build_network(real, model, hyperparameters.weights, generator=weights, device=device)
-    size = tuple(images.shape[2:])
+    size = tuple(real.images.shape[2:])
     kept = None if checkpoint is None else Checkpoint(checkpoint, draws)
     with kept or nullcontext():
         steps = train(
             fitted.net,
-            move_to_device(images, device),
+            move_to_device([part.images for part in parts], device),
             labels.to(device),
             phases,
             optimizer=hyperparameters.optimizer,

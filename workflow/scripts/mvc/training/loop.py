@@ -38,7 +38,7 @@ Augment = Callable[[UInt8[Tensor, "b 3 h w"]], Float32[Tensor, "b 3 h w"]]
 
 def train(
     net: nn.Module,
-    images: UInt8[Tensor, "n 3 h w"],
+    images: Sequence[UInt8[Tensor, "_ 3 h w"]],
     labels: Int64[Tensor, " n"],
     phases: Sequence[Phase],
     *,
@@ -51,7 +51,8 @@ def train(
     """Train `net` in place through the phases; progress goes to standard output.
 
     Args:
-        images, labels: on the device of `net` or another.
+        images, labels: on the device of `net` or another; images in parts, such as real and extra
+            ones, whose rows are numbered through.
         optimizer: one of OPTIMIZERS; each phase starts with a new one.
         checkpoint: where a stopped training goes on from; None keeps none.
 
@@ -76,7 +77,7 @@ def train(
         if done:
             checkpoint.load_optimizer(stepper)
             set_schedule(schedule, done)
-        for block in group_batches(remaining, images):
+        for block in group_batches(remaining, images[0]):
             for inputs, targets in augment_block(block, images, labels, augment_batch, device):
                 loss = compute_loss(net, inputs, targets)
                 take_step(loss, net, stepper, scaler, max_grad_norm=max_grad_norm)
@@ -171,26 +172,41 @@ def group_batches(
 
 def augment_block(
     block: Sequence[Int64[Tensor, " _"]],
-    images: UInt8[Tensor, "n 3 h w"],
+    images: Sequence[UInt8[Tensor, "_ 3 h w"]],
     labels: Int64[Tensor, " n"],
     augment_batch: Augment,
     device: torch.device,
 ) -> Iterator[tuple[Float32[Tensor, "_ 3 h w"], Int64[Tensor, " _"]]]:
     """Yield augmented inputs and labels of each batch of a block, on `device`."""
     rows, sizes = torch.cat(list(block)), [len(batch) for batch in block]
-    chosen = images[rows.to(images.device)].to(device)
+    chosen = gather_rows(images, rows, device)
     targets = labels[rows.to(labels.device)].to(device)
     yield from zip(augment_batch(chosen).split(sizes), targets.split(sizes), strict=True)
 
 
+def gather_rows(
+    parts: Sequence[UInt8[Tensor, "_ 3 h w"]], rows: Int64[Tensor, " b"], device: torch.device
+) -> UInt8[Tensor, "b 3 h w"]:
+    """Gather rows, numbered through all parts, on `device`."""
+    gathered = torch.empty(len(rows), *parts[0].shape[1:], dtype=torch.uint8, device=device)
+    first = 0
+    for part in parts:
+        places = ((rows >= first) & (rows < first + len(part))).nonzero()[:, 0]
+        chosen = part[(rows[places] - first).to(part.device)]
+        gathered[places.to(device)] = chosen.to(device)
+        first += len(part)
+    return gathered
+
+
 def move_to_device(
-    images: UInt8[Tensor, "n 3 h w"], device: torch.device
-) -> UInt8[Tensor, "n 3 h w"]:
+    parts: Sequence[UInt8[Tensor, "_ 3 h w"]], device: torch.device
+) -> list[UInt8[Tensor, "_ 3 h w"]]:
     """Move images to the device; leave them in main memory where a GPU has no room for them."""
-    if device.type == "cuda" and images.nbytes > torch.cuda.mem_get_info(device)[0] / ROOM:
-        print(f"{images.nbytes / 2**30:.1f} GiB of images stay in main memory")
-        return images
-    return images.to(device)
+    size = sum(part.nbytes for part in parts)
+    if device.type == "cuda" and size > torch.cuda.mem_get_info(device)[0] / ROOM:
+        print(f"{size / 2**30:.1f} GiB of images stay in main memory")
+        return list(parts)
+    return [part.to(device) for part in parts]
 
 
 def measure_statistics(
