@@ -22,7 +22,6 @@ include: "workflow/rules/unet.smk"  # images + bank           -> fine-tuned U-Ne
 include: "workflow/rules/synthetic.smk"  # U-Net + bank + images   -> synthetic/*/*.parquet
 include: "workflow/rules/notices.smk"  # captions ... synthetic -> notices.json
 include: "workflow/rules/augmented.smk"  # images + synthetic      -> augmented/, to train on
-include: "workflow/rules/pixels.smk"  # images                  -> pixels/*, decoded once
 include: "workflow/rules/policies.smk"  # images                  -> policies/*.json
 include: "workflow/rules/classifiers.smk"  # images + synthetic      -> classifiers/*/*/*.json
 include: "workflow/rules/tables.smk"  # classifiers             -> tables/table{1..5}.*

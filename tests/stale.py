@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mvc.config import params, plan
+from mvc.config.decoded import list_run_pixels
 from mvc.config.sections import sort_config
 
 # For each rule that the target `all` needs, the rules that read its files.
@@ -102,7 +103,7 @@ def _list_wildcards(config: Mapping) -> Iterator[tuple[str, dict[str, str]]]:
             yield "quality", {"dataset": dataset, "generator": generator}
     for run in _list_runs(config):
         yield "classifiers", dict(_describe(run))
-        for path in plan.list_run_pixels(config, run.dataset, run.model, run.arm):
+        for path in list_run_pixels(config, run.dataset, run.model, run.arm):
             yield "pixels", {"dataset": run.dataset, "file": path}
         if plan.find_policies(config, run.dataset, run.arm):
             yield "policies", {"dataset": run.dataset}

@@ -264,7 +264,7 @@ def test_read_run_gives_what_its_other_settings_make_use_of():
             "classifiers.learning_rate",
             {"policies", "classifiers", "confusion", "table", "diagnostics"},
         ),
-        ("captions.prefix", set(FEEDS) - {"images", "policies", "oracle", "mixed"}),
+        ("captions.prefix", set(FEEDS) - {"images", "pixels", "policies", "oracle", "mixed"}),
         ("unet.processes", set()),
         ("unet.micro_batch", set()),
     ],

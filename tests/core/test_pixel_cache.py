@@ -4,7 +4,7 @@ import pytest
 import torch
 from mvc.core import image_tables, pixel_cache
 from mvc.core.image_set import COLUMNS, Labelled, read_labelled
-from mvc.core.pixel_cache import map_pixels, write_pixels
+from mvc.core.pixel_cache import open_pixels, write_pixels
 from safetensors.torch import load_file
 from toy import table, toy
 
@@ -49,19 +49,19 @@ def test_mapped_pixels_are_read_where_they_are_used(images, tmp_path):
     decoded = tmp_path / "train.safetensors"
     write_pixels(images, decoded, size=9)
     read = image_tables.read(images, [name for name in COLUMNS if name != "image"])
-    mapped = map_pixels(decoded, read, size=9)
+    mapped = open_pixels(decoded, read, size=9)
     with open("/proc/self/maps", encoding="utf-8") as maps:
         assert str(decoded) in maps.read()
     assert mapped.is_contiguous() and mapped.dtype == torch.uint8
 
 
-def test_map_pixels_refuses_other_images_and_sizes(images, tmp_path):
+def test_open_pixels_refuses_other_images_and_sizes(images, tmp_path):
     decoded = tmp_path / "train.safetensors"
     write_pixels(images, decoded, size=9)
     read = image_tables.read(images)
     for other, size in ((read, 8), (read.slice(1), 9), (read.take([1, 0, *range(2, 40)]), 9)):
         with pytest.raises(ValueError, match="train.safetensors.*delete it and run again"):
-            map_pixels(decoded, other, size=size)
+            open_pixels(decoded, other, size=size)
 
 
 def test_an_empty_split_has_no_pixels(images, tmp_path):

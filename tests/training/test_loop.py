@@ -7,11 +7,11 @@ from mvc.training.loop import (
     OPTIMIZERS,
     augment_block,
     build_optimizer,
-    gather_rows,
     group_batches,
     measure_statistics,
     move_to_device,
     predict,
+    take_rows,
     train,
 )
 from mvc.training.strategies import Phase, shuffle_batches
@@ -82,9 +82,7 @@ def test_batches_of_a_block_stay_apart(monkeypatch):
         found = [
             each
             for block in grouped
-            for each in augment_block(
-                block, part.images.split(7), part.labels, torch.Tensor.float, cpu
-            )
+            for each in augment_block(block, images, part.labels, torch.Tensor.float, cpu)
         ]
         assert [len(inputs) for inputs, _ in found] == [8] * 6 + [2]
         for batch, (inputs, targets) in zip(indices, found, strict=True):
@@ -106,10 +104,10 @@ def test_augment_block_augments_on_the_network_s_device():
     assert {i.device.type for i, _ in found} == {t.device.type for _, t in found} == {"meta"}
 
 
-def test_gather_rows_numbers_the_parts_through():
+def test_take_rows_numbers_the_parts_through():
     images, rows = toy(30).images, torch.tensor([29, 3, 3, 10, 0, 9, 20])
     for parts in ((images,), images.split(10), images.split([1, 29])):
-        assert torch.equal(gather_rows(parts, rows, torch.device("cpu")), images[rows])
+        assert torch.equal(take_rows(parts, rows, torch.device("cpu")), images[rows])
 
 
 def test_move_to_device_lets_many_images_stay_in_main_memory(monkeypatch, capsys):

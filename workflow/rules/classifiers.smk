@@ -11,7 +11,7 @@ rule classifiers:
             config, wildcards.dataset, wildcards.arm
         )
         or [],
-        decoded=lambda wildcards: plan.list_run_pixels(
+        decoded=lambda wildcards: list_run_pixels(
             config, wildcards.dataset, wildcards.model, wildcards.arm
         ),
         weights=weights_files,

@@ -13,6 +13,7 @@ sys.path.insert(0, str(SCRIPTS))
 from mvc.config import params, plan
 from mvc.config.check import list_faults, list_missing_packages, read_schema
 from mvc.config.code import digest_code, recall_start
+from mvc.config.decoded import list_run_pixels, list_search_pixels
 from mvc.config.expand import expand_config, list_subset_faults
 from mvc.config.files import (
     list_missing_files,

@@ -2,7 +2,7 @@ rule policies:
     input:
         train=rules.images.output.train,
         own=own_file("policies"),
-        decoded=lambda wildcards: plan.list_search_pixels(config, wildcards.dataset),
+        decoded=lambda wildcards: list_search_pixels(config, wildcards.dataset),
         weights=search_weights_files,
     output:
         faa="results/{dataset}/policies/faa.json",

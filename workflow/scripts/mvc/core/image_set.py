@@ -11,7 +11,7 @@ from torch import Tensor
 from mvc.console.progress import Meter
 from mvc.core import image_tables, pixels
 from mvc.core.hashing import digest_settings
-from mvc.core.pixel_cache import map_pixels
+from mvc.core.pixel_cache import open_pixels
 
 COLUMNS = ["image", "label", "class_name", "image_id", "sha256"]
 EXTRA_COLUMNS = [*COLUMNS, "source_image_id"]
@@ -67,7 +67,7 @@ def load_labelled(
         show = Meter(len(table), "images decoded").show
         images = pixels.load(image_tables.get_bytes(table), size=size, fit=fit, show=show)
     else:
-        images = map_pixels(decoded, table, size=size)
+        images = open_pixels(decoded, table, size=size)
     return Labelled(
         images,
         torch.tensor(labels, dtype=torch.int64),

@@ -35,7 +35,7 @@ def write_pixels(images: str | Path, path: str | Path, *, size: int) -> int:
     with atomic(path) as temporary, open(temporary, "wb") as file:
         file.write(format_header({"sha256": (n, SHA256), "pixels": (n, 3, size, size)}))
         file.write(b"".join(map(bytes.fromhex, digests)))
-        decoded = decode_pixels(iterate_files(images), size=size, fit=fit)
+        decoded = decode_pixels(read_files(images), size=size, fit=fit)
         for done, array in enumerate(decoded, start=1):
             file.write(array.tobytes())
             show(done)
@@ -54,14 +54,14 @@ def format_header(shapes: dict[str, tuple[int, ...]]) -> bytes:
     return len(text).to_bytes(8, "little") + text
 
 
-def iterate_files(images: str | Path) -> Iterator[bytes]:
+def read_files(images: str | Path) -> Iterator[bytes]:
     """Read the contents of a table's image files, some at once."""
     with pq.ParquetFile(images) as table:
         for batch in table.iter_batches(AT_ONCE, columns=["image"]):
             yield from image_tables.get_bytes(pa.Table.from_batches([batch]))
 
 
-def map_pixels(path: str | Path, table: pa.Table, *, size: int) -> UInt8[Tensor, "n 3 s s"]:
+def open_pixels(path: str | Path, table: pa.Table, *, size: int) -> UInt8[Tensor, "n 3 s s"]:
     """Map the pixels of a table's images into memory, without reading them yet.
 
     Raises:

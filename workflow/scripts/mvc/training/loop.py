@@ -179,12 +179,12 @@ def augment_block(
 ) -> Iterator[tuple[Float32[Tensor, "_ 3 h w"], Int64[Tensor, " _"]]]:
     """Yield augmented inputs and labels of each batch of a block, on `device`."""
     rows, sizes = torch.cat(list(block)), [len(batch) for batch in block]
-    chosen = gather_rows(images, rows, device)
+    chosen = take_rows(images, rows, device)
     targets = labels[rows.to(labels.device)].to(device)
     yield from zip(augment_batch(chosen).split(sizes), targets.split(sizes), strict=True)
 
 
-def gather_rows(
+def take_rows(
     parts: Sequence[UInt8[Tensor, "_ 3 h w"]], rows: Int64[Tensor, " b"], device: torch.device
 ) -> UInt8[Tensor, "b 3 h w"]:
     """Gather rows, numbered through all parts, on `device`."""
