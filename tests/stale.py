@@ -52,7 +52,9 @@ def list_jobs(config: Mapping) -> dict[Job, dict]:
     config, jobs = sort_config(config), {}
     for rule, wildcards in _list_wildcards(config):
         key = (rule, tuple(sorted(wildcards.items())))
-        jobs[key] = params.read(config, rule, wildcards, digest_source=_name_source)
+        jobs[key] = {}
+        if rule != "pixels":  # all that it reads is its resolution, a wildcard
+            jobs[key] = params.read(config, rule, wildcards, digest_source=_name_source)
     return jobs
 
 

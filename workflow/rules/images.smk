@@ -43,7 +43,6 @@ rule pixels:
         mem_mb=lambda wildcards, attempt: 16_000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        cfg=reads("pixels"),
         code=code("pixels.py"),
     script:
         "../scripts/pixels.py"

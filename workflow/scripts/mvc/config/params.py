@@ -48,7 +48,6 @@ READS = {
     "augmented": Reads(
         {"augmented": "splits", "banks": "coarse fine"}, ("clip", "diffusion"), seed=True
     ),
-    "pixels": Reads({}),
     "policies": Reads(
         {"policies": "file model folds rounds trials kept sub_policies operations draws"}, seed=True
     ),
