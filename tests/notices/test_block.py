@@ -99,6 +99,15 @@ def test_collect_ignores_files_that_are_missing_or_of_another_kind(folder):
     assert list(collect_notices([path, *others])) == ["photos"]
 
 
+def test_samples_that_could_not_be_drawn_are_a_notice(folder):
+    path = folder / "photos/unet/report.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"warnings": []}), encoding="utf-8")
+    assert collect_notices([path]) == {}
+    path.write_text(json.dumps({"warnings": ["no samples"]}), encoding="utf-8")
+    assert collect_notices([path]) == {"photos": [Notice("no samples", str(path))]}
+
+
 @pytest.mark.parametrize("text", ["a placeholder", "{}", "[1]", ""])
 def test_a_damaged_file_is_named_and_does_not_end_a_run(folder, text):
     path = write_report(folder)

@@ -43,6 +43,7 @@ rule unet_report:
     output:
         curve="results/{dataset}/unet/loss.png",
         samples="results/{dataset}/unet/samples.png",
+        report="results/{dataset}/unet/report.json",
     log:
         "logs/{dataset}/unet_report.log",
     benchmark:

@@ -1,11 +1,14 @@
 """Report of fine-tuning: the loss curve and a grid of samples."""
 
+import textwrap
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
 import pandas as pd
 import pyarrow as pa
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from mvc.core.atomic import atomic
 from mvc.core.image_tables import get_bytes, get_fit
@@ -48,6 +51,24 @@ def sample_grid(
     rows = grid.arrange(columns, per_class)
     headings = [names[label] for label in shown]
     return grid.draw_blocks(rows, titles, headings, grid.choose_scale(side, CELL))
+
+
+def try_to_draw(draw: Callable[[], Image.Image]) -> tuple[Image.Image, list[str]]:
+    """Draw samples to look at, which no other stage needs: a failure must not end the run.
+
+    Returns:
+        What `draw` returns, or a picture that says why there is none; and that as a warning.
+    """
+    try:
+        return draw(), []
+    except Exception as error:
+        traceback.print_exc()
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        text = f"the fine-tuned U-Net is written, but drew no samples to look at: {reason}"
+        print(f"warning: {text}")
+        picture = Image.new("RGB", (640, 160), "white")
+        ImageDraw.Draw(picture).text((12, 12), textwrap.fill(text, 90), fill="black")
+        return picture, [text]
 
 
 def draw_losses(losses: str | Path, path: str | Path) -> None:

@@ -20,6 +20,7 @@ UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
 READERS = {
     "images": list_data_notices,
     "notices": lambda content, file: [Notice(**notice) for notice in content],
+    "unet": lambda content, file: [Notice(text, file) for text in content["warnings"]],
 }
 # A part of a sentence that may differ between subsets of one data set: numbers and quoted names.
 VARYING = re.compile(r"'[^']*'|\d[\d,.]*")
@@ -29,8 +30,8 @@ def collect_notices(files: Iterable[str | Path]) -> dict[str, list[Notice]]:
     """The notices of each data set, most important first, from the files that exist of these.
 
     Args:
-        files: `images/report.json`, `notices.json` and records of runs below `results/<data set>/`;
-            others are ignored.
+        files: `images/report.json`, `unet/report.json`, `notices.json` and records of runs below
+            `results/<data set>/`; others are ignored.
     """
     found: dict[str, list[Notice]] = {}
     records: dict[str, list[dict]] = {}
@@ -58,7 +59,7 @@ def make_unreadable(path: Path) -> Notice:
 
 
 def name_kind(path: Path) -> str | None:
-    """What a file below `results/` tells about its data set: `images`, `notices` or `runs`."""
+    """What a file below `results/` tells about its data set: the reader of its kind, or `runs`."""
     _, _, *rest = (*path.parts, "", "")
     if path.parts[:1] != ("results",) or path.suffix != ".json":
         return None
@@ -66,6 +67,8 @@ def name_kind(path: Path) -> str | None:
         return "images"
     if rest[:1] == ["notices.json"]:
         return "notices"
+    if rest[:2] == ["unet", "report.json"]:
+        return "unet"
     return "runs" if rest[:1] == ["classifiers"] else None
 
 
