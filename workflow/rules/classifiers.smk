@@ -31,7 +31,7 @@ rule classifiers:
         # All images are in memory, as files and then as pixels.
         mem_mb=lambda wildcards, input, attempt: int(8_000 + 7 * input.size_mb)
         * attempt,
-        runtime=lambda wildcards, attempt: 480 * attempt,
+        runtime=training_minutes,
         gpu=1,
     params:
         cfg=reads("classifiers"),

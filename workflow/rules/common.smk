@@ -20,6 +20,7 @@ from mvc.config.files import (
     list_overwritten,
     list_weights_files,
 )
+from mvc.config.limits import limit_training
 from mvc.config.needs import collect_needs, list_run_faults, list_setting_warnings
 from mvc.config.networks import list_network_faults
 from mvc.config.reading import list_key_faults, list_null_faults, list_option_faults
@@ -220,3 +221,10 @@ def unet_setting(key):
 def unet_memory(wildcards, attempt):
     """Memory in MB: of a checkpoint, and of each process."""
     return (16_000 + 16_000 * processes(wildcards)) * attempt
+
+
+# Resources of a classifier.
+def training_minutes(wildcards, attempt):
+    """Minutes that a classifier's operations take, at least 480."""
+    run = reads("classifiers")(wildcards)
+    return limit_training(config, wildcards.dataset, run) * attempt
