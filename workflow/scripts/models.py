@@ -14,9 +14,7 @@ def main(snakemake) -> None:
     with stage_log(snakemake) as report:
         sources = inventory.list_sources(cfg["models"], cfg["networks"])
         if not constants.HF_HUB_OFFLINE:
-            missing = sum(inventory.measure_downloads(sources).values())
-            print(f"to download: {inventory.format_size(missing)}")
-            inventory.check_disk(missing, Path(constants.HF_HUB_CACHE))
+            inventory.check_downloads(sources, Path(constants.HF_HUB_CACHE))
         files = inventory.fetch_all(sources)
         refuse_models(cfg)
         page = inventory.format_page(files)

@@ -90,6 +90,20 @@ def measure_downloads(sources: Iterable[Source]) -> dict[Source, int]:
     return missing
 
 
+def check_downloads(sources: Iterable[Source], cache: Path) -> None:
+    """Print how much there is to download, and refuse it where the disk has no room.
+
+    Without the hub nothing is known: `fetch` then says what is missing, and how to get it.
+    """
+    try:
+        missing = sum(measure_downloads(sources).values())
+    except OSError as error:
+        print(f"to download: not known, the hub cannot be reached ({error})")
+        return
+    print(f"to download: {format_size(missing)}")
+    check_disk(missing, cache)
+
+
 def check_disk(needed: int, cache: Path) -> None:
     """Refuse downloads that the disk of the hub's cache has no room for.
 
