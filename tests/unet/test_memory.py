@@ -4,6 +4,8 @@ import copy
 
 import pytest
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from diffusers.training_utils import EMAModel
 from mvc.unet import average, memory, optimizers
 from mvc.unet.memory import Memory
@@ -215,3 +217,33 @@ def test_describe_memory_names_this_process_and_others(monkeypatch):
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 15_000_000_000)
     said = memory.describe_memory()
     assert said == "24.0 GB: 15.0 of this process, 7.0 of others, 2.0 free"
+
+
+@pytest.fixture(params=["bf16", "fp16"])
+def half(request):
+    """An accelerator that computes as a GPU of that precision, here on the CPU."""
+    AcceleratorState._reset_state()
+    accelerator = Accelerator(cpu=True, mixed_precision="bf16")
+    accelerator.native_amp = True
+    if request.param == "fp16":
+        accelerator.state._mixed_precision = "fp16"
+        accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+    yield accelerator
+    AcceleratorState._reset_state()
+
+
+def test_half_precision_trains_as_float32_and_resumes(pool, tmp_path, whole, half):
+    """Losses differ by less than 2 %, weights by less than a tenth of what training changes."""
+    before = weights(trainer(accelerator=half))
+    losses, trained = train(trainer(accelerator=half), pool, tmp_path)
+    assert not torch.equal(losses, whole[0]), "nothing was rounded"
+    assert ((losses - whole[0]).abs() < 0.02 * whole[0]).all()
+    assert (trained - whole[1]).norm() < 0.1 * (whole[1] - before).norm()
+    first = trainer(accelerator=half)
+    first.steps = 5
+    train(first, pool, tmp_path)
+    first.save_checkpoint(tmp_path / "state")
+    second = trainer(accelerator=half)
+    second.load_checkpoint(tmp_path / "state")
+    again, resumed = train(second, pool, tmp_path)
+    assert torch.equal(again, losses) and torch.equal(resumed, trained)
