@@ -170,10 +170,12 @@ def test_a_divergence_in_the_last_update_leaves_no_weights(pool, tmp_path):
         t.finish()
 
 
-def test_written_unet_opens_in_diffusers(pool, tmp_path):
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_written_unet_opens_in_diffusers(pool, tmp_path, layout):
+    """Whatever the layout in memory, which is another one on a GPU."""
     from diffusers import UNet2DConditionModel
 
-    net = trainer().finish()
+    net = trainer().finish().to(memory_format=layout)
     folder = tmp_path / "unet"
     folder.mkdir()
     name = "diffusion_pytorch_model.safetensors"
