@@ -47,7 +47,7 @@ def augment_here(images: torch.Tensor, labels: torch.Tensor, policy: Policy) -> 
     )
     order = shuffle_batches(len(images), len(images), BATCH, generator=generator)
     blocks = group_batches(order, images)
-    batches = (augment_block(each, images, labels, prepare, images.device) for each in blocks)
+    batches = (augment_block(each, [images], labels, prepare, images.device) for each in blocks)
     count_images(itertools.chain.from_iterable(batches), len(images))
 
 

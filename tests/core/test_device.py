@@ -134,7 +134,7 @@ def train_toy():
     order = shuffle_batches(24, 480, 8, generator=generator())
     train(
         net,
-        data.images,
+        [data.images],
         data.labels,
         [Phase(order, 60, 0.1)],
         augment_batch=lambda batch: batch.float() / 255,

@@ -75,7 +75,7 @@ def test_images_fit_travels_with_the_table_of_real_images(tmp_path, fit):
     built = build(tmp_path, "imagefolder", tmp_path / "raw", FILES, fit=fit)
     path = tmp_path / "train.parquet"
     write_split(built, "train", path)
-    table = image_tables.read(path, ["image", "label", "class_name", "image_id"])
+    table = image_tables.read(path, ["image", "label", "class_name", "image_id", "sha256"])
     table = table.append_column("source_image_id", table["image_id"]).take([0, 1]).slice(0, 2)
     image_tables.write(table, tmp_path / "again.parquet")
     table = image_tables.read([tmp_path / "again.parquet"] * 2)

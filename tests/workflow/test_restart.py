@@ -29,13 +29,13 @@ SHARDS = "synthetic/finetuned/?-of-2"
 STOPS = (
     ("images", KILL, 0.5),
     ("captions", KILL, 1.0),
-    ("classifiers/*/*/0", TERM, 0.5),  # those that need no synthetic images run beside the chain
     ("embeddings", KILL, 1.0),
     ("banks", CTRL_C, 0.5),
     ("unet", KILL, 1.0),
     ("unet state", KILL, 0.5),
     (SHARDS, KILL, 0.5),
     ("second shard", KILL, 0.0),  # a second may be enough for all of it
+    ("classifiers/*/*/0", TERM, 0.5),
     ("classifiers/*/*+syn/0", KILL, 0.2),
     ("classifiers/*/*+syn/0", KILL, 0.2),
     ("tables/table1", KILL, 0.0),  # the last job: the run must not end first
