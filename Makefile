@@ -21,7 +21,7 @@ environment: .venv/installed  ## make .venv and install the locked versions (6 G
 	$(BIN)/python -m pip install --quiet --requirement envs/requirements.lock
 	touch $@
 
-demo: environment  ## run the default pipeline and print its table (13 minutes on two cores)
+demo: environment  ## run the default pipeline and print its table (9 minutes on two cores)
 	$(BIN)/snakemake --cores $(CORES) --quiet rules -- demo
 	@$(BIN)/python workflow/scripts/show.py results/tables/table1_runs.csv
 
