@@ -18,12 +18,13 @@ from torch.autograd.graph import saved_tensors_hooks
 from mvc.core.markdown import format_table
 from mvc.estimate.architectures import read_config
 from mvc.unet.adapt import NORMS, mark_trained
+from mvc.unet.memory import BYTES
 
 CARDS = (8, 12, 16, 24, 40)  # GiB, as cards are sold
 USABLE = 0.9 * 2**30 / 1e9  # GB of each
 SMALL = 4  # GB; what fits any card needs no table
 CONTEXT, VAE = 0.5, 0.3  # GB
-FLOAT, HALF, MOMENTS = 4, 2, {"adamw": 8, "adamw8bit": 2}  # bytes of a number
+FLOAT, HALF = 4, 2  # bytes of a number
 MADE_AGAIN = ("ResnetBlock2D", "BasicTransformerBlock")  # parts that checkpointing runs again
 TOKENS, LARGEST = 77, 256
 HEADINGS = (
@@ -61,7 +62,7 @@ class Kept:
 
     def add_up(self, pairs: int, *, optimizer: str, average: str, checkpointing: bool) -> float:
         """Add up the memory of a step on so many pairs at a time, in GB."""
-        state = self.weights + self.trained + self.trained // FLOAT * MOMENTS[optimizer]
+        state = self.weights + self.trained + self.trained // FLOAT * BYTES[optimizer]
         state += self.trained if average == "GPU" else 0
         state += self.weights // FLOAT * HALF
         activations = self.inputs + self.part if checkpointing else self.whole
