@@ -95,9 +95,8 @@ def _choose_arms(config: Mapping, name: str) -> Iterator[str]:
     """The first arm of each augmentation and kind of extra images that costs another time."""
     seen = set()
     for arm, values in merge_section(config, "classifiers", name)["arms"].items():
-        extra = values["extra"] if values["extra"] in ("synthetic", None) else "other"
-        kind = extra, values["augmentation"] == "faa" and extra is None
-        if kind not in seen and extra != "other":
+        kind = values["extra"], values["augmentation"] == "faa" and not values["extra"]
+        if values["extra"] in (None, "synthetic") and kind not in seen:
             seen.add(kind)
             yield arm
 
