@@ -90,8 +90,8 @@ def format_page(
 ) -> str:
     """Format the page: each gain's verdicts counted, then every repetition."""
     repetitions = table[["dataset", "model", "seeds"]].drop_duplicates()
-    counted = [_format_counts(row, layout, digits) for row in _list_rows(summarise(table))]
-    each = [_format_repetition(row, layout, digits) for row in _list_rows(table)]
+    counted = [_format_counts(row, layout, digits) for row in summarise(table).to_dict("records")]
+    each = [_format_repetition(row, layout, digits) for row in table.to_dict("records")]
     return PAGE.format(
         about=layout.about,
         n=len(repetitions),
@@ -100,10 +100,6 @@ def format_page(
         summary=format_table(COUNTED, counted),
         rows=format_table(EACH, each, left=3),
     )
-
-
-def _list_rows(table: pd.DataFrame) -> list[dict]:
-    return table.to_dict("records")
 
 
 def _format_counts(row: Mapping, layout: Layout, digits: int) -> tuple[str, ...]:
