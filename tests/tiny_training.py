@@ -2,22 +2,15 @@
 
 import tiny
 import torch
+import tuning
 from accelerate import Accelerator
 from mvc.banks.recipes import leave_unmixed
 from mvc.models.stable_diffusion import widen
 from mvc.unet.pairs import Pool
 from mvc.unet.trainer import Trainer
 
-CFG = dict(
-    rank=2,
-    optimizer="adamw",
-    learning_rate=1e-3,
-    schedule="cosine",
-    warmup_steps=2,
-    weight_decay=0.01,
-    max_grad_norm=1.0,
-    ema_decay=0.9,
-)
+TRAINED = "optimizer learning_rate schedule warmup_steps weight_decay max_grad_norm ema_decay"
+CFG = {"rank": 2} | {key: tuning.CFG[key] for key in TRAINED.split()}
 DRAWING = dict(
     batch_size=4, pairing="class", text="bank", scaling_factor=0.5, timesteps=1000, seed=3
 )
