@@ -47,13 +47,14 @@ def load_widened_unet(options: argparse.Namespace, vae: torch.nn.Module) -> torc
     return unet
 
 
-def load_pipeline(
-    diffusion: str, vae: torch.nn.Module, unet: torch.nn.Module
+def make_pipeline(
+    vae: torch.nn.Module, unet: torch.nn.Module, scheduler
 ) -> StableDiffusionInstructPix2PixPipeline:
+    """diffusers' pipeline without a text encoder: prompts come as embeddings."""
     pipeline = StableDiffusionInstructPix2PixPipeline(
         vae=vae,
         unet=unet,
-        scheduler=load_solver(diffusion),
+        scheduler=scheduler,
         text_encoder=None,
         tokenizer=None,
         safety_checker=None,
@@ -80,7 +81,7 @@ def build_samplers(options: argparse.Namespace) -> tuple[Callable, Callable]:
     settings = {"steps": options.steps, "scale": options.scale, "image_scale": 1.0}
     two = partial(solve, unet, solver, noise, text=text, null=null, mode="text", **settings)
     three = partial(
-        load_pipeline(options.diffusion, vae, unet),
+        make_pipeline(vae, unet, load_solver(options.diffusion)),
         image=pixels.float() / 255,
         prompt_embeds=text,
         negative_prompt_embeds=null.expand_as(text),

@@ -23,7 +23,8 @@ sys.path.insert(0, str(ROOT / "workflow/scripts"))
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler, StableDiffusionInstructPix2PixPipeline
+from diffusers import DDIMScheduler
+from guidance import make_pipeline
 from mvc.banks.mixing import materialise
 from mvc.captions.prompts import make_prompt
 from mvc.core import image_tables
@@ -138,17 +139,8 @@ def build_ours(task: Task, vae: torch.nn.Module, sampling: Sampling) -> Callable
 
 def build_pipeline(task: Task, vae: torch.nn.Module, steps: int) -> Callable:
     """A function that samples the task by the pipeline, all but `steps` at its defaults."""
-    pipeline = StableDiffusionInstructPix2PixPipeline(
-        vae=vae,
-        unet=task.unet.to(vae.device),
-        scheduler=DDIMScheduler.from_pretrained(DIFFUSION, subfolder="scheduler"),
-        text_encoder=None,
-        tokenizer=None,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    pipeline.set_progress_bar_config(disable=True)
+    scheduler = DDIMScheduler.from_pretrained(DIFFUSION, subfolder="scheduler")
+    pipeline = make_pipeline(vae, task.unet.to(vae.device), scheduler)
     shape = (task.unet.config.out_channels, *[task.pixels.shape[-1] // get_factor(vae)] * 2)
 
     def sample() -> torch.Tensor:
