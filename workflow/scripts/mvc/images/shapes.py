@@ -35,10 +35,11 @@ def report_shapes(items: Sequence[Item], *, fit: str, key: str) -> tuple[dict, l
     }
     warnings = []
     if fit == "crop" and (mean > MEAN_LOSS or large):
+        many = f", over {100 * LARGE_LOSS:.0f} % of each of {large:,} images" if large else ""
         warnings.append(
             f"the centre crop loses {100 * mean:.0f} % of the pixels in the mean, "
-            f"{100 * max(losses):.0f} % at most, over {100 * LARGE_LOSS:.0f} % of {large} "
-            f"image(s); {key}.images.fit: pad or squash keeps the whole image"
+            f"{100 * max(losses):.0f} % at most{many}; {key}.images.fit: pad or squash keeps the "
+            "whole image"
         )
     if fit == "crop" and alike:
         warnings.append(
