@@ -2,8 +2,8 @@
 
 A checkpoint holds what the next step depends on: weights and statistics of the network, the
 optimizer's moments, the scale of gradients in float16, the state of the augmentation's generator.
-The order of images is drawn again
-from its seed up to the step. Nothing is saved in the first two minutes of a training.
+The order of images is drawn again from its seed up to the step. Nothing is saved in the first two
+minutes of a training.
 """
 
 import time
