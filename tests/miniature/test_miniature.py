@@ -7,6 +7,7 @@ import pytest
 import torch
 from mvc.miniature import clip, corpus, render, templates, training, unet, vae
 from mvc.models.clip import tokenize
+from mvc.training.resuming import Checkpoint
 from torch import nn
 
 SHARES = {"coloured": 0.5, "photo": 0.2, "plain": 0.3}
@@ -171,6 +172,41 @@ def test_run_learns_keeps_and_reports(capsys):
     assert kept == [100, 200]
     *_, last = capsys.readouterr().out.splitlines()
     assert last.startswith("300 of 300 steps  ") and "loss 0." in last
+
+
+class Stopped(Exception):
+    """The process was killed."""
+
+
+def test_run_goes_on_from_its_checkpoint_with_the_same_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr("mvc.core.checkpoint.SAVE_SECONDS", -1)
+    monkeypatch.setattr("mvc.core.checkpoint.SAVE_SHARE", 1e9)
+
+    taken = []
+
+    def train(path, *, killed_at=None):
+        torch.manual_seed(0)
+        model, draws = nn.Linear(4, 1), torch.Generator().manual_seed(1)
+        taken.clear()
+
+        def loss_of(step):
+            taken.append(step)
+            if step == killed_at:
+                raise Stopped
+            x = torch.randn(8, 4, generator=draws)
+            return (model(x) - x.sum(1, keepdim=True)).square().mean()
+
+        settings = {"steps": 20, "learning_rate": 0.05, "warmup_steps": 5, "ema_decay": 0.9}
+        with Checkpoint(path, draws) as checkpoint:
+            training.run(model, loss_of, **settings, checkpoint=checkpoint)
+        return model.state_dict()
+
+    whole = train(tmp_path / "whole.safetensors")
+    with pytest.raises(Stopped):
+        train(tmp_path / "cut.safetensors", killed_at=13)
+    resumed = train(tmp_path / "cut.safetensors")
+    assert taken == list(range(13, 20))
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
 def test_run_stops_at_a_loss_that_is_no_number():

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from mvc.job import stage_log
 from mvc.miniature import vae
-from mvc.miniature.saving import load_parts, make_saver, save_model
+from mvc.miniature.saving import load_parts, make_saver, open_checkpoint, save_model
 
 SHAPE = ("widths", "layers", "latent_channels")
 
@@ -24,16 +24,19 @@ def main(snakemake) -> None:
         keep = make_saver(
             snakemake.output.weights, save, lambda: vae.measure_quality(model, held_out)
         )
-        vae.train(
-            model,
-            train.images,
-            vae.draw_weights(train.styles, plain=cfg["plain"]),
-            generator=torch.Generator().manual_seed(cfg["seed"]),
-            kl=cfg["kl"],
-            keep=keep,
-            **cfg["training"],
-        )
-        keep()
+        generator = torch.Generator().manual_seed(cfg["seed"])
+        with open_checkpoint(snakemake, generator) as checkpoint:
+            vae.train(
+                model,
+                train.images,
+                vae.draw_weights(train.styles, plain=cfg["plain"]),
+                generator=generator,
+                checkpoint=checkpoint,
+                kl=cfg["kl"],
+                keep=keep,
+                **cfg["training"],
+            )
+            keep()
 
 
 if __name__ == "__main__":

@@ -2,17 +2,21 @@
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mvc.core import image_tables
 from mvc.core.atomic import apply_umask, atomic
+from mvc.core.checkpoint import name_checkpoint, remove_checkpoints
 from mvc.miniature.corpus import Corpus
+from mvc.training.resuming import Checkpoint
 
 
 def save_corpus(corpus: Corpus, pixels: str | Path, captions: str | Path) -> None:
@@ -71,6 +75,22 @@ def make_saver(
         print(f"saved {f'after step {step}' if step else 'the final weights'}", measure())
 
     return keep
+
+
+@contextmanager
+def open_checkpoint(snakemake, generator: torch.Generator) -> Iterator[Checkpoint]:
+    """Open the checkpoint of a job's training; what is left of it is removed after the block.
+
+    Args:
+        snakemake: the job, with a file `output.weights`.
+        generator: what the training draws from.
+    """
+    depends = {"cfg": snakemake.params.cfg, "code": snakemake.params.code}
+    with Checkpoint(
+        name_checkpoint(snakemake.output.weights, depends, snakemake.input), generator
+    ) as checkpoint:
+        yield checkpoint
+    remove_checkpoints(snakemake.output.weights)
 
 
 def save_captioner(model: nn.Module, processor, folder: str | Path) -> None:

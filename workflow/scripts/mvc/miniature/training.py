@@ -1,5 +1,6 @@
-"""Training loop of the four miniature models: schedule, weight averaging, progress."""
+"""Training loop of the four miniature models: schedule, weight averaging, progress, checkpoints."""
 
+import copy
 import math
 from collections.abc import Callable
 from functools import partial
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 
 from mvc.console.progress import Meter
+from mvc.training.resuming import Checkpoint, list_parameters
 
 
 def compute_rate(step: int, *, steps: int, peak: float, warmup_steps: int) -> float:
@@ -39,6 +41,7 @@ def run(
     weight_decay: float = 0.01,
     keep: Callable[[int], None] | None = None,
     keep_every: int = 1000,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
     """Run a training with AdamW, and leave the averaged weights in the model.
 
@@ -46,30 +49,47 @@ def run(
         loss_of: returns the loss of a step, on a batch that it draws.
         ema_decay: decay of the averaged weights per step.
         keep: called every `keep_every` steps with the averaged weights in place.
+        checkpoint: where a stopped training goes on from, with the generator that `loss_of` draws
+            from; None keeps none.
+
+    Raises:
+        SystemExit: a signal asked to stop; with `checkpoint` only.
     """
-    shadow = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    averaged = copy.deepcopy(model)
+    shadow, both = averaged.state_dict(), nn.ModuleList([model, averaged])
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
         parameters, lr=learning_rate, betas=(0.9, 0.98), weight_decay=weight_decay, fused=True
     )
+    scaler = torch.amp.GradScaler(enabled=False)
+    start = checkpoint.load(both, scaler) if checkpoint else 0
+    if start:
+        checkpoint.load_optimizer(optimizer)
     model.train()
-    meter, mean = Meter(steps, "steps"), None
+    meter, mean = Meter(steps, "steps", start=start), None
     rate = partial(compute_rate, steps=steps, peak=learning_rate, warmup_steps=warmup_steps)
-    for step in range(steps):
+    for step in range(start, steps):
         for group in optimizer.param_groups:
             group["lr"] = rate(step)
         loss = loss_of(step)
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        take_step(loss, optimizer)
         average(model, shadow, step, decay=ema_decay)
         mean = smooth(mean, loss.item(), step)
         meter.show(step + 1, f"loss {mean:.4f}")
         if keep and (step + 1) % keep_every == 0 and step + 1 < steps:
             apply_average(model, shadow, lambda done=step + 1: keep(done))
+        if checkpoint:
+            checkpoint.keep(step + 1, both, optimizer, scaler)
     model.load_state_dict(shadow)
     model.eval()
+
+
+def take_step(loss: torch.Tensor, optimizer: torch.optim.Optimizer) -> None:
+    """Update the weights by the gradients of the loss, clipped to a norm of 1."""
+    loss.backward()
+    nn.utils.clip_grad_norm_(list_parameters(optimizer), 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
 
 
 def apply_average(model: nn.Module, shadow: dict, act: Callable[[], None]) -> None:
