@@ -178,6 +178,14 @@ class Stopped(Exception):
     """The process was killed."""
 
 
+class Tied(nn.Linear):
+    """A layer whose weight has two names, as the embedding of a language model and its head."""
+
+    def __init__(self):
+        super().__init__(4, 1)
+        self.again = self.weight
+
+
 def test_run_goes_on_from_its_checkpoint_with_the_same_weights(tmp_path, monkeypatch):
     monkeypatch.setattr("mvc.core.checkpoint.SAVE_SECONDS", -1)
     monkeypatch.setattr("mvc.core.checkpoint.SAVE_SHARE", 1e9)
@@ -186,7 +194,7 @@ def test_run_goes_on_from_its_checkpoint_with_the_same_weights(tmp_path, monkeyp
 
     def train(path, *, killed_at=None):
         torch.manual_seed(0)
-        model, draws = nn.Linear(4, 1), torch.Generator().manual_seed(1)
+        model, draws = Tied(), torch.Generator().manual_seed(1)
         taken.clear()
 
         def loss_of(step):

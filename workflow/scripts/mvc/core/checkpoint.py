@@ -48,9 +48,14 @@ def remove_checkpoints(output: str | Path) -> None:
 def save_checkpoint(tensors: Mapping[str, Tensor], path: Path, *, step: int) -> bool:
     """Save a checkpoint in place of the last one, and return whether that succeeded.
 
-    A full disk does not end the training: the log reports it, and the last checkpoint stays.
+    Tensors that share memory, such as tied embeddings, are each saved. A full disk does not end the
+    training: the log reports it, and the last checkpoint stays.
     """
-    contiguous = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    contiguous, seen = {}, set()
+    for name, tensor in tensors.items():
+        value = tensor.detach().cpu().contiguous()
+        contiguous[name] = value.clone() if value.data_ptr() in seen else value
+        seen.add(value.data_ptr())
     try:
         with atomic(path) as temporary:
             save_file(contiguous, temporary, {"step": str(step)})
