@@ -14,8 +14,8 @@ from packaging.utils import canonicalize_name
 
 REPO = Path(__file__).parents[1]
 LOCK = (REPO / "envs/requirements.lock").read_text(encoding="utf-8").splitlines()[1:]
-# Imported only where a key asks for it: `unet.optimizer: adamw8bit`.
-OPTIONAL = {"bitsandbytes"}
+# Imported only where a key asks for it, `unet.optimizer: adamw8bit`, or in a test that skips.
+OPTIONAL = {"bitsandbytes", "tensorboard"}
 # Folders whose modules are imported by their own names.
 FOLDERS = ("workflow/scripts", "tests", "benchmarks")
 

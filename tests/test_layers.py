@@ -146,8 +146,8 @@ launch learn leave lengthen limit list load locate make mark match materialise m
 move name normalise open pack pair parse pick plan pool posterize predict prefer read recall
 reconstruct refuse remove repeat replace report require reserve resize restore rotate round run
 sample save scan search seed select set settle shear show shrink shuffle skip slice smooth solarize
-solve sort split stack stretch sum summarise tabulate take tokenize trace train translate try tune
-unpack unpickle warn warp widen write
+solve sort split stack start stretch sum summarise tabulate take tokenize trace train translate try
+tune unpack unpickle warn warp widen write
 """
 # Named for how they read: `with atomic(path)`, `with autocast(device)`,
 # `for step in progress(steps)`; and `main`.

@@ -1,5 +1,6 @@
 """The fine-tuning stage on tiny inputs on disk, its script run as Snakemake runs it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -27,12 +28,20 @@ CFG = dict(
     pairing="class",
     text="bank",
     flip=True,
+    early_stop=None,
     seed=0,
     dropout={"text": 0.1, "image": 0.1, "both": 0.1},
 )
 MEMORY = dict(micro_batch="auto", checkpointing=0, ema_device="auto")
+WATCH = dict(
+    validation={"every": None, "pairs": 4},
+    sample_every=None,
+    tracker=None,
+    samples={"classes": 2, "per_class": 2, "steps": 2, "scale": 2.0},
+)
 INPUTS = dict(
     images="train.parquet",
+    validation="validation.parquet",
     held_out="held_out.parquet",
     embeddings="embeddings.safetensors",
     bank="bank.parquet",
@@ -58,18 +67,12 @@ def inputs(folder: Path) -> None:
     from mvc.banks import mixing
     from mvc.banks.recipes import tabulate_recipes
     from mvc.core import image_tables
-    from mvc.core.pixels import encode
     from safetensors.torch import save_file
 
     tiny.stable_diffusion(folder / "stable-diffusion")
     rng = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (len(LABELS), 3, 32, 32), generator=rng, dtype=torch.uint8)
-    table = image_tables.build_table(
-        data=encode(pixels, grayscale=False),
-        labels=LABELS,
-        class_names=[f"class {label}" for label in LABELS],
-        image_ids=[f"train/{i}" for i in range(len(LABELS))],
-    )
+    table = make_table(pixels, "train")
     tokens = torch.randn(len(LABELS), 7, tiny.TEXT, generator=rng).half()
     counts = {label: 2 * LABELS.count(label) for label in LABELS}
     options = dict(counts=counts, coarse=1, fine=2, rows="all", base="uniform", seed=0)
@@ -78,8 +81,22 @@ def inputs(folder: Path) -> None:
     held_out = table.slice(0, 0).append_column("split", table["image_id"].slice(0, 0))
     save_file({"tokens": tokens, "null": tokens[0] * 0}, folder / INPUTS["embeddings"])
     image_tables.write(table, folder / INPUTS["images"])
+    image_tables.write(make_table(pixels.flip(0), "validation"), folder / INPUTS["validation"])
     image_tables.write(held_out, folder / INPUTS["held_out"])
     image_tables.write(tabulate_recipes(rows, [0.0] * len(rows)), folder / INPUTS["bank"])
+
+
+def make_table(pixels, split: str):
+    """A table of images of the two classes."""
+    from mvc.core import image_tables
+    from mvc.core.pixels import encode
+
+    return image_tables.build_table(
+        data=encode(pixels, grayscale=False),
+        labels=LABELS,
+        class_names=[f"class {label}" for label in LABELS],
+        image_ids=[f"{split}/{i}" for i in range(len(LABELS))],
+    )
 
 
 class Named(list):
@@ -90,7 +107,9 @@ class Named(list):
         self.__dict__.update(files)
 
 
-def job(folder: str, out: str, processes: int, cfg: dict) -> SimpleNamespace:
+def job(
+    folder: str, out: str, processes: int, cfg: dict, watch: dict | None = None
+) -> SimpleNamespace:
     """What Snakemake would hand to the script."""
     input_files = {name: f"{folder}/{file}" for name, file in INPUTS.items()}
     output_files = {name: f"{out}/{file}" for name, file in OUTPUTS.items()}
@@ -100,17 +119,19 @@ def job(folder: str, out: str, processes: int, cfg: dict) -> SimpleNamespace:
         params=SimpleNamespace(
             cfg={**CFG, "diffusion": f"{folder}/stable-diffusion", **cfg}, code=""
         ),
-        resources=SimpleNamespace(gpu=processes, **MEMORY),
+        resources=SimpleNamespace(gpu=processes, watch=json.dumps(WATCH | (watch or {})), **MEMORY),
         threads=processes,
         log=[f"{out}/unet.log"],
     )
 
 
-def start(folder: Path, out: Path, processes: int = 1, **cfg) -> subprocess.Popen:
+def start(
+    folder: Path, out: Path, processes: int = 1, watch: dict | None = None, **cfg
+) -> subprocess.Popen:
     """Start the script in a process of its own; its log is `unet.log` in the folder `out`."""
     out.mkdir(exist_ok=True)
     script = SCRIPTS / "unet.py"
-    described = (str(folder), str(out), processes, cfg)
+    described = (str(folder), str(out), processes, cfg, watch)
     head = PREAMBLE.format(
         scripts=str(SCRIPTS), tests=str(TESTS), job=described, script=str(script)
     )

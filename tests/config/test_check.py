@@ -319,3 +319,21 @@ def test_an_optimizer_without_its_package_is_refused_before_the_first_stage():
     assert line.startswith(f"unet.optimizer = adamw8bit ({name}); needs the package bitsandbytes")
     assert not list(list_missing_packages(config, lambda package: package))
     assert not list(list_missing_packages(CONFIG, lambda package: None))
+
+
+@pytest.mark.parametrize("tracker", ["tensorboard", "wandb"])
+def test_a_tracker_without_its_package_is_refused_before_the_first_stage(tracker):
+    config = copy.deepcopy(CONFIG)
+    config["unet"]["tracker"] = tracker
+    line, *_ = list_missing_packages(config, lambda package: None)
+    assert line.startswith(f"unet.tracker = {tracker} (") and f"pip install {tracker}" in line
+    assert not list(list_missing_packages(config, {tracker: "there"}.get))
+
+
+def test_an_early_stop_without_a_validation_loss_is_refused():
+    config = copy.deepcopy(CONFIG)
+    config["unet"]["early_stop"] = {"patience": 3}
+    line, *_ = list_faults(config, SCHEMA)
+    assert "unet.early_stop" in line and "unet.validation.every = null" in line
+    config["unet"]["validation"] = {"every": 10, "pairs": 4}
+    assert list_faults(config, SCHEMA) == []

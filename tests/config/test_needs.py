@@ -56,6 +56,15 @@ def test_an_evaluation_split_without_images_is_refused():
     assert not list(needs.list_unmet_needs(RUN[0], wanted[RUN[0]], make_report(validation=1)))
 
 
+def test_a_validation_loss_without_validation_images_is_refused():
+    config = edited("unet", validation={"every": 5, "pairs": 4})
+    wanted = needs.collect_needs(config, [], [], [RUN[0]])[RUN[0]]
+    (line,) = needs.list_unmet_needs(RUN[0], wanted, make_report())
+    assert "unet.validation.every = 5" in line and "there is no validation image" in line
+    assert not list(needs.list_unmet_needs(RUN[0], wanted, make_report(validation=1)))
+    assert needs.collect_needs(CONFIG, [], [], [RUN[0]]) == {}
+
+
 def test_images_of_several_sizes_need_a_resolution():
     several = {"distinct_sizes": 2, "sizes": {"64 x 48": 12, "32 x 32": 3}}
     report = make_report() | {"shapes": several}

@@ -16,6 +16,8 @@ SECTIONS = [name for name in SCHEMA["$defs"]["dataset"]["properties"] if name in
 # Keys that change which jobs there are, or what a job needs, and no job's `cfg`.
 PLANNED = {"unet.processes", "synthetic.shards"}
 PLANNED |= {f"unet.{key}" for key in ("micro_batch", "checkpointing", "ema_device")}
+# Keys that only watch.
+PLANNED |= {f"unet.{key}" for key in ("validation", "sample_every", "tracker")}
 PLANNED |= {f"classifiers.{key}" for key in ("models", "seeds", "arms")}
 
 SAMPLERS = "synthetic pretrained figure2 figure6"
@@ -84,6 +86,11 @@ EDITS = {
     "unet.dropout.image": (0.1, "unet"),
     "unet.dropout.both": (0.1, "unet"),
     "unet.flip": (False, "unet"),
+    "unet.validation.every": (2, ""),
+    "unet.validation.pairs": (2, ""),
+    "unet.early_stop": ({"patience": 2}, "unet"),
+    "unet.sample_every": (2, ""),
+    "unet.tracker": ("wandb", ""),
     "synthetic.shards": (3, "synthetic pretrained real"),
     "synthetic.pretrained_share": (0.5, "mixed classifiers"),
     "synthetic.guidance": ("both", SAMPLERS),
@@ -267,10 +274,18 @@ def test_read_run_gives_what_its_other_settings_make_use_of():
         ("captions.prefix", set(FEEDS) - {"images", "pixels", "policies", "oracle", "mixed"}),
         ("unet.processes", set()),
         ("unet.micro_batch", set()),
+        ("unet.validation.every", set()),
     ],
 )
 def test_find_stale_follows_the_files(key, stale):
     assert find_stale(CONFIG, edited((key, EDITS[key][0]))) == stale
+
+
+def test_what_is_validated_counts_where_it_stops_the_training():
+    stop = ("unet.early_stop", {"patience": 2}), ("unet.validation.every", 3)
+    for key in ("every", "pairs"):
+        touched = find_touched(edited(*stop), edited(*stop, (f"unet.validation.{key}", 5)))
+        assert {job[0] for job in touched} == {"unet"}
 
 
 def test_a_data_sets_own_value_is_read_for_it_alone():

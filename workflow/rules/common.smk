@@ -118,14 +118,17 @@ def check_folders():
 
 def check_runs():
     """Stop a run that cannot be made with these settings, or with the images that are there."""
-    jobs = {rule: [] for rule in ("images", "synthetic", "policies", "classifiers")}
+    rules_checked = ("images", "unet", "synthetic", "policies", "classifiers")
+    jobs = {name: [] for name in rules_checked}
     for job in workflow.dag.needrun_jobs():
         jobs.get(job.rule.name, []).append(job.wildcards)
     runs = [(each.dataset, each.model, each.arm) for each in jobs["classifiers"]]
     check(list(list_run_faults(config, runs)))
     if jobs["synthetic"]:
         check(list(list_unfit_networks(config, runs)))
-    needs = collect_needs(config, runs, [each.dataset for each in jobs["policies"]])
+    searched = [each.dataset for each in jobs["policies"]]
+    tuned = [each.dataset for each in jobs["unet"]]
+    needs = collect_needs(config, runs, searched, tuned)
     os.environ[NEEDS] = json.dumps(needs)  # for jobs after those of `images`
     made = {each.dataset for each in jobs["images"]}
     check([line for dataset in needs.keys() - made for line in find_unmet(dataset)])
@@ -216,6 +219,16 @@ def unet_setting(key):
         return int(value) if isinstance(value, bool) else value
 
     return find
+
+
+def unet_watch(wildcards):
+    """What to measure and draw while fine-tuning runs, which changes no result, as JSON."""
+    section = merge_section(config, "unet", wildcards.dataset)
+    figures = merge_section(config, "figures", wildcards.dataset)
+    keys = ("validation", "sample_every", "tracker")
+    return json.dumps(
+        {key: section[key] for key in keys} | {"samples": figures["samples"]}
+    )
 
 
 def unet_memory(wildcards, attempt):

@@ -1,6 +1,7 @@
 rule unet:
     input:
         images=rules.images.output.train,
+        validation=rules.images.output.validation,
         held_out=rules.images.output.held_out,
         embeddings=rules.embeddings.output[0],
         bank=lambda wildcards: plan.find_training_bank(config, wildcards.dataset) or [],
@@ -24,6 +25,7 @@ rule unet:
         micro_batch=unet_setting("micro_batch"),
         checkpointing=unet_setting("checkpointing"),
         ema_device=unet_setting("ema_device"),
+        watch=unet_watch,
     params:
         cfg=reads("unet"),
         code=code("unet.py"),

@@ -30,6 +30,12 @@ STRICT = extend(
     ),
 )
 TEXT_OF_OPTION = "text; --config passes nested values as text: write them in a --configfile"
+# Keys of `unet` whose value needs a package that is not locked: the package, and another value.
+PACKAGES = {
+    ("optimizer", "adamw8bit"): ("bitsandbytes", "adamw"),
+    ("tracker", "tensorboard"): ("tensorboard", "null"),
+    ("tracker", "wandb"): ("wandb", "null"),
+}
 WIDE_RESNET = re.compile(r"wrn-(\d+)-[1-9]\d*")
 
 
@@ -202,6 +208,11 @@ def _check_tuning(name: str, tuning: Mapping) -> Iterator[str]:
         yield f"unet.dropout = {dropout} ({name}); its shares must sum to <= 1"
     if pairs % processes:
         yield f"unet.processes = {processes} ({name}); must divide unet.batch_size = {pairs}"
+    if tuning["early_stop"] and tuning["validation"]["every"] is None:
+        yield (
+            f"unet.early_stop = {tuning['early_stop']} ({name}): unet.validation.every = null; "
+            "set the steps from one measurement to the next, or unet.early_stop to null"
+        )
 
 
 def _check_interval(name: str, sampling: Mapping) -> Iterator[str]:
@@ -219,11 +230,12 @@ def list_missing_packages(config: Mapping, find: Callable[[str], object]) -> Ite
     """
     for name, values in config["datasets"].items():
         tuning = {**config["unet"], **values.get("unet", {})}
-        if tuning["optimizer"] == "adamw8bit" and find("bitsandbytes") is None:
-            yield (
-                f"unet.optimizer = adamw8bit ({name}); needs the package bitsandbytes, which is "
-                "not installed: pip install bitsandbytes, or set adamw"
-            )
+        for (key, value), (package, other) in PACKAGES.items():
+            if tuning[key] == value and find(package) is None:
+                yield (
+                    f"unet.{key} = {value} ({name}); needs the package {package}, which is not "
+                    f"installed: pip install {package}, or set {other}"
+                )
 
 
 def _check_runs(name: str, training: Mapping) -> Iterator[str]:

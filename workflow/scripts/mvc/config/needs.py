@@ -25,8 +25,11 @@ def list_setting_faults(config: Mapping, dataset: str) -> Iterator[str]:
     loader = LOADERS[config["datasets"][dataset]["loader"]]
     key = "validation_per_class" if loader.per_class else "validation_fraction"
     split = merge_section(config, "classifiers", dataset)["split"]
-    if split == "validation" and loader.size and not images[key]:
-        yield f"classifiers.split = validation ({dataset}): images.{key} = 0; must be > 0"
+    every = merge_section(config, "unet", dataset)["validation"]["every"]
+    users = ["classifiers.split = validation"] if split == "validation" else []
+    users += [f"unet.validation.every = {every}"] if every else []
+    for user in users if loader.size and not images[key] else ():
+        yield f"{user} ({dataset}): images.{key} = 0; must be > 0"
 
 
 def list_setting_warnings(config: Mapping) -> Iterator[str]:
@@ -58,13 +61,17 @@ def list_run_faults(config: Mapping, runs: Iterable[tuple[str, str, str]]) -> It
 
 
 def collect_needs(
-    config: Mapping, runs: Iterable[tuple[str, str, str]], searched: Iterable[str]
+    config: Mapping,
+    runs: Iterable[tuple[str, str, str]],
+    searched: Iterable[str],
+    tuned: Iterable[str] = (),
 ) -> dict[str, dict]:
-    """Collect what runs and policy searches need of each data set's images.
+    """Collect what runs, policy searches and fine-tunings need of each data set's images.
 
     Args:
         runs: see `list_run_faults`.
         searched: data sets whose policies are searched for.
+        tuned: data sets on which the U-Net is fine-tuned.
     """
     needs = {
         dataset: {"split": merge_section(config, "classifiers", dataset)["split"]}
@@ -84,6 +91,9 @@ def collect_needs(
         policies = merge_section(config, "policies", dataset)
         if not policies["file"]:
             needs.setdefault(dataset, {})["folds"] = policies["folds"]
+    for dataset in tuned:
+        if every := merge_section(config, "unet", dataset)["validation"]["every"]:
+            needs.setdefault(dataset, {})["validation"] = every
     return needs
 
 
@@ -95,12 +105,17 @@ def list_unmet_needs(dataset: str, needs: Mapping, report: Mapping) -> Iterator[
         report: the stage's `images/report.json`.
     """
     splits = report["splits"]
-    split = needs.get("split")
+    split, every = needs.get("split"), needs.get("validation")
+    there = ", ".join(f"{part['images']:,} {name}" for name, part in splits.items())
     if split and not splits[split]["images"]:
-        there = ", ".join(f"{part['images']:,} {name}" for name, part in splits.items())
         yield (
             f"classifiers.split = {split} ({dataset}): there is no {split} image ({there}); raise "
             f"images.{split}_fraction, or set classifiers.split to another split"
+        )
+    if every and not splits["validation"]["images"]:
+        yield (
+            f"unet.validation.every = {every} ({dataset}): there is no validation image ({there}); "
+            "raise images.validation_fraction, or set unet.validation.every to null"
         )
     for section, quota in needs.get("quotas", ()):
         try:

@@ -25,7 +25,8 @@ _SAMPLING = "guidance scale image_scale interval steps order karras batch_size"
 _IMAGES = {"synthetic": _SAMPLING, "unet": "resolution", "captions": "prefix"}
 _TUNING = (
     "train rank resolution steps steps_per_image batch_size optimizer learning_rate schedule "
-    "warmup_steps weight_decay max_grad_norm ema_decay pairing text dropout flip"
+    "warmup_steps weight_decay max_grad_norm ema_decay pairing text dropout flip "
+    "early_stop"
 )
 _SHEET = "classes images cell"
 _SHOWN = Reads({"tables": "digits confidence"})
@@ -127,6 +128,8 @@ def _read_rule(
             return read_images(config, dataset, digest_source)
         case "synthetic" | "pretrained" | "mixed":
             return read_synthetic(config, rule, dataset)
+        case "unet" if merge_section(config, "unet", dataset)["early_stop"]:
+            return read_stage(config, rule, dataset, "validation")  # which chooses the weights
         case "real":
             return read_real(config, dataset, wildcards["generator"])
         case "policies":
@@ -151,11 +154,11 @@ def _read_rule(
             return read_stage(config, rule, dataset)
 
 
-def read_stage(config: Mapping, stage: str, dataset: str) -> dict:
-    """What a stage of `READS` reads for a data set, in one dictionary."""
+def read_stage(config: Mapping, stage: str, dataset: str, *more: str) -> dict:
+    """What a stage of `READS` reads for a data set, and `more` keys, in one dictionary."""
     reads, settings = READS[stage], {}
     for section, keys in reads.sections.items():
-        settings |= _pick(merge_section(config, section, dataset), keys.split())
+        settings |= _pick(merge_section(config, section, dataset), (*keys.split(), *more))
     if reads.seed:
         settings["seed"] = find_seed(config, dataset)
     return settings | _pick(config["models"], reads.models)

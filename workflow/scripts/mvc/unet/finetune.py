@@ -31,11 +31,14 @@ from mvc.models.stable_diffusion import (
 from mvc.unet.memory import Memory
 from mvc.unet.pairs import Pool
 from mvc.unet.trainer import Trainer
+from mvc.unet.validation import Validation, draw_pairs
+from mvc.unet.watch import Watch
 
 
 def tune(
     cfg: Mapping,
     memory: Memory,
+    watch: Watch,
     inputs: Mapping[str, str],
     outputs: Mapping[str, str],
     checkpoint: str,
@@ -45,15 +48,21 @@ def tune(
     Args:
         cfg: the config's section `unet`, the model `diffusion` and the seed.
         memory: how it is fitted into the GPU's memory.
-        inputs: files `images`, `held_out`, `embeddings`, `bank`; the bank is read with
-            `unet.text: bank` only.
+        watch: what is measured and drawn meanwhile.
+        inputs: files `images`, `validation`, `held_out`, `embeddings`, `bank`; the bank is read
+            with `unet.text: bank` only, the validation images with `unet.validation`.
         outputs: files `config`, `weights`, `losses`.
         checkpoint: file that a stopped run resumes from.
 
     Returns:
         The number of steps, their unit, and the final loss, for the last line of the log.
     """
-    accelerator = Accelerator(mixed_precision=choose_precision(), cpu=not torch.cuda.is_available())
+    accelerator = Accelerator(
+        mixed_precision=choose_precision(),
+        cpu=not torch.cuda.is_available(),
+        log_with=watch.tracker,
+        project_dir=watch.folder,
+    )
     train = image_tables.read(inputs["images"])
     cfg = settle_steps(cfg, len(train))
     bank = image_tables.read(inputs["bank"]) if cfg["text"] == "bank" else None
@@ -63,18 +72,23 @@ def tune(
     base = load_unet(cfg["diffusion"], text_width=embeddings["tokens"].shape[2])
     check_pair(cfg["diffusion"], base, vae)
     pool = make_pool(train, embeddings, bank, vae, cfg)
+    validation = make_validation(inputs["validation"], pool, vae, cfg, watch.validation)
     vae.cpu()  # all images are encoded
     trainer = make_trainer(widen(base, vae.config.latent_channels), cfg, memory, accelerator)
     batches = describe_batches(cfg, vae, trainer.betas)
+    trainer.validation = validation
     trainer.load_checkpoint(Path(checkpoint))
-    steps = trainer.steps - trainer.step
-    losses = trainer.train(pool, Path(checkpoint), make_progress_log(cfg["steps"]), **batches)
+    first = trainer.step
+    show = make_progress_log(cfg["steps"])
+    scene = {"train": train, "embeddings": embeddings, "show": show}
+    with watch.start(watch, trainer, vae, cfg, **scene) as look:
+        losses = trainer.train(pool, Path(checkpoint), look, **batches)
     accelerator.end_training()  # closes the process group
     if accelerator.is_main_process:
-        write_losses(losses, outputs["losses"])
+        write_losses(losses, outputs["losses"], validation)
         write_unet(trainer.finish(), weights=outputs["weights"], config=outputs["config"])
         remove_checkpoints(outputs["weights"])
-    return steps, "steps", f"loss {losses[-100:].mean():.4f} at the end"
+    return len(losses) - first, "steps", f"loss {losses[-100:].mean():.4f} at the end"
 
 
 def settle_steps(cfg: Mapping, images: int) -> dict:
@@ -117,6 +131,39 @@ def make_pool(
         recipes=None if bank is None else read_recipes(bank),
         recipe_labels=None if bank is None else torch.tensor(bank["label"].to_pylist()),
     )
+
+
+def make_validation(file: str, pool: Pool, vae, cfg: Mapping, wanted: Mapping) -> Validation | None:
+    """Make the measurements of the validation loss; None without `unet.validation.every`.
+
+    Args:
+        file: of the validation images.
+        wanted: `unet.validation`.
+
+    Raises:
+        ValueError: there is no validation image.
+    """
+    if wanted["every"] is None:
+        return None
+    table = image_tables.read(file)
+    if not len(table):
+        raise ValueError(
+            f"unet.validation.every = {wanted['every']}: there is no validation image; raise "
+            "images.validation_fraction, or set it to null"
+        )
+    pairs = draw_pairs(
+        table,
+        pool,
+        vae,
+        pairs=wanted["pairs"],
+        pairing=cfg["pairing"],
+        size=cfg["resolution"],
+        timesteps=load_betas(cfg["diffusion"]).config.num_train_timesteps,
+        seed=cfg["seed"],
+    )
+    patience = (cfg["early_stop"] or {}).get("patience")
+    length = {"every": wanted["every"], "steps": cfg["steps"], "patience": patience}
+    return Validation(pairs, at_once=cfg["batch_size"], **length)
 
 
 def make_trainer(
@@ -174,9 +221,11 @@ def make_progress_log(steps: int) -> Callable[[int, float], None]:
     return show
 
 
-def write_losses(losses: Tensor, path: str | Path) -> None:
-    """Write the loss of every step as CSV."""
+def write_losses(losses: Tensor, path: str | Path, validation: Validation | None = None) -> None:
+    """Write the loss of every step as CSV, and the validation loss where it was measured."""
     frame = pd.DataFrame({"step": range(1, len(losses) + 1), "loss": losses.tolist()})
+    if validation:
+        frame["validation_loss"] = validation.losses[: len(losses)].tolist()
     write_csv(frame, path, float_format="%.6g")
 
 

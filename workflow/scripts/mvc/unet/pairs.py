@@ -109,7 +109,7 @@ def draw_batch(
         return (torch.rand(batch_size, generator=rng, dtype=torch.float64) * high).long()
 
     x = uniform(torch.tensor(len(pool.labels)))
-    other = _choose_partners(pool.groups, x, pool.labels[x], uniform) if pairing == "class" else x
+    other = choose_partners(pool.groups, x, pool.labels[x], uniform) if pairing == "class" else x
     flip = torch.randint(pool.mean.shape[1], (batch_size,), generator=rng)  # tied in a pair
     mean, std = pool.mean[x, flip], pool.std[x, flip]
     posterior = mean + std * torch.randn(mean.shape, generator=rng)
@@ -117,7 +117,7 @@ def draw_batch(
         uniform(torch.tensor(1))  # in place of an entry's draw: later draws are those of `bank`
         states = pool.tokens[x]
     else:
-        entry, there = _choose_entries(pool.recipe_groups, pool.labels[x], uniform)
+        entry, there = choose_entries(pool.recipe_groups, pool.labels[x], uniform)
         states = materialise(pool.tokens, pool.recipes[entry])
         states[~there] = pool.tokens[x][~there]
     chance = torch.rand(batch_size, generator=rng)
@@ -133,7 +133,7 @@ def draw_batch(
     )
 
 
-def _choose_partners(groups: Groups, x: Tensor, labels: Tensor, uniform) -> Tensor:
+def choose_partners(groups: Groups, x: Tensor, labels: Tensor, uniform) -> Tensor:
     """Choose for each image another of its class, uniformly; itself if it is the only one."""
     start, count = groups.find(labels)
     shift = 1 + uniform((count - 1).clamp(min=1))
@@ -141,7 +141,7 @@ def _choose_partners(groups: Groups, x: Tensor, labels: Tensor, uniform) -> Tens
     return groups.order[start + within]
 
 
-def _choose_entries(groups: Groups, wanted: Tensor, uniform) -> tuple[Tensor, Tensor]:
+def choose_entries(groups: Groups, wanted: Tensor, uniform) -> tuple[Tensor, Tensor]:
     """Choose a row of each wanted label, uniformly, and say where there is one (else any row)."""
     start, count = groups.find(wanted)
     row = (start + uniform(count.clamp(min=1))).clamp(max=len(groups.order) - 1)

@@ -3,7 +3,8 @@
 import math
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,10 +25,14 @@ from mvc.unet import adapt, optimizers
 from mvc.unet.average import make_average
 from mvc.unet.memory import DEFAULT, Fit, Memory
 from mvc.unet.pairs import Batch, Pool, draw_batch
+from mvc.unet.validation import Validation
 
 
 class Trainer:
     """The state of fine-tuning that lives across steps and that checkpoints hold."""
+
+    validation: Validation | None = None  # set before a checkpoint is loaded
+    grad_norm = torch.tensor(torch.nan)  # of the last update, before it was clipped
 
     def __init__(
         self,
@@ -95,7 +100,7 @@ class Trainer:
         if self.accelerator.num_processes > 1:
             for weight in self.parameters:
                 weight.grad = self.accelerator.reduce(weight.grad, "mean")
-        self.accelerator.clip_grad_norm_(self.parameters, self.max_grad_norm)
+        self.grad_norm = self.accelerator.clip_grad_norm_(self.parameters, self.max_grad_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.schedule.step()
@@ -120,7 +125,13 @@ class Trainer:
         return torch.stack(losses).sum()
 
     def compute_gradients(self, batch: Batch, *, share: float) -> Float[Tensor, ""]:
-        """Add the gradients of `share` times the loss of a micro-batch; return that product.
+        """Add the gradients of `share` times the loss of a micro-batch; return that product."""
+        loss = share * self.compute_loss(batch)
+        self.accelerator.backward(loss)
+        return loss.detach()
+
+    def compute_loss(self, batch: Batch) -> Float[Tensor, ""]:
+        """Compute the mean loss of a micro-batch.
 
         Loss (Eq. 4): E || eps - eps_theta(z_t, t, e_T, e_I) ||^2, with z_t by Eq. 1; for a U-Net
         that estimates the velocity v in place of eps, see `stable_diffusion.compute_target`.
@@ -131,14 +142,12 @@ class Trainer:
         with self.accelerator.autocast():
             estimate = self.unet(inputs, batch.timestep, encoder_hidden_states=text).sample
         target = compute_target(self.betas, batch.latents, batch.noise, batch.timestep)
-        loss = share * torch.nn.functional.mse_loss(estimate.float(), target)
-        self.accelerator.backward(loss)
-        return loss.detach()
+        return torch.nn.functional.mse_loss(estimate.float(), target)
 
     def train(
         self, pool: Pool, path: Path, show: Callable[[int, float], None], **drawing
     ) -> Tensor:
-        """Train to the last step.
+        """Train to the last step, or until the validation loss has stalled.
 
         Args:
             path: of the checkpoint, saved at most every two minutes and when a signal asks to
@@ -147,7 +156,7 @@ class Trainer:
             drawing: arguments of `pairs.draw_batch` besides the pool and the step.
 
         Returns:
-            The loss of every step.
+            The loss of every step taken.
 
         Raises:
             SystemExit: one of the processes received SIGTERM or SIGINT.
@@ -158,7 +167,7 @@ class Trainer:
         with StopSignal() as stop:
             self.accelerator.wait_for_everyone()  # a signal from now on finds every process ready
             print(f"training {'resumes' if self.step else 'starts'} at step {self.step:,}")
-            while self.step < self.steps:
+            while not self.is_done():
                 batch = draw_batch(pool, step=self.step, **drawing)
                 loss, signal_name = self.update(batch.select(part, self.accelerator.device), stop)
                 self.losses[self.step] = loss
@@ -167,6 +176,8 @@ class Trainer:
                     raise ValueError(
                         f"unet: the loss is {loss} at step {self.step:,}; lower unet.learning_rate"
                     )
+                if self.validation:
+                    self.validation.measure(self)
                 show(self.step, loss)
                 if signal_name:
                     self.leave(path, signal_name)
@@ -174,7 +185,23 @@ class Trainer:
                     begun = time.monotonic()
                     self.save_checkpoint(path)
                     timer.restart(begun)
-        return self.losses
+        return self.losses[: self.step]
+
+    def is_done(self) -> bool:
+        """Whether all steps are taken, or the validation loss has stalled."""
+        stalled = self.validation is not None and self.validation.has_stalled()
+        return self.step >= self.steps or stalled
+
+    @contextmanager
+    def use_average(self) -> Iterator[torch.nn.Module]:
+        """Put the averaged weights into the U-Net for a while, to be looked at."""
+        self.ema.store(self.parameters)
+        try:
+            self.ema.copy_to(self.parameters)
+            yield self.unet.eval()
+        finally:
+            self.ema.restore(self.parameters)
+            self.unet.train()
 
     def exchange(
         self, loss: Float[Tensor, ""] | None, stop: StopSignal | None
@@ -211,6 +238,8 @@ class Trainer:
         tensors |= optimizers.collect_state(self.optimizer, self.parameters)
         if scaler := self.accelerator.scaler:
             tensors |= {f"scaler.{k}": torch.tensor(v) for k, v in scaler.state_dict().items()}
+        if self.validation:
+            tensors |= self.validation.collect_state()
         return checkpoint.save_checkpoint(tensors, path, step=self.step)
 
     def load_checkpoint(self, path: Path) -> None:
@@ -234,15 +263,23 @@ class Trainer:
             if scaler := self.accelerator.scaler:
                 state = scaler.state_dict()
                 scaler.load_state_dict({k: file.get_tensor(f"scaler.{k}").item() for k in state})
+            if self.validation:
+                self.validation.restore_state(file, main=self.accelerator.is_main_process)
         self.ema.optimization_step = self.step
         checkpoint.set_schedule(self.schedule, self.step)
 
     def finish(self) -> torch.nn.Module:
-        """Put the EMA's weights into the U-Net, and return it as a plain one.
+        """Put the averaged weights into the U-Net, and return it as a plain one.
+
+        They are those of the last step, or with an early stop those of the lowest validation loss.
 
         Raises:
             ValueError: a weight is not finite: the last update diverged, whose loss none sees.
         """
+        if self.validation:
+            weights, chosen = self.validation.choose_weights(self.ema.shadow_params, self.step)
+            self.ema.shadow_params = weights
+            self.unet.register_to_config(**chosen)
         self.ema.copy_to(self.parameters)
         self.unet.disable_gradient_checkpointing()
         require_finite_weights(self.unet, "unet, after its last step", "lower unet.learning_rate")
