@@ -61,18 +61,24 @@ def race(
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for turn in range(options.repeats + warm_up):
         for name, run in ways.items():
-            _synchronize()
-            start, cpu = time.perf_counter(), _measure_cpu()
-            run()
-            _synchronize()
+            measured = clock(run)
             if turn >= warm_up:
-                times[name].append((time.perf_counter() - start, _measure_cpu() - cpu))
+                times[name].append(measured)
     medians = {name: [*map(statistics.median, zip(*t, strict=True))] for name, t in times.items()}
     (ours, (seconds, cpu)), *others = medians.items()
     for other, (other_seconds, other_cpu) in others:
         sizes = dict(unit="s", ours_size=seconds, other_size=other_seconds)
         sizes |= dict(ours_cpu=cpu, other_cpu=other_cpu, goal=(goals or {}).get(other))
         report(options, of=of, ours=ours, other=other, **sizes)
+
+
+def clock(run: Callable) -> tuple[float, float]:
+    """Time a call on whatever device it uses: seconds, and CPU seconds."""
+    _synchronize()
+    start, cpu = time.perf_counter(), _measure_cpu()
+    run()
+    _synchronize()
+    return time.perf_counter() - start, _measure_cpu() - cpu
 
 
 def report(options: argparse.Namespace, **measured) -> None:

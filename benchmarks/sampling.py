@@ -15,6 +15,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from guidance import make_pipeline
 from mvc.banks.mixing import materialise
 from mvc.captions.prompts import make_prompt
 from mvc.core import image_tables
-from mvc.core.device import pick_device
+from mvc.core.device import pick_device, pick_precision
 from mvc.core.pixels import load
 from mvc.miniature.quality import Models, list_captions
 from mvc.miniature.templates import SYNONYMS
@@ -60,6 +61,8 @@ class Task:
     names: list[str]  # k
     unet: torch.nn.Module
     real: torch.Tensor | None = None  # uint8, images of the data set
+    diffusion: str | Path = DIFFUSION  # for the noise schedule
+    batch: int = BATCH  # images at once
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -111,13 +114,13 @@ def read_task(folder: Path, n: int) -> Task:
 def build_ours(task: Task, vae: torch.nn.Module, sampling: Sampling) -> Callable:
     """A function that samples the task as this project does."""
     device, n = vae.device, len(task.labels)
-    solver = load_solver(DIFFUSION, order=sampling.order, karras=sampling.karras)
+    solver = load_solver(task.diffusion, order=sampling.order, karras=sampling.karras)
     unet, null = task.unet.to(device), task.null.to(device)
 
     def sample() -> torch.Tensor:
         images = []
-        for rows in torch.arange(n).split(BATCH):
-            condition = encode(vae, task.pixels[rows], batch_size=BATCH)[0]
+        for rows in torch.arange(n).split(task.batch):
+            condition = encode(vae, task.pixels[rows], batch_size=task.batch)[0]
             latents = solve(
                 unet,
                 solver,
@@ -138,15 +141,20 @@ def build_ours(task: Task, vae: torch.nn.Module, sampling: Sampling) -> Callable
 
 
 def build_pipeline(task: Task, vae: torch.nn.Module, steps: int) -> Callable:
-    """A function that samples the task by the pipeline, all but `steps` at its defaults."""
-    scheduler = DDIMScheduler.from_pretrained(DIFFUSION, subfolder="scheduler")
-    pipeline = make_pipeline(vae, task.unet.to(vae.device), scheduler)
+    """A function that samples the task by the pipeline, all but `steps` at its defaults.
+
+    The weights are in the precision that we compute in, so on a GPU in half.
+    """
+    half, device = pick_precision(vae.device), vae.device
+    vae, unet = (deepcopy(model).to(device, half) for model in (vae, task.unet))
+    scheduler = DDIMScheduler.from_pretrained(task.diffusion, subfolder="scheduler")
+    pipeline = make_pipeline(vae, unet, scheduler)
     shape = (task.unet.config.out_channels, *[task.pixels.shape[-1] // get_factor(vae)] * 2)
 
     def sample() -> torch.Tensor:
         images = []
-        for rows in torch.arange(len(task.labels)).split(BATCH):
-            text = task.text[rows].to(vae.device)
+        for rows in torch.arange(len(task.labels)).split(task.batch):
+            text = task.text[rows].to(device, half)
             made = pipeline(
                 image=task.pixels[rows].float() / 255,
                 prompt_embeds=text,

@@ -30,6 +30,7 @@ from diffusers.training_utils import EMAModel
 from mvc.banks.recipes import leave_unmixed
 from mvc.models.clip import compute_text_states, find_text_width, load_clip, tokenize
 from mvc.models.stable_diffusion import encode, load_betas, load_unet, load_vae, widen
+from mvc.unet.memory import DEFAULT, Memory
 from mvc.unet.pairs import Batch, Pool, draw_batch
 from mvc.unet.trainer import Trainer
 from PIL import Image
@@ -80,10 +81,17 @@ def load_models(options: argparse.Namespace) -> Models:
     return Models(vae, clip, tokenizer, load_betas(options.diffusion), accelerator)
 
 
-def build_trainer(options: argparse.Namespace, models: Models) -> Trainer:
+def build_trainer(
+    options: argparse.Namespace,
+    models: Models,
+    *,
+    train: str = "full",
+    rank: int = 1,
+    memory: Memory = DEFAULT,
+) -> Trainer:
     settings = dict(learning_rate=1e-5, schedule="cosine", warmup_steps=0, weight_decay=0.01)
-    settings |= dict(max_grad_norm=1.0, ema_decay=0.999, steps=10**6, train="full", rank=1)
-    settings["optimizer"] = "adamw"
+    settings |= dict(max_grad_norm=1.0, ema_decay=0.999, steps=10**6, train=train, rank=rank)
+    settings |= dict(optimizer="adamw", memory=memory)
     unet = models.load_unet(options.diffusion)
     return Trainer(unet, betas=models.betas, accelerator=models.accelerator, **settings)
 
@@ -103,25 +111,32 @@ def build_pool(vae: torch.nn.Module, pixels: torch.Tensor, states: torch.Tensor)
     )
 
 
+def build_draw(
+    options: argparse.Namespace, models: Models, pixels: torch.Tensor
+) -> Callable[[], Batch]:
+    """A function that draws the batch of the next step from cached latents and text."""
+    pool = build_pool(models.vae, pixels, models.compute_text([PROMPT]).cpu())
+    drawing = dict(batch_size=options.batch, pairing="class", text="bank", seed=0)
+    drawing |= dict(dropout=dict.fromkeys(("text", "image", "both"), DROPOUT), timesteps=1000)
+    drawing |= dict(scaling_factor=models.vae.config.scaling_factor)
+    steps, device = itertools.count(), models.accelerator.device
+    return lambda: draw_batch(pool, step=next(steps), **drawing).select(slice(None), device)
+
+
 def build_steps(
     options: argparse.Namespace, models: Models, pixels: torch.Tensor
 ) -> tuple[Callable, Callable]:
     """Functions that take this project's step, and the same step with encoding."""
     vae, device = models.vae, models.accelerator.device
     trainer = build_trainer(options, models)
-    pool = build_pool(vae, pixels, models.compute_text([PROMPT]).cpu())
-    drawing = dict(batch_size=options.batch, pairing="class", text="bank", seed=0)
-    drawing |= dict(dropout=dict.fromkeys(("text", "image", "both"), DROPOUT), timesteps=1000)
-    drawing |= dict(scaling_factor=vae.config.scaling_factor)
+    draw = build_draw(options, models, pixels)
     ids, _ = tokenize(models.tokenizer, [PROMPT] * options.batch)
-    steps = itertools.count()
 
     def step_cached() -> None:
-        batch = draw_batch(pool, step=next(steps), **drawing)
-        trainer.update(batch.select(slice(None), device))
+        trainer.update(draw())
 
     def step_encoding() -> None:
-        batch = draw_batch(pool, step=next(steps), **drawing).select(slice(None), device)
+        batch = draw()
         rows = torch.randint(IMAGES, (2, options.batch))
         with models.accelerator.autocast():
             latents, _ = encode(vae, pixels[rows[0]], batch_size=options.batch)
@@ -135,31 +150,40 @@ def build_steps(
 
 
 def build_script_step(
-    options: argparse.Namespace, models: Models, files: Sequence[bytes]
+    options: argparse.Namespace, models: Models, files: Sequence[bytes], *, parts: int = 1
 ) -> Callable:
-    """A function that takes a step as `train_instruct_pix2pix.py` does."""
+    """A function that takes a step as `train_instruct_pix2pix.py` does.
+
+    Args:
+        parts: of the batch, whose gradients are accumulated.
+    """
     vae, accelerator = models.vae, models.accelerator
     unet = models.load_unet(options.diffusion).requires_grad_(True).train()
     ema = EMAModel(unet.parameters())
     unet, optimizer = accelerator.prepare(unet, torch.optim.AdamW(unet.parameters(), lr=1e-5))
+    n = options.batch // parts
 
-    def step() -> None:
-        original, edited = read_pairs(files, options).to(accelerator.device).chunk(2)
+    def accumulate() -> None:
+        original, edited = read_pairs(files, n, options).to(accelerator.device).chunk(2)
         with torch.no_grad(), accelerator.autocast():
-            text = models.compute_text([PROMPT] * options.batch)
+            text = models.compute_text([PROMPT] * n)
             null = models.compute_text([""])
             latents = vae.encode(edited).latent_dist.sample() * vae.config.scaling_factor
             image = vae.encode(original).latent_dist.mode()
-        chance = torch.rand(options.batch, device=latents.device)
+        chance = torch.rand(n, device=latents.device)
         text = torch.where((chance < 2 * DROPOUT)[:, None, None], null, text)
         image = image * ((chance < DROPOUT) | (chance >= 3 * DROPOUT))[:, None, None, None]
         noise = torch.randn_like(latents)
-        timesteps = torch.randint(1000, (options.batch,), device=latents.device)
+        timesteps = torch.randint(1000, (n,), device=latents.device)
         noisy = models.betas.add_noise(latents, noise, timesteps)
         estimate = unet(torch.cat([noisy, image], dim=1), timesteps, text).sample
         loss = F.mse_loss(estimate.float(), noise.float())
         loss.item()
-        accelerator.backward(loss)
+        accelerator.backward(loss / parts)
+
+    def step() -> None:
+        for _ in range(parts):
+            accumulate()
         accelerator.clip_grad_norm_(unet.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
@@ -168,18 +192,23 @@ def build_script_step(
     return step
 
 
-def read_pairs(files: Sequence[bytes], options: argparse.Namespace) -> torch.Tensor:
-    """Decode and resize the original images of a batch, then the edited ones, mirrored at random.
+def read_pairs(files: Sequence[bytes], n: int, options: argparse.Namespace) -> torch.Tensor:
+    """Decode and resize n original images, then n edited ones, mirrored at random.
 
     Returns:
-        (2 b, 3, h, w) in -1..1.
+        (2 n, 3, h, w) in -1..1.
     """
     size = (options.resolution, options.resolution)
-    chosen = random.choices(files, k=2 * options.batch)
+    chosen = random.choices(files, k=2 * n)
     opened = (Image.open(io.BytesIO(file)).convert("RGB").resize(size) for file in chosen)
     images = np.stack([np.array(image).transpose(2, 0, 1) for image in opened])
     pixels = 2 * (torch.tensor(images) / 255) - 1
     return pixels.flip(-1) if random.random() < 0.5 else pixels
+
+
+def draw_pixels(resolution: int) -> torch.Tensor:
+    """Images of noise."""
+    return torch.randint(0, 256, (IMAGES, 3, resolution, resolution), dtype=torch.uint8)
 
 
 def encode_png(pixels: torch.Tensor) -> bytes:
@@ -191,8 +220,7 @@ def encode_png(pixels: torch.Tensor) -> bytes:
 def main() -> None:
     options = parse_arguments()
     models = load_models(options)
-    shape = (IMAGES, 3, options.resolution, options.resolution)
-    pixels = torch.randint(0, 256, shape, dtype=torch.uint8)
+    pixels = draw_pixels(options.resolution)
     step_cached, step_encoding = build_steps(options, models, pixels)
     step_script = build_script_step(options, models, [encode_png(image) for image in pixels])
     race(

@@ -4,12 +4,13 @@ import json
 from pathlib import Path
 
 import open_clip
+import timm
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from mvc.estimate.architectures import BLIP2, UNET, VAE
 from safetensors.torch import save_file
 from tokenizers import pre_tokenizers
-from transformers import Blip2Config, Blip2ForConditionalGeneration
+from transformers import Blip2Config, Blip2ForConditionalGeneration, Blip2Processor
 
 CLIP = "ViT-L-14-quickgelu"
 CLIP2 = "ViT-H-14"  # of Stable Diffusion 2.x
@@ -29,6 +30,15 @@ ENCODER2 = {
     "pad_token_id": 1,
     "projection_dim": 512,
     "vocab_size": 49408,
+}
+# That of Stable Diffusion 1.5: the text tower of CLIP.
+ENCODER = ENCODER2 | {
+    "hidden_act": "quick_gelu",
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_attention_heads": 12,
+    "num_hidden_layers": 12,
+    "projection_dim": 768,
 }
 UNET2 = {"cross_attention_dim": 1024, "use_linear_projection": True}
 SCHEDULER = {
@@ -142,10 +152,14 @@ def clip_tokenizer(folder: Path, *, pad: str = "<|endoftext|>") -> Path:
     return folder
 
 
-def stable_diffusion(folder: Path) -> Path:
-    """Stable Diffusion 1.5's folder, weights in half precision; the VAE's old names kept."""
+def stable_diffusion(folder: Path, *, layers: int = 2) -> Path:
+    """Stable Diffusion 1.5's folder, weights in half precision; the VAE's old names kept.
+
+    Args:
+        layers: of each block of the U-Net.
+    """
     torch.manual_seed(1)
-    unet = UNet2DConditionModel.from_config(UNET).half()
+    unet = UNet2DConditionModel.from_config(UNET | {"layers_per_block": layers}).half()
     unet.save_pretrained(folder / "unet")
     del unet
     vae = AutoencoderKL.from_config(VAE).half()
@@ -159,6 +173,8 @@ def stable_diffusion(folder: Path) -> Path:
     save_file(state, folder / "vae/diffusion_pytorch_model.safetensors", {"format": "pt"})
     scheduler(folder)
     write_json(INDEX, folder / "model_index.json")
+    write_json(ENCODER, folder / "text_encoder/config.json")
+    clip_tokenizer(folder / "tokenizer")
     return folder
 
 
@@ -196,6 +212,15 @@ def blip2(folder: Path, *, layers: int) -> Path:
     write_json(pictures, folder / "preprocessor_config.json")
     whole = {"num_query_tokens": 32, "processor_class": "Blip2Processor"}
     write_json(whole, folder / "processor_config.json")
+    tokenizer = Blip2Processor.from_pretrained(folder).tokenizer  # adds the token of the image
+    tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def classifier(folder: Path, name: str) -> Path:
+    """A network of timm, with random weights for the classes of the published ones."""
+    torch.manual_seed(3)
+    save_file(timm.create_model(name).state_dict(), folder / "model.safetensors")
     return folder
 
 

@@ -1,6 +1,8 @@
 """Every benchmark runs to its end, with as little work as it can do, and the page holds them."""
 
+import importlib
 import json
+import re
 import runpy
 import sys
 
@@ -26,7 +28,8 @@ def keep_threads():
 
 
 def test_scripts_are_all_that_there_are():
-    assert {file.stem for file in FOLDER.glob("*.py")} == {*results.SCRIPTS, *HELPERS}
+    scripts = {*results.SCRIPTS, "real_models"}  # the latter for machines with a GPU
+    assert {file.stem for file in FOLDER.glob("*.py")} == {*scripts, *HELPERS}
 
 
 @pytest.mark.parametrize("name", results.SCRIPTS)
@@ -83,3 +86,74 @@ def test_main_writes_the_page(monkeypatch, tmp_path):
 )
 def test_format_size(size, unit, text):
     assert format_size(size, unit) == text
+
+
+@pytest.fixture
+def real_models():
+    """The script for machines with a GPU; its imports take seconds."""
+    return importlib.import_module("real_models")
+
+
+@pytest.mark.slow
+def test_real_models_writes_both_tables(real_models, monkeypatch, tmp_path):
+    """On the miniature, without a GPU: memory is counted and times are measured."""
+    page = tmp_path / "results/real-models.md"
+    monkeypatch.setattr(sys, "argv", ["real_models.py", "--tiny", "--output", str(page)])
+    real_models.main()
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("# Real models on no GPU\n") and "Commit: " in text
+    rows = [line.strip("| ").split("|") for line in text.splitlines() if line.startswith("| 32 ")]
+    cells = [[cell.strip() for cell in row] for row in rows]
+    training, sampling = cells[:5], cells[5:]
+    ways = [tuple(row[1:3]) for row in training]
+    ours = [(kind, again) for kind in ("lora, rank 16", "full") for again in ("no", "yes")]
+    assert ways == [*ours, ("full, by diffusers", "no")]
+    assert all(float(row[5]) > 0.5 for row in training[:4]) and training[4][5] == "–"
+    assert [row[2] for row in sampling] == ["2", "6"], "evaluations of the U-Net"
+    for row in cells:
+        assert row[-2] == "–" and re.fullmatch(r"[\d.]+ m?s", row[-1])
+
+
+class Accelerator:
+    """Keeps what it prepared, as accelerate does."""
+
+    def __init__(self):
+        self.prepared = []
+
+    def free_memory(self):
+        self.prepared.clear()
+
+
+def test_measure_halves_what_exceeds_the_memory(real_models):
+    accelerator, kept = Accelerator(), []
+
+    def build(most):
+        def make(at_once):
+            kept.append((at_once, len(accelerator.prepared)))
+            accelerator.prepared.append("an optimizer")
+            if at_once > most:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return lambda: None
+
+        return make
+
+    way = dict(repeats=1, accelerator=accelerator)
+    assert real_models.measure(build(3), most=8, **way).at_once == 2
+    assert kept == [(8, 0), (4, 0), (2, 0)], "what did not fit is let go"
+    assert real_models.measure(build(0), most=8, **way) is None
+    assert real_models.format_measured(None) == ["–", "–"]
+    with pytest.raises(RuntimeError, match="a fault"):
+        real_models.measure(lambda _: fail, most=1, **way)
+
+
+def fail():
+    raise RuntimeError("a fault")
+
+
+def test_measure_peak_adds_what_else_is_on_the_card(real_models, monkeypatch):
+    """Of 24 GB 9 are free and 12 PyTorch's, which were 14 at most: 3 are others' and CUDA's own."""
+    asked = dict(is_available=True, mem_get_info=(9e9, 24e9))
+    asked |= dict(memory_reserved=12e9, max_memory_reserved=14e9)
+    for name, value in asked.items():
+        monkeypatch.setattr(torch.cuda, name, lambda value=value: value)
+    assert real_models.measure_peak() == pytest.approx(17.0)
