@@ -8,8 +8,8 @@ FAST := not slow and not workflow and not slurm
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo readme status test test-fast test-workflow test-slurm check \
-	benchmarks comments lock
+.PHONY: help environment demo readme status test test-fast test-workflow test-slurm test-real \
+	check benchmarks comments lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,17 +31,20 @@ readme: demo  ## run the demo and write its table into README.md
 status: environment  ## report what is done, running, failed or stale, and why
 	@$(BIN)/python workflow/scripts/status.py $(if $(CONFIGFILE),--configfile $(CONFIGFILE)) -- $(TARGET)
 
-test: environment  ## run all tests
+test: environment  ## run all tests but test-real
 	$(PYTEST)
 
 test-fast: environment  ## run the unit tests (a minute)
 	$(PYTEST) -m "$(FAST)"
 
 test-workflow: environment  ## run the tests that start Snakemake or train a model
-	$(PYTEST) -m "not ($(FAST)) and not slurm"
+	$(PYTEST) -m "not ($(FAST)) and not slurm and not real"
 
 test-slurm: environment  ## run the tests on a SLURM of their own (needs slurm-wlm, munge)
 	$(BIN)/python -m pytest -m slurm
+
+test-real: environment  ## run the workflow on the real architectures, random weights (10 minutes)
+	$(BIN)/python -m pytest -m real
 
 check: environment  ## check style: ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff check .

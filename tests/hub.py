@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,3 +83,26 @@ def serve(root: Path) -> Iterator[tuple[str, list[str]]]:
         yield f"http://127.0.0.1:{server.server_port}", asked
     finally:
         server.shutdown()
+
+
+def move_to_cache(folder: Path, home: Path, name: str) -> Path:
+    """Move the files of `folder` to where huggingface_hub keeps the repository `owner/name`.
+
+    Args:
+        home: as in HF_HOME, on the same disk.
+
+    Returns:
+        The snapshot: links to files that are named by their contents; here, by their names.
+    """
+    repository = home / "hub" / f"models--{name.replace('/', '--')}"
+    snapshot = repository / "snapshots" / COMMIT
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        link = snapshot / file.relative_to(folder)
+        blob = repository / "blobs" / hashlib.sha1(str(link).encode()).hexdigest()
+        for place in (link, blob):
+            place.parent.mkdir(parents=True, exist_ok=True)
+        file.rename(blob)
+        link.symlink_to(os.path.relpath(blob, link.parent))
+    (repository / "refs").mkdir()
+    (repository / "refs/main").write_text(COMMIT)
+    return snapshot

@@ -160,7 +160,10 @@ def test_ci_runs_what_a_submission_must_pass():
     for target in [*names.values(), "test"]:
         assert re.search(rf"^{target}: environment", makefile, re.MULTILINE)
     tiers = dict(re.findall(r"^(test-\w+): .*\n.*-m (\S.*)$", makefile, re.MULTILINE))
-    assert set(tiers) == set(names.values()) - {"check"}
+    assert set(tiers) == set(names.values()) - {"check"} | {"test-real"}
+    nightly = yaml.safe_load(read(REPO / ".github/workflows/nightly.yml"))
+    assert {"schedule", "workflow_dispatch"} == set(nightly[True])  # YAML 1.1 reads `on` so
+    assert nightly["jobs"]["real"]["steps"][-1] == {"run": "make test-real"}
 
 
 def test_readme_is_short_and_lists_every_stage():

@@ -10,16 +10,23 @@ from pathlib import Path
 SNAKEMAKE = ("env", "--default-signal=INT", sys.executable, "-m", "snakemake")
 
 
-def snakemake(folder: Path, *arguments: str, cores: int = 2, ok: bool = True) -> str:
+def snakemake(
+    folder: Path,
+    *arguments: str,
+    cores: int = 2,
+    ok: bool = True,
+    timeout: int = 800,
+    **environment: str,
+) -> str:
     """Run snakemake and return what it prints; fail with it if it does not end as expected."""
     command = [*SNAKEMAKE, "--cores", str(cores), *arguments]
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1"} | environment,
         capture_output=True,
         text=True,
-        timeout=800,
+        timeout=timeout,
     )
     text = done.stdout + done.stderr
     assert (done.returncode == 0) == ok, text[-6000:]
