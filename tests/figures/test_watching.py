@@ -99,7 +99,7 @@ def test_samples_are_those_of_the_averaged_weights(pool, scene, tmp_path, monkey
 
     monkeypatch.setattr("mvc.figures.finetuning.sample_captions", draw)
     watch_training(t, pool, scene, tmp_path, sample_every=2)
-    assert seen == {"step 0": 0, "step 2": 2}
+    assert seen == {"step 000000": 0, "step 000002": 2}
 
 
 def test_a_restart_draws_what_is_missing_and_nothing_twice(pool, scene, tmp_path, monkeypatch):
@@ -124,12 +124,12 @@ def test_a_restart_draws_what_is_missing_and_nothing_twice(pool, scene, tmp_path
     second = trainer(steps=STEPS)
     second.load_checkpoint(tmp_path / "state")
     watch_training(second, pool, scene, tmp_path, sample_every=2)
-    assert drawn == [f"step {step}" for step in (0, 2, 4, 6, 8)]
+    assert drawn == [f"step {step:06}" for step in (0, 2, 4, 6, 8)]
     (tmp_path / "samples/step-000004.png").unlink()
     third = trainer(steps=STEPS)
     third.load_checkpoint(tmp_path / "state")
     watch_training(third, pool, scene, tmp_path, sample_every=2)
-    assert drawn[5:] == ["step 4", "step 6", "step 8"]
+    assert drawn[5:] == [f"step {step:06}" for step in (4, 6, 8)]
 
 
 @pytest.mark.parametrize(

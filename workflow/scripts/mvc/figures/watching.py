@@ -200,7 +200,7 @@ def draw_samples(
                 per_class=samples["per_class"],
                 side=cfg["resolution"],
                 seed=cfg["seed"],
-                title=f"step {trainer.step:,}",
+                title=f"step {trainer.step:06}",  # of one width, so that no picture shifts
             )
     finally:
         vae.cpu()
