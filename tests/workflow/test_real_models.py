@@ -37,6 +37,7 @@ pytestmark = [
 
 SIDE = 64
 PHOTOS = 8  # of each class
+TRAIN, MADE = 4, 8  # training images of both classes, synthetic ones of a generator
 SHORT = """
 images: {labels_per_class: 2}
 captions: {max_new_tokens: 4, num_beams: 2}
@@ -154,9 +155,9 @@ def test_terminal_names_the_stages(ran):
 def test_captions_and_embeddings_have_their_shapes(ran):
     captions = image_tables.read(ran.folder / "results/photos/captions.parquet")
     prompts = captions["prompt"].to_pylist()
-    assert len(prompts) == 8 and all(p.startswith("This is an image of ") for p in prompts)
+    assert len(prompts) == TRAIN and all(p.startswith("This is an image of ") for p in prompts)
     states = load_file(ran.folder / "results/photos/embeddings.safetensors")
-    assert states["tokens"].shape == (8, 77, 768) and states["null"].shape == (77, 768)
+    assert states["tokens"].shape == (TRAIN, 77, 768) and states["null"].shape == (77, 768)
 
 
 def test_unet_is_a_plain_one_with_its_adapters_merged(ran):
@@ -183,8 +184,8 @@ def test_synthetic_images_are_pictures(ran):
     for shard in shards:
         table = image_tables.read(shard)
         pixels = [np.asarray(decode(file)) for file in image_tables.get_bytes(table)]
-        assert len(pixels) == 16 and {p.shape for p in pixels} == {(SIDE, SIDE, 3)}
-        assert len({p.tobytes() for p in pixels}) == 16 and min(p.std() for p in pixels) > 1
+        assert len(pixels) == MADE and {p.shape for p in pixels} == {(SIDE, SIDE, 3)}
+        assert len({p.tobytes() for p in pixels}) == MADE and min(p.std() for p in pixels) > 1
         chances = np.array(table["clip_probability"].to_pylist())
         assert np.isfinite(chances).all() and chances.min() >= 0 and chances.max() <= 1
 
@@ -193,7 +194,7 @@ def test_augmented_is_a_folder_to_train_on(ran):
     folder = ran.folder / "results/photos/augmented/train"
     assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["disc", "square"]
     made = [*folder.glob("*/synthetic-*")]
-    assert len(made) == 16 and len([*folder.glob("*/*")]) == 24
+    assert len(made) == MADE and len([*folder.glob("*/*")]) == TRAIN + MADE
     for file in made:
         with Image.open(file) as image:
             assert image.size == (SIDE, SIDE)
