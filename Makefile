@@ -43,7 +43,7 @@ test-workflow: environment  ## run the tests that start Snakemake or train a mod
 test-slurm: environment  ## run the tests on a SLURM of their own (needs slurm-wlm, munge)
 	$(BIN)/python -m pytest -m slurm
 
-test-real: environment  ## run the workflow on the real architectures, random weights (10 minutes)
+test-real: environment  ## run the workflow on the real architectures, random weights (12 minutes)
 	$(BIN)/python -m pytest -m real
 
 check: environment  ## check style: ruff, snakefmt, snakemake --lint
