@@ -47,7 +47,10 @@ OUTPUTS = {
 
 
 class Files(SimpleNamespace):
-    """Named files that can be indexed too, by place or by name, as a rule's are."""
+    """Named files that can be listed and indexed too, by place or by name, as a rule's are."""
+
+    def __iter__(self):
+        return iter(vars(self).values())
 
     def __getitem__(self, key):
         return vars(self)[key] if isinstance(key, str) else list(vars(self).values())[key]
@@ -98,11 +101,12 @@ def built(tmp_path_factory):
         for path in files[part].values():
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         settings = cfg if part == "cards" else shared | cfg.get(part, {})
+        made = {k: v for k, v in inputs.items() if v and Path(v).is_file()}
         importlib.import_module(f"miniature_{part}").main(
             SimpleNamespace(
-                input=Files(**files["corpus"] | {k: v for k, v in inputs.items() if v}),
+                input=Files(**(files["corpus"] if part != "corpus" else {}), **made),
                 output=Files(**files[part]),
-                params=SimpleNamespace(cfg=settings),
+                params=SimpleNamespace(cfg=settings, code=None),
                 log=[str(root / f"{part}.log")],
                 threads=1,
             )
