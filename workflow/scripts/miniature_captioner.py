@@ -3,7 +3,7 @@
 import torch
 from mvc.job import stage_log
 from mvc.miniature import captioner
-from mvc.miniature.saving import load_parts, make_saver, open_checkpoint, save_captioner
+from mvc.miniature.saving import load_parts, make_saver, open_training, save_captioner
 from mvc.miniature.vae import draw_weights
 
 SHAPE = ("vision", "qformer", "text")
@@ -22,21 +22,16 @@ def main(snakemake) -> None:
             lambda folder: save_captioner(model, processor, folder),
             lambda: captioner.measure_quality(model, processor, plain.images, plain.labels),
         )
-        generator = torch.Generator().manual_seed(cfg["seed"])
-        with open_checkpoint(snakemake, generator) as checkpoint:
+        with open_training(snakemake, keep) as settings:
             captioner.train(
                 model,
                 train.images,
                 captioner.encode_captions(processor, train.captions),
                 train.labels,
                 draw_weights(train.styles, plain=cfg["plain"]),
-                generator=generator,
-                checkpoint=checkpoint,
-                keep=keep,
                 class_loss=cfg["class_loss"],
-                **cfg["training"],
+                **settings,
             )
-            keep()
 
 
 if __name__ == "__main__":

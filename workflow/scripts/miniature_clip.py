@@ -3,7 +3,7 @@
 import torch
 from mvc.job import stage_log
 from mvc.miniature import clip
-from mvc.miniature.saving import load_parts, make_saver, open_checkpoint, save_clip
+from mvc.miniature.saving import load_parts, make_saver, open_training, save_clip
 
 SHAPE = ("joint", "vision", "text")
 
@@ -24,19 +24,14 @@ def main(snakemake) -> None:
             lambda folder: save_clip(model, config, folder),
             lambda: clip.measure_quality(model, held_out, tokens),
         )
-        generator = torch.Generator().manual_seed(cfg["seed"])
-        with open_checkpoint(snakemake, generator) as checkpoint:
+        with open_training(snakemake, keep) as settings:
             clip.train(
                 model,
                 train.images,
                 clip.encode_captions(tokens, train.captions),
                 clip.make_pools(train.styles, plain=cfg["plain"], photo=cfg["photo"]),
-                generator=generator,
-                checkpoint=checkpoint,
-                keep=keep,
-                **cfg["training"],
+                **settings,
             )
-            keep()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from mvc.job import stage_log
 from mvc.miniature import unet
-from mvc.miniature.saving import load_parts, make_saver, open_checkpoint, save_model, save_pipeline
+from mvc.miniature.saving import load_parts, make_saver, open_training, save_model, save_pipeline
 from mvc.models.stable_diffusion import load_vae
 from safetensors.torch import load_file
 
@@ -25,12 +25,8 @@ def main(snakemake) -> None:
         model = unet.create(*sizes, **{key: cfg[key] for key in SHAPE})
         keep = make_saver(snakemake.output.weights, lambda to: save_model(model, to))
         texts = text["states"], text["rows"][shown]
-        settings = {"dropout": cfg["dropout"], "keep": keep, **cfg["training"]}
-        generator = torch.Generator().manual_seed(cfg["seed"])
-        with open_checkpoint(snakemake, generator) as checkpoint:
-            settings |= {"generator": generator, "checkpoint": checkpoint}
-            unet.train(model, *latents, *texts, **settings)
-            keep()
+        with open_training(snakemake, keep) as settings:
+            unet.train(model, *latents, *texts, dropout=cfg["dropout"], **settings)
         save_pipeline(unet.build_scheduler(), unet.INDEX, Path(snakemake.output.index).parent)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from mvc.job import stage_log
 from mvc.miniature import vae
-from mvc.miniature.saving import load_parts, make_saver, open_checkpoint, save_model
+from mvc.miniature.saving import load_parts, make_saver, open_training, save_model
 
 SHAPE = ("widths", "layers", "latent_channels")
 
@@ -24,19 +24,14 @@ def main(snakemake) -> None:
         keep = make_saver(
             snakemake.output.weights, save, lambda: vae.measure_quality(model, held_out)
         )
-        generator = torch.Generator().manual_seed(cfg["seed"])
-        with open_checkpoint(snakemake, generator) as checkpoint:
+        with open_training(snakemake, keep) as settings:
             vae.train(
                 model,
                 train.images,
                 vae.draw_weights(train.styles, plain=cfg["plain"]),
-                generator=generator,
-                checkpoint=checkpoint,
                 kl=cfg["kl"],
-                keep=keep,
-                **cfg["training"],
+                **settings,
             )
-            keep()
 
 
 if __name__ == "__main__":

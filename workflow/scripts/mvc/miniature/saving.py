@@ -78,19 +78,30 @@ def make_saver(
 
 
 @contextmanager
-def open_checkpoint(snakemake, generator: torch.Generator) -> Iterator[Checkpoint]:
-    """Open the checkpoint of a job's training; what is left of it is removed after the block.
+def open_training(snakemake, keep: Callable[..., None]) -> Iterator[dict]:
+    """Open the training of a job, which goes on from the checkpoint of a stopped one.
+
+    After the block the model is saved, and what is left of checkpoints removed.
 
     Args:
-        snakemake: the job, with a file `output.weights`.
-        generator: what the training draws from.
+        snakemake: the job, with a file `output.weights` and the settings `cfg["training"]`.
+        keep: by `make_saver`.
+
+    Yields:
+        Arguments of `training.run`, and the `generator` that its batches are drawn from.
     """
-    depends = {"cfg": snakemake.params.cfg, "code": snakemake.params.code}
-    with Checkpoint(
-        name_checkpoint(snakemake.output.weights, depends, snakemake.input), generator
-    ) as checkpoint:
-        yield checkpoint
-    remove_checkpoints(snakemake.output.weights)
+    cfg, output = snakemake.params.cfg, snakemake.output.weights
+    generator = torch.Generator().manual_seed(cfg["seed"])
+    depends = {"cfg": cfg, "code": snakemake.params.code}
+    with Checkpoint(name_checkpoint(output, depends, snakemake.input), generator) as checkpoint:
+        yield {
+            "generator": generator,
+            "checkpoint": checkpoint,
+            "keep": keep,
+            **cfg["training"],
+        }
+        keep()
+    remove_checkpoints(output)
 
 
 def save_captioner(model: nn.Module, processor, folder: str | Path) -> None:
