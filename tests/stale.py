@@ -9,12 +9,13 @@ from mvc.config.sections import sort_config
 
 # For each rule that the target `all` needs, the rules that read its files.
 FEEDS = {
-    "images": "captions banks notices unet unet_report synthetic pretrained mixed real "
+    "images": "captions banks notices unet unet_card unet_report synthetic pretrained mixed real "
     "pixels policies classifiers table oracle quality figure1 figure2 figure5 figure6",
     "captions": "notices embeddings banks synthetic pretrained mixed",
     "embeddings": "notices banks unet unet_report synthetic pretrained mixed figure2 figure6",
     "banks": "unet unet_report synthetic pretrained mixed real figure6",
-    "unet": "notices unet_report synthetic mixed figure2 figure6",
+    "unet": "notices unet_card unet_report synthetic mixed figure2 figure6",
+    "unet_card": "",
     "unet_report": "",
     "synthetic": "notices classifiers quality figure1 figure5",
     "pretrained": "classifiers quality figure1 figure5",
@@ -39,7 +40,8 @@ FEEDS = {
 RULES = {"finetuned": "synthetic", "real_vae": "real", "train_vae": "real"}
 
 # Rules with a job for each data set.
-BY_DATASET = ("images", "captions", "embeddings", "banks", "unet", "unet_report", "oracle")
+BY_DATASET = ("images", "captions", "embeddings", "banks", "unet", "unet_card", "unet_report")
+BY_DATASET += ("oracle",)
 
 Job = tuple[str, tuple[tuple[str, str], ...]]
 

@@ -17,7 +17,7 @@ def test_run_learns_and_reports(strategy, capsys):
         return toy(30, seed=9, prefix="test")
 
     extra = toy(30, seed=2, prefix="extra")
-    found = run(
+    found, _ = run(
         toy(),
         extra,
         evaluation,
@@ -53,7 +53,7 @@ SUB_POLICIES = ((("Rotate", 0.7, 2.0), ("Cutout", 0.2, 5.0)), (("Invert", 0.1, 0
     ids=lambda changes: " ".join(map(str, changes.values()))[:30],
 )
 def test_every_augmentation_and_strategy_runs(changes):
-    found = run(
+    found, _ = run(
         toy(),
         toy(9, seed=5),
         lambda: toy(30, seed=9, prefix="test"),
@@ -68,7 +68,7 @@ def test_every_augmentation_and_strategy_runs(changes):
 
 @pytest.mark.parametrize("model", ["test_resnet", "test_efficientnet", "test_vit"])
 def test_networks_of_timm_learn(model):
-    found = run(
+    found, _ = run(
         toy(size=32),
         None,
         lambda: toy(12, seed=9, prefix="test", size=32),
@@ -86,7 +86,7 @@ def test_networks_of_timm_learn(model):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_run_on_gpu():
-    found = run(
+    found, _ = run(
         toy(),
         toy(9, seed=5),
         lambda: toy(30, seed=9, prefix="test"),
@@ -100,7 +100,7 @@ def test_run_on_gpu():
 
 
 def test_run_on_a_set_smaller_than_a_batch():
-    found = run(
+    found, _ = run(
         toy(3),
         None,
         lambda: toy(3, prefix="test"),
@@ -138,7 +138,7 @@ def test_run_refuses_a_bad_evaluation(other, message):
 
 def test_run_without_a_class_in_the_evaluation():
     other = toy(8, names={0: "boot"}, prefix="test")
-    found = run(
+    found, _ = run(
         toy(),
         None,
         lambda: other,

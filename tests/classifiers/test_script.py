@@ -1,74 +1,20 @@
 """The stage's script: one record per run."""
 
-import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
+from classifier_runs import stage
 from mvc.classifiers.run import name_run
-from mvc.core import image_tables
-from toy import table, toy
-
-
-def stage(folder, **changes):
-    import classifiers
-
-    image_tables.write(table(toy(), "train"), folder / "train.parquet")
-    image_tables.write(table(toy(12, 4), "extra/a", source="train"), folder / "0.parquet")
-    image_tables.write(table(toy(9, 5), "extra/b", source="train"), folder / "1.parquet")
-    image_tables.write(table(toy(30, 6), "test"), folder / "test.parquet")
-    settings = {
-        "network": "wrn-10-1",
-        "seed": 0,
-        "split": "test",
-        "resolution": None,
-        "extra": "finetuned",
-        "strategy": "rsp",
-        "augmentation": "ra",
-        "ra": {"n": 1, "m": 5},
-        "fill": "black",
-        "batch_size": 8,
-        "learning_rate": 0.05,
-        "weight_decay": 5e-4,
-        "max_grad_norm": 5.0,
-        "steps": 6,
-        "epochs": None,
-        "pad": 1,
-        "flip": True,
-        "cutout": 0,
-        "rsp": {"p": 0.8, "mode": "replace"},
-        **changes,
-    }
-    extra = [folder / "0.parquet", folder / "1.parquet"] if settings["extra"] else []
-    policy = folder / "faa.json"
-    policy.write_text('{"sub_policies": [[["Rotate", 0.7, 2.0], ["Invert", 0.2, 5]]]}')
-    output = folder / "out" / "0.json"
-    classifiers.main(
-        SimpleNamespace(
-            input=SimpleNamespace(
-                train=folder / "train.parquet",
-                extra=extra,
-                evaluation=folder / "test.parquet",
-                policy=policy if settings["augmentation"] in ("faa", "random") else [],
-                weights=[],
-                decoded=[],
-            ),
-            output=[output],
-            log=[folder / "log"],
-            threads=1,
-            params=SimpleNamespace(cfg=settings, code=""),
-            wildcards=SimpleNamespace(dataset="toy", model="my-wrn", arm="ra+syn", seed="3"),
-        )
-    )
-    return json.loads(output.read_text())
+from toy import toy
 
 
 def test_script_writes_the_record(tmp_path):
-    leftover = tmp_path / "out" / ".0.json.checkpoint-abc.safetensors"
-    leftover.parent.mkdir()
+    folder = tmp_path / "results/toy/classifiers/my-wrn/ra+syn"
+    leftover = folder / ".3.json.checkpoint-abc.safetensors"
+    leftover.parent.mkdir(parents=True)
     leftover.touch()
     record = stage(tmp_path)
-    assert [path.name for path in leftover.parent.iterdir()] == ["0.json"]
+    assert [path.name for path in leftover.parent.iterdir()] == ["3.json"]
     expected = {
         "dataset": "toy",
         "model": "my-wrn",
@@ -86,6 +32,7 @@ def test_script_writes_the_record(tmp_path):
     assert {key: record[key] for key in expected} == expected
     rest = {"accuracy", "per_class", "train_accuracy", "seconds", "settings", "test_set"}
     rest |= {"balanced_accuracy", "macro_f1", "confusion", "correct", "warnings"}
+    rest |= {"validation_accuracy", "n_validation"}
     assert set(record) == set(expected) | rest
     assert "6 of 6 steps" in (tmp_path / "log").read_text()
 

@@ -65,6 +65,21 @@ def test_a_validation_loss_without_validation_images_is_refused():
     assert needs.collect_needs(CONFIG, [], [], [RUN[0]]) == {}
 
 
+def test_a_classifier_is_chosen_by_validation_images():
+    for name, key in (("digits-reduced", "fraction"), ("fashion-mnist-few", "per_class")):
+        wanted = needs.collect_needs(CONFIG, [], [], chosen=[name])[name]
+        (line,) = needs.list_unmet_needs(name, wanted, make_report())
+        assert f"results/{name}/classifier" in line and f"raise images.validation_{key}" in line
+        assert not list(needs.list_unmet_needs(name, wanted, make_report(validation=1)))
+
+
+@pytest.mark.parametrize("keep", ["none", "best", "all"])
+def test_a_classifier_needs_weights_that_are_kept(keep):
+    lines = list(needs.list_keeping_faults(edited("classifiers", keep=keep), [RUN[0]]))
+    assert bool(lines) == (keep == "none")
+    assert all("classifiers.keep = none (digits-reduced)" in line for line in lines)
+
+
 def test_images_of_several_sizes_need_a_resolution():
     several = {"distinct_sizes": 2, "sizes": {"64 x 48": 12, "32 x 32": 3}}
     report = make_report() | {"shapes": several}

@@ -18,7 +18,7 @@ PLANNED = {"unet.processes", "synthetic.shards"}
 PLANNED |= {f"unet.{key}" for key in ("micro_batch", "checkpointing", "ema_device")}
 # Keys that only watch.
 PLANNED |= {f"unet.{key}" for key in ("validation", "sample_every", "tracker")}
-PLANNED |= {f"classifiers.{key}" for key in ("models", "seeds", "arms")}
+PLANNED |= {f"classifiers.{key}" for key in ("models", "seeds", "arms", "keep")}
 
 SAMPLERS = "synthetic pretrained figure2 figure6"
 TUNED = f"unet unet_report {SAMPLERS}"
@@ -31,8 +31,8 @@ EDITS = {
     "seed": (1, SEEDED),
     "instructions": ("avx2", HELD),
     "models.captioner": ("another", "captions"),
-    "models.clip": ("another", "embeddings synthetic pretrained augmented quality"),
-    "models.diffusion": ("another", f"embeddings real augmented {TUNED}"),
+    "models.clip": ("another", "embeddings unet_card synthetic pretrained augmented quality"),
+    "models.diffusion": ("another", f"embeddings unet_card real augmented {TUNED}"),
     "datasets.photos.loader": ("csv", "images comparisons"),
     "datasets.photos.path": ("more", "images comparisons"),
     "datasets.more.loader": ("csv", "images comparisons"),
@@ -63,32 +63,32 @@ EDITS = {
     "banks.rows": ("content", "banks"),
     "banks.edits": ("noise", "banks"),
     "banks.base": ("round_robin", "banks"),
-    "unet.resolution": (64, f"real {TUNED}"),
-    "unet.train": ("norms", "unet"),
-    "unet.rank": (4, "unet"),
-    "unet.steps": (5, "unet"),
-    "unet.steps_per_image": (2, "unet"),
-    "unet.batch_size": (2, "unet"),
+    "unet.resolution": (64, f"unet_card real {TUNED}"),
+    "unet.train": ("norms", "unet unet_card"),
+    "unet.rank": (4, "unet unet_card"),
+    "unet.steps": (5, "unet unet_card"),
+    "unet.steps_per_image": (2, "unet unet_card"),
+    "unet.batch_size": (2, "unet unet_card"),
     "unet.processes": (2, ""),
     "unet.micro_batch": (1, ""),
     "unet.checkpointing": (True, ""),
     "unet.ema_device": ("cpu", ""),
-    "unet.optimizer": ("adamw8bit", "unet"),
-    "unet.learning_rate": (0.01, "unet"),
-    "unet.schedule": ("constant_with_warmup", "unet"),
-    "unet.warmup_steps": (1, "unet"),
-    "unet.weight_decay": (0.1, "unet"),
-    "unet.max_grad_norm": (2.0, "unet"),
-    "unet.ema_decay": (0.5, "unet"),
-    "unet.pairing": ("own", "unet"),
-    "unet.text": ("caption", "unet"),
-    "unet.dropout.text": (0.1, "unet"),
-    "unet.dropout.image": (0.1, "unet"),
-    "unet.dropout.both": (0.1, "unet"),
-    "unet.flip": (False, "unet"),
+    "unet.optimizer": ("adamw8bit", "unet unet_card"),
+    "unet.learning_rate": (0.01, "unet unet_card"),
+    "unet.schedule": ("constant_with_warmup", "unet unet_card"),
+    "unet.warmup_steps": (1, "unet unet_card"),
+    "unet.weight_decay": (0.1, "unet unet_card"),
+    "unet.max_grad_norm": (2.0, "unet unet_card"),
+    "unet.ema_decay": (0.5, "unet unet_card"),
+    "unet.pairing": ("own", "unet unet_card"),
+    "unet.text": ("caption", "unet unet_card"),
+    "unet.dropout.text": (0.1, "unet unet_card"),
+    "unet.dropout.image": (0.1, "unet unet_card"),
+    "unet.dropout.both": (0.1, "unet unet_card"),
+    "unet.flip": (False, "unet unet_card"),
     "unet.validation.every": (2, ""),
     "unet.validation.pairs": (2, ""),
-    "unet.early_stop": ({"patience": 2}, "unet"),
+    "unet.early_stop": ({"patience": 2}, "unet unet_card"),
     "unet.sample_every": (2, ""),
     "unet.tracker": ("wandb", ""),
     "synthetic.shards": (3, "synthetic pretrained real"),
@@ -116,7 +116,8 @@ EDITS = {
     "classifiers.models.wrn-10-2": ({"learning_rate": 0.2}, ""),  # in no table
     "classifiers.seeds": ([0, 1], "classifiers"),
     "classifiers.arms.aa+rsp.strategy": ("combined", "classifiers"),
-    "classifiers.split": ("validation", "pixels classifiers"),
+    "classifiers.split": ("validation", "classifiers"),
+    "classifiers.keep": ("all", ""),
     "classifiers.resolution": (20, "pixels policies classifiers"),
     "classifiers.steps": (4, "classifiers"),
     "classifiers.epochs": (3, "classifiers"),
@@ -292,7 +293,7 @@ def test_a_data_sets_own_value_is_read_for_it_alone():
     config = edited()
     config["datasets"]["more"]["unet"] = {"steps": 5}
     touched = {job for job in find_touched(CONFIG, config) if job[0] != "comparisons"}
-    assert touched == {("unet", (("dataset", "more"),))}
+    assert touched == {(rule, (("dataset", "more"),)) for rule in ("unet", "unet_card")}
 
 
 def test_the_order_of_keys_changes_nothing():

@@ -19,7 +19,7 @@ LOOKS = {
     "demo",
 }
 LOOKS |= {"comparisons", "sweep", "headroom", "evidence", "repetitions", "rehearsal"}
-LOOKS |= {"augmented", "confusion", "miniature", "miniature_cards", "notices"}
+LOOKS |= {"augmented", "confusion", "miniature", "miniature_cards", "notices", "unet_card"}
 
 
 def stated() -> dict[str, list[str]]:

@@ -23,9 +23,8 @@ CONFIG = "config/config.yaml"
 EDITS = [
     (
         {"unet.steps": 5},
-        "unet unet_report synthetic notices classifiers confusion table diagnostics quality "
-        "quality_table "
-        "figure1 figure2 figure5 figure6",
+        "unet unet_card unet_report synthetic notices classifiers confusion table diagnostics "
+        "quality quality_table figure1 figure2 figure5 figure6",
     ),
     ({"synthetic.pretrained_share": 0.5}, "mixed notices classifiers confusion table diagnostics"),
     (

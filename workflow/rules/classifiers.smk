@@ -7,6 +7,10 @@ rule classifiers:
         evaluation=lambda wildcards: plan.find_evaluation_images(
             config, wildcards.dataset
         ),
+        validation=lambda wildcards: plan.find_validation_images(
+            config, wildcards.dataset
+        )
+        or [],
         policy=lambda wildcards: plan.find_policies(
             config, wildcards.dataset, wildcards.arm
         )
@@ -33,8 +37,41 @@ rule classifiers:
         * attempt,
         runtime=training_minutes,
         gpu=1,
+        keep=lambda wildcards: choose_keeping(
+            config, wildcards.dataset, wildcards.model, wildcards.arm
+        ),
     params:
         cfg=reads("classifiers"),
         code=code("classifiers.py"),
     script:
         "../scripts/classifiers.py"
+
+
+rule classifier:
+    input:
+        runs=lambda wildcards: list_paths(list_candidates(config, wildcards.dataset)),
+        train=rules.images.output.train,
+        evaluation=lambda wildcards: plan.find_evaluation_images(
+            config, wildcards.dataset
+        ),
+    output:
+        directory("results/{dataset}/classifier"),
+    log:
+        "logs/{dataset}/classifier.log",
+    benchmark:
+        "results/benchmarks/{dataset}/classifier.tsv"
+    conda:
+        "../../envs/mvc.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 16_000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+        gpu=1,
+        keep=lambda wildcards: merge_section(config, "classifiers", wildcards.dataset)[
+            "keep"
+        ],
+    params:
+        cfg=reads("classifier"),
+        code=code("classifier.py"),
+    script:
+        "../scripts/classifier.py"

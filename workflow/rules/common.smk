@@ -11,6 +11,7 @@ SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from mvc.config import params, plan
+from mvc.config.candidates import choose_keeping, list_candidates
 from mvc.config.check import list_faults, list_missing_packages, read_schema
 from mvc.config.code import digest_code, recall_start
 from mvc.config.decoded import list_run_pixels, list_search_pixels
@@ -21,7 +22,12 @@ from mvc.config.files import (
     list_weights_files,
 )
 from mvc.config.limits import limit_training
-from mvc.config.needs import collect_needs, list_run_faults, list_setting_warnings
+from mvc.config.needs import (
+    collect_needs,
+    list_keeping_faults,
+    list_run_faults,
+    list_setting_warnings,
+)
 from mvc.config.networks import list_network_faults
 from mvc.config.reading import list_key_faults, list_null_faults, list_option_faults
 from mvc.config.rehearsal import (
@@ -118,7 +124,7 @@ def check_folders():
 
 def check_runs():
     """Stop a run that cannot be made with these settings, or with the images that are there."""
-    rules_checked = ("images", "unet", "synthetic", "policies", "classifiers")
+    rules_checked = "images unet synthetic policies classifiers classifier".split()
     jobs = {name: [] for name in rules_checked}
     for job in workflow.dag.needrun_jobs():
         jobs.get(job.rule.name, []).append(job.wildcards)
@@ -128,7 +134,9 @@ def check_runs():
         check(list(list_unfit_networks(config, runs)))
     searched = [each.dataset for each in jobs["policies"]]
     tuned = [each.dataset for each in jobs["unet"]]
-    needs = collect_needs(config, runs, searched, tuned)
+    chosen = [each.dataset for each in jobs["classifier"]]
+    check(list(list_keeping_faults(config, chosen)))
+    needs = collect_needs(config, runs, searched, tuned, chosen)
     os.environ[NEEDS] = json.dumps(needs)  # for jobs after those of `images`
     made = {each.dataset for each in jobs["images"]}
     check([line for dataset in needs.keys() - made for line in find_unmet(dataset)])

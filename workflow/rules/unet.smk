@@ -62,3 +62,24 @@ rule unet_report:
         code=code("unet_report.py"),
     script:
         "../scripts/unet_report.py"
+
+
+rule unet_card:
+    input:
+        images=rules.images.output.train,
+        unet=rules.unet.output.config,
+        losses=rules.unet.output.losses,
+    output:
+        "results/{dataset}/unet/README.md",
+    log:
+        "logs/{dataset}/unet_card.log",
+    benchmark:
+        "results/benchmarks/{dataset}/unet_card.tsv"
+    localrule: True
+    conda:
+        "../../envs/mvc.yaml"
+    params:
+        cfg=reads("unet_card"),
+        code=code("unet_card.py"),
+    script:
+        "../scripts/unet_card.py"

@@ -1,15 +1,15 @@
 """classifiers: train and measure one classifier."""
 
 import json
-from pathlib import Path
+from functools import partial
 
 from mvc.classifiers.extra_images import pick_extra, read_extra
-from mvc.classifiers.run import name_run, run
+from mvc.classifiers.kept import save_weights
+from mvc.classifiers.run import make_reader, name_run, run
 from mvc.core.atomic import write_text
 from mvc.core.checkpoint import remove_checkpoints
 from mvc.core.device import pick_device
 from mvc.core.hashing import digest_settings
-from mvc.core.image_set import read_labelled
 from mvc.job import stage_log
 from mvc.policies.files import read_policies
 from mvc.training.hyperparameters import pick_hyperparameters
@@ -22,17 +22,18 @@ def main(snakemake) -> None:
     size = cfg["resolution"]
     output = snakemake.output[0]
     seed = int(names.seed)
-    decoded = {Path(path).stem: path for path in files.decoded}
+    reader = partial(make_reader, decoded=files.decoded, size=size)
     with stage_log(snakemake) as report:
-        real = read_labelled(files.train, size=size, decoded=decoded.get("train"))
+        real = reader(files.train)()
         extra = read_extra(files.extra, real, size=size, **pick_extra(cfg))
         sub_policies = read_policies(files.policy) if files.policy else ()
         depends = {"cfg": cfg, "code": snakemake.params.code, "seed": seed}
         inputs = [files.policy, files.weights]
-        measured = run(
+        measured, fitted = run(
             real,
             extra,
-            lambda: read_labelled(files.evaluation, size=size, decoded=decoded.get(cfg["split"])),
+            reader(files.evaluation),
+            validation=reader(files.validation) if files.validation else None,
             model=cfg["network"],
             hyperparameters=pick_hyperparameters(cfg, sub_policies=sub_policies),
             root=cfg["seed"],
@@ -47,6 +48,7 @@ def main(snakemake) -> None:
             **measured,
             "settings": digest_settings(cfg),
         }
+        save_weights(fitted, real, cfg, record, output, keep=snakemake.resources.keep)
         write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", output)
         remove_checkpoints(output)
         accuracy = f"accuracy {measured['accuracy']:.1f} % ({cfg['split']})"

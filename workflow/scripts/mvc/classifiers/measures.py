@@ -5,6 +5,7 @@ Axes: n images, k classes.
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -17,6 +18,13 @@ FEW = 5  # test images of a class; recalls of smaller ones are coarse
 UNEVEN = 1.5  # the largest class has this many times its even share
 
 Confusion = Mapping[str, Mapping[str, int]]
+
+
+class Validation(NamedTuple):
+    """An accuracy on validation images, in percent, and their number."""
+
+    accuracy: float
+    images: int
 
 
 def measure_predictions(
@@ -85,6 +93,20 @@ def unpack_correct(text: str, n: int) -> Bool[np.ndarray, " n"]:
     if len(packed) != -(-n // 8):
         raise ValueError(f"{len(packed)} bytes for {n} images; must be {-(-n // 8)}")
     return np.unpackbits(packed, count=n).astype(bool)
+
+
+def find_validation(record: Mapping) -> Validation | None:
+    """Find a run's accuracy on validation images in its record; None where there were none.
+
+    Raises:
+        ValueError: the record is of an older version.
+    """
+    if record["split"] == "validation":
+        return Validation(record["accuracy"], record["n_test"])
+    if "n_validation" not in record:
+        raise ValueError("the record has no validation accuracy; delete it and run again")
+    accuracy = record["validation_accuracy"]
+    return None if accuracy is None else Validation(accuracy, record["n_validation"])
 
 
 def list_test_warnings(confusion: Confusion) -> Iterator[str]:

@@ -23,10 +23,11 @@ def list_pixels(
 
 
 def list_run_pixels(config: Mapping, dataset: str, model: str, arm: str) -> list[str]:
-    """The decoded images that a run is trained and measured on."""
+    """The decoded images that a run is trained and measured on, and chosen by."""
     section = merge_section(config, "classifiers", dataset)
     run = {**section, **section["models"][model], **section["arms"][arm]}
-    return list_pixels(config, dataset, ("train", section["split"]), run["resolution"])
+    splits = dict.fromkeys(["train", section["split"], "validation"])
+    return list_pixels(config, dataset, splits, run["resolution"])
 
 
 def list_search_pixels(config: Mapping, dataset: str) -> list[str]:

@@ -23,7 +23,7 @@ def list_setting_faults(config: Mapping, dataset: str) -> Iterator[str]:
         yield f"quality.k = {quality['k']} ({dataset}); must be < quality.images"
     images = merge_section(config, "images", dataset)
     loader = LOADERS[config["datasets"][dataset]["loader"]]
-    key = "validation_per_class" if loader.per_class else "validation_fraction"
+    key = _name_validation(config, dataset)
     split = merge_section(config, "classifiers", dataset)["split"]
     every = merge_section(config, "unet", dataset)["validation"]["every"]
     users = ["classifiers.split = validation"] if split == "validation" else []
@@ -60,11 +60,22 @@ def list_run_faults(config: Mapping, runs: Iterable[tuple[str, str, str]]) -> It
                 yield f"{line} ({dataset}, {model}, {arm})"
 
 
+def list_keeping_faults(config: Mapping, chosen: Iterable[str]) -> Iterator[str]:
+    """List data sets whose classifier is asked for, but whose runs keep no weights."""
+    for dataset in chosen:
+        if merge_section(config, "classifiers", dataset)["keep"] == "none":
+            yield (
+                f"classifiers.keep = none ({dataset}): results/{dataset}/classifier is made of the "
+                "weights of a run; must be best or all"
+            )
+
+
 def collect_needs(
     config: Mapping,
     runs: Iterable[tuple[str, str, str]],
     searched: Iterable[str],
     tuned: Iterable[str] = (),
+    chosen: Iterable[str] = (),
 ) -> dict[str, dict]:
     """Collect what runs, policy searches and fine-tunings need of each data set's images.
 
@@ -72,6 +83,7 @@ def collect_needs(
         runs: see `list_run_faults`.
         searched: data sets whose policies are searched for.
         tuned: data sets on which the U-Net is fine-tuned.
+        chosen: data sets of whose runs one is chosen, by validation images.
     """
     needs = {
         dataset: {"split": merge_section(config, "classifiers", dataset)["split"]}
@@ -94,6 +106,8 @@ def collect_needs(
     for dataset in tuned:
         if every := merge_section(config, "unet", dataset)["validation"]["every"]:
             needs.setdefault(dataset, {})["validation"] = every
+    for dataset in chosen:
+        needs.setdefault(dataset, {})["chosen"] = _name_validation(config, dataset)
     return needs
 
 
@@ -117,6 +131,11 @@ def list_unmet_needs(dataset: str, needs: Mapping, report: Mapping) -> Iterator[
             f"unet.validation.every = {every} ({dataset}): there is no validation image ({there}); "
             "raise images.validation_fraction, or set unet.validation.every to null"
         )
+    if needs.get("chosen") and not splits["validation"]["images"]:
+        yield (
+            f"results/{dataset}/classifier is the run with the highest accuracy on validation "
+            f"images, and there is none ({there}); raise images.{needs['chosen']}"
+        )
     for section, quota in needs.get("quotas", ()):
         try:
             count_extra(splits["train"]["per_class"], **quota, section=section)
@@ -137,6 +156,12 @@ def list_unmet_needs(dataset: str, needs: Mapping, report: Mapping) -> Iterator[
             "images of the largest class; or set the arms faa and random to null in "
             "classifiers.arms"
         )
+
+
+def _name_validation(config: Mapping, dataset: str) -> str:
+    """The key of `images` that says how many validation images a data set has."""
+    per_class = LOADERS[config["datasets"][dataset]["loader"]].per_class
+    return "validation_per_class" if per_class else "validation_fraction"
 
 
 def _list_quota_faults(banks: Mapping, run: Mapping) -> Iterator[str]:

@@ -39,6 +39,7 @@ READS = {
     "embeddings": Reads({"embeddings": "batch_size"}, ("clip", "diffusion")),
     "banks": Reads({"banks": "per_real per_class coarse fine rows edits base"}, seed=True),
     "unet": Reads({"unet": _TUNING}, ("diffusion",), seed=True),
+    "unet_card": Reads({"unet": _TUNING}, ("clip", "diffusion")),
     "unet_report": Reads({"figures": "samples", "unet": "resolution"}, ("diffusion",), seed=True),
     "synthetic": Reads(_IMAGES, ("diffusion", "clip"), seed=True),
     "pretrained": Reads(_IMAGES, ("diffusion", "clip"), seed=True),
@@ -56,9 +57,7 @@ READS = {
         {"oracle": "resolution steps batch_size learning_rate weight_decay"}, seed=True
     ),
     "quality": Reads({"quality": "images k batch_size"}, ("clip",), seed=True),
-    "table": _SHOWN,
-    "diagnostics": _SHOWN,
-    "comparisons": _SHOWN,
+    **dict.fromkeys(("classifier", "table", "diagnostics", "comparisons"), _SHOWN),
     "figure1": Reads({"figures": _SHEET}),
     "figure2": Reads(
         {"figures": f"{_SHEET} coarse fine", "unet": "resolution"}, ("diffusion",), seed=True
@@ -89,7 +88,7 @@ RUN_WHEN: Mapping[str, Callable[[Mapping], bool]] = {
 # Rules whose results depend on the rounding of the processor's instructions.
 COMPUTING = frozenset(
     "captions embeddings unet unet_report synthetic pretrained mixed real policies classifiers "
-    "oracle quality".split()
+    "classifier oracle quality".split()
 )
 # Sections that the estimate reads for each data set.
 ESTIMATED = ("images", "captions", "banks", "unet", "synthetic")

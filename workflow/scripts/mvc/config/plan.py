@@ -75,6 +75,12 @@ def find_evaluation_images(config: Mapping, dataset: str) -> str:
     return f"results/{dataset}/images/{split}.parquet"
 
 
+def find_validation_images(config: Mapping, dataset: str) -> str | None:
+    """The images by which a run is chosen: none where accuracy is measured on them anyway."""
+    split = merge_section(config, "classifiers", dataset)["split"]
+    return None if split == "validation" else f"results/{dataset}/images/validation.parquet"
+
+
 def find_losses(config: Mapping, dataset: str) -> str | None:
     """The losses of fine-tuning: none where the synthetic images are the pre-trained U-Net's."""
     pure = choose_generator(config, dataset) == "pretrained"
@@ -228,6 +234,7 @@ def list_report_files(config: Mapping) -> list[str]:
     folder = f"results/{name_folder(config)}tables"
     diagnostics = [f"{folder}/diagnostics.csv"] if list_diagnostic_runs(config) else []
     unets = _list_unet_reports(config, config["datasets"])
+    unets += [f"results/{dataset}/unet/README.md" for dataset in config["datasets"]]
     return [*diagnostics, f"{folder}/quality.csv", *unets, *list_confusion_files(config)]
 
 
