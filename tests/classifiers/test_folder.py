@@ -34,8 +34,9 @@ def write_random(folder, name="wrn-10-1", size=(8, 8), *, fit="crop", weights=No
 @pytest.mark.parametrize("name, size", NETWORKS)
 @pytest.mark.parametrize("fit, crop", [("crop", "center"), ("squash", "squash")])
 def test_timm_opens_the_folder(tmp_path, name, size, fit, crop):
-    net, described = write_random(tmp_path, name, size, fit=fit)
-    opened = timm.create_model(f"local-dir:{tmp_path}", pretrained=True).eval()
+    folder = tmp_path / "classifier"
+    net, described = write_random(folder, name, size, fit=fit)
+    opened = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
     images = torch.rand(2, 3, *size, generator=generator())
     assert torch.equal(opened(images), net(images))
     data = timm.data.resolve_model_data_config(opened)
@@ -43,9 +44,11 @@ def test_timm_opens_the_folder(tmp_path, name, size, fit, crop):
     assert data["interpolation"] == "bicubic" and data["crop_mode"] == crop
     assert np.allclose(data["mean"], np.array(described.mean) / 255)
     assert np.allclose(data["std"], np.array(described.std) / 255)
-    config = json.loads((tmp_path / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text())
     assert config["label_names"] == described.classes and config["num_classes"] == 3
     assert not {"tag", "license", "origin_url"} & {*config["pretrained_cfg"]}
+    modes = {path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert len(modes) == 1  # who may read the card may read the weights
 
 
 def test_the_folder_says_which_published_weights_it_started_from(tmp_path):

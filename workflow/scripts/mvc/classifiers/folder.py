@@ -19,11 +19,12 @@ from torch import Tensor, nn
 
 from mvc.classifiers import registered
 from mvc.classifiers.kept import Description
+from mvc.core.atomic import apply_umask
 from mvc.core.device import autocast
 from mvc.core.pixels import load
 from mvc.training.augment import normalise
 from mvc.training.loop import PIXELS
-from mvc.training.networks import PRETRAINED, describe_size
+from mvc.training.networks import FILE, PRETRAINED, describe_size
 from mvc.training.wide_resnet import NAME
 
 CROPS = {"crop": "center", "pad": "border", "squash": "squash"}  # what timm calls `images.fit`
@@ -113,6 +114,7 @@ def write_folder(
             "crop_mode": CROPS[fit],
         },
     )
+    apply_umask(Path(folder) / FILE)  # safetensors writes for the user alone
 
 
 def pick_facts(record: Mapping) -> dict:
