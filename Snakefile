@@ -9,6 +9,9 @@ if not (workflow.modifier.skip_configfile or exists("config/config.yaml")):
     )
 
 
+report: "workflow/report/workflow.rst"
+
+
 configfile: "config/config.yaml"
 
 
@@ -28,6 +31,7 @@ include: "workflow/rules/tables.smk"  # classifiers             -> tables/table{
 include: "workflow/rules/comparisons.smk"  # classifiers             -> {sweep,headroom,evidence}/*
 include: "workflow/rules/quality.smk"  # images + synthetic      -> tables/quality.csv
 include: "workflow/rules/figures.smk"  # images + synthetic      -> figures/*.png
+include: "workflow/rules/report.smk"  # all of these            -> report/index.html, for people
 include: "workflow/rules/estimate.smk"  # configuration           -> what it would cost
 include: "workflow/rules/rehearsal.smk"  # every stage in small    -> what the whole run would take
 include: "workflow/rules/miniature.smk"  # Fashion-MNIST           -> the miniature models

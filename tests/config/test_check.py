@@ -277,6 +277,7 @@ def test_a_data_sets_arms_are_laid_over_the_others():
         ("oracle.batch_size", 1, "oracle.batch_size = 1; must be >= 2"),
         ("classifiers.arms.aa.steps_as_with", 4, "only for a length in epochs"),
         ("datasets.tables", {"loader": "digits", "path": None}, "datasets.tables: a reserved name"),
+        ("datasets.report", {"loader": "digits", "path": None}, "datasets.report: a reserved name"),
         ("classifiers.phase2.share", 1, "classifiers.phase2.share = 1; must be < 1"),
         ("policies.kept", 99, "policies.kept = 99 (digits-reduced); must be <= policies.trials"),
     ],

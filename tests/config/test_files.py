@@ -19,7 +19,7 @@ def test_list_weights_files_takes_a_file_or_its_folder(folder):
     assert list_weights_files("pretrained") == list_weights_files(None) == []
 
 
-@pytest.mark.parametrize("file", ["tables/table1.csv", "evidence/comparisons.csv"])
+@pytest.mark.parametrize("file", ["tables/table1.csv", "evidence/comparisons.csv", "report"])
 def test_list_overwritten_names_other_data_sets_of_tables_that_exist(folder, file):
     paths = [f"results/{file}", "results/tables/new.csv", "results/photos/bank.parquet"]
     sources = dict.fromkeys(paths, ["results/others/a/0.json", "models/other.json"])

@@ -19,7 +19,8 @@ LOOKS = {
     "demo",
 }
 LOOKS |= {"comparisons", "sweep", "headroom", "evidence", "repetitions", "rehearsal"}
-LOOKS |= {"augmented", "confusion", "miniature", "miniature_cards", "notices", "unet_card"}
+LOOKS |= {"augmented", "confusion", "miniature", "miniature_cards", "notices", "report"}
+LOOKS |= {"unet_card"}
 
 
 def stated() -> dict[str, list[str]]:

@@ -37,6 +37,13 @@ from mvc.config.rehearsal import (
     list_rehearsed_files,
 )
 from mvc.config.renamed import list_old_spellings
+from mvc.config.reported import (
+    list_needed_files,
+    list_states,
+    list_templates,
+    list_vocabulary,
+    read_report,
+)
 from mvc.config.sections import merge_section, sort_config
 from mvc.console.endings import Jobs
 from mvc.console.ticker import Ticker

@@ -2,10 +2,25 @@ rule comparisons:
     input:
         lambda wildcards: list_paths(plan.list_comparison_runs(config, wildcards.study)),
     output:
-        csv=ensure("results/<name>{study}/comparisons.csv", non_empty=True),
+        csv=report(
+            ensure("results/<name>{study}/comparisons.csv", non_empty=True),
+            caption="../report/comparisons.rst",
+            category="Comparisons",
+            labels={"study": "{study}", "what": "table"},
+        ),
         md=ensure("results/<name>{study}/comparisons.md", non_empty=True),
-        intervals="results/<name>{study}/intervals.png",
-        curves="results/<name>{study}/curves.png",
+        intervals=report(
+            "results/<name>{study}/intervals.png",
+            caption="../report/comparisons.rst",
+            category="Comparisons",
+            labels={"study": "{study}", "what": "intervals"},
+        ),
+        curves=report(
+            "results/<name>{study}/curves.png",
+            caption="../report/comparisons.rst",
+            category="Comparisons",
+            labels={"study": "{study}", "what": "curves"},
+        ),
         runs="results/<name>{study}/runs.parquet",
     log:
         "logs/<name>{study}/comparisons.log",

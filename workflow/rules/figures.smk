@@ -4,7 +4,12 @@ rule figure1:
         pretrained=plan.list_shards(config, SHOWN["figure1"], "pretrained"),
         finetuned=plan.list_shards(config, SHOWN["figure1"], "finetuned"),
     output:
-        "results/<name>figures/figure1.png",
+        report(
+            "results/<name>figures/figure1.png",
+            caption="../report/figure1.rst",
+            category="Figures",
+            labels={"figure": "1"},
+        ),
     log:
         "logs/<name>figures/figure1.log",
     benchmark:
@@ -31,7 +36,12 @@ rule figure2:
         ),
         models=model_files("vae", "scheduler"),
     output:
-        picture="results/<name>figures/figure2.png",
+        picture=report(
+            "results/<name>figures/figure2.png",
+            caption="../report/figure2.rst",
+            category="Figures",
+            labels={"figure": "2"},
+        ),
         changes="results/<name>figures/figure2.csv",
     log:
         "logs/<name>figures/figure2.log",
@@ -57,7 +67,12 @@ rule figure5:
         pretrained=plan.list_shards(config, SHOWN["figure5"], "pretrained"),
         finetuned=plan.list_shards(config, SHOWN["figure5"], "finetuned"),
     output:
-        "results/<name>figures/figure5.png",
+        report(
+            "results/<name>figures/figure5.png",
+            caption="../report/figure5.rst",
+            category="Figures",
+            labels={"figure": "5"},
+        ),
     log:
         "logs/<name>figures/figure5.log",
     benchmark:
@@ -85,7 +100,12 @@ rule figure6:
         ),
         models=model_files("unet", "vae", "scheduler"),
     output:
-        picture="results/<name>figures/figure6.png",
+        picture=report(
+            "results/<name>figures/figure6.png",
+            caption="../report/figure6.rst",
+            category="Figures",
+            labels={"figure": "6"},
+        ),
         recipes="results/<name>figures/figure6.csv",
     log:
         "logs/<name>figures/figure6.log",
@@ -111,7 +131,12 @@ rule confusion:
             plan.list_seeds(config, wildcards.dataset, wildcards.model, wildcards.arm)
         ),
     output:
-        "results/{dataset}/classifiers/{model}/{arm}/confusion.png",
+        report(
+            "results/{dataset}/classifiers/{model}/{arm}/confusion.png",
+            caption="../report/confusion.rst",
+            category="Mistakes",
+            labels={"data set": "{dataset}", "classifier": "{model}", "arm": "{arm}"},
+        ),
     log:
         "logs/{dataset}/classifiers/{model}/{arm}/confusion.log",
     benchmark:

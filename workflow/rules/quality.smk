@@ -62,7 +62,11 @@ rule quality_table:
             generator=["finetuned", "pretrained"],
         ),
     output:
-        csv=ensure("results/<name>tables/quality.csv", non_empty=True),
+        csv=report(
+            ensure("results/<name>tables/quality.csv", non_empty=True),
+            caption="../report/quality.rst",
+            category="Quality",
+        ),
         md=ensure("results/<name>tables/quality.md", non_empty=True),
     log:
         "logs/<name>tables/quality.log",

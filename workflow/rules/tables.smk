@@ -7,7 +7,12 @@ rule table:
             config, plan.list_table_runs(config, f"table{wildcards.number}")
         ),
     output:
-        csv=ensure("results/<name>tables/table{number}.csv", non_empty=True),
+        csv=report(
+            ensure("results/<name>tables/table{number}.csv", non_empty=True),
+            caption="../report/table.rst",
+            category="Tables",
+            labels={"table": "{number}"},
+        ),
         md=ensure("results/<name>tables/table{number}.md", non_empty=True),
         tex=ensure("results/<name>tables/table{number}.tex", non_empty=True),
         runs=ensure("results/<name>tables/table{number}_runs.csv", non_empty=True),
@@ -37,7 +42,12 @@ rule diagnostics:
     input:
         list_paths(plan.list_diagnostic_runs(config)),
     output:
-        csv=ensure("results/<name>tables/diagnostics.csv", non_empty=True),
+        csv=report(
+            ensure("results/<name>tables/diagnostics.csv", non_empty=True),
+            caption="../report/diagnostics.rst",
+            category="Tables",
+            labels={"table": "diagnostics"},
+        ),
         md=ensure("results/<name>tables/diagnostics.md", non_empty=True),
     log:
         "logs/<name>tables/diagnostics.log",

@@ -43,8 +43,18 @@ rule unet_report:
         losses=rules.unet.output.losses,
         models=model_files("vae", "scheduler"),
     output:
-        curve="results/{dataset}/unet/loss.png",
-        samples="results/{dataset}/unet/samples.png",
+        curve=report(
+            "results/{dataset}/unet/loss.png",
+            caption="../report/loss.rst",
+            category="Generator",
+            labels={"data set": "{dataset}", "picture": "loss"},
+        ),
+        samples=report(
+            "results/{dataset}/unet/samples.png",
+            caption="../report/samples.rst",
+            category="Generator",
+            labels={"data set": "{dataset}", "picture": "samples"},
+        ),
         report="results/{dataset}/unet/report.json",
     log:
         "logs/{dataset}/unet_report.log",

@@ -17,7 +17,7 @@ from mvc.config.plan import STUDIES
 from mvc.config.rehearsal import PREFIX
 
 # Folders of results/ that belong to no data set.
-RESERVED = (*STUDIES, "benchmarks", "figures", "miniature", "tables")
+RESERVED = (*STUDIES, "benchmarks", "figures", "miniature", "report", "tables")
 # Integers are whole numbers without a point, so that 5 and 5.0 are not two settings; no number is
 # infinite or .nan.
 STRICT = extend(

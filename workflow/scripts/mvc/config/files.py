@@ -9,6 +9,7 @@ from mvc.config.plan import STUDIES
 from mvc.config.sections import merge_section
 
 SHARED = ("tables", "figures", *STUDIES)  # folders of files that are of all data sets together
+REPORT = "report"  # the folder of the pages about all data sets
 # Of a folder of a classifier's weights.
 WEIGHTS = ("config.json", "model.safetensors")
 
@@ -40,7 +41,9 @@ def list_overwritten(
         find_sources: returns what a file was made from, by Snakemake's records.
     """
     for path in paths:  # Snakemake's own objects, by which it keeps its records
-        if Path(path).parent.name not in SHARED or not Path(path).exists():
+        place = Path(path)
+        shared = place.parent.name in SHARED or place.name == REPORT
+        if not shared or not place.exists():
             continue
         sources = [file for file in find_sources(path) or [] if file.startswith("results/")]
         if unknown := {Path(file).parts[1] for file in sources}.difference(datasets):

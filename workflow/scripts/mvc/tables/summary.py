@@ -24,12 +24,12 @@ def summarise_table(table: pd.DataFrame, layout: Layout, *, digits: int) -> str:
         gains = list(_format_gains(row, layout, digits))
         if gains:
             title = f"{row['dataset']}, {row['model']}, {row['n_train']:.0f} labelled images"
-            blocks.append([title, *_align([HEADINGS, *gains]), *_list_doubts(row, layout, digits)])
+            blocks.append([title, *_align([HEADINGS, *gains]), *list_doubts(row, layout, digits)])
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
 def _format_gains(row: Mapping, layout: Layout, digits: int) -> Iterator[tuple[str, ...]]:
-    for (arm, over), title, prefix in _list_gains(row, layout):
+    for (arm, over), title, prefix in list_gains(row, layout):
         gain = Gain(*(row[f"{prefix}_{field}"] for field in Gain._fields))
         yield (
             title,
@@ -40,7 +40,7 @@ def _format_gains(row: Mapping, layout: Layout, digits: int) -> Iterator[tuple[s
         )
 
 
-def _list_gains(row: Mapping, layout: Layout) -> Iterator[tuple[tuple[str, str], str, str]]:
+def list_gains(row: Mapping, layout: Layout) -> Iterator[tuple[tuple[str, str], str, str]]:
     """Pair of arms, title and prefix of the columns of each gain that was run."""
     named = set()
     for arm, over in layout.gains:
@@ -51,9 +51,9 @@ def _list_gains(row: Mapping, layout: Layout) -> Iterator[tuple[tuple[str, str],
             yield (arm, over), f"{ours} over {theirs}", prefix
 
 
-def _list_doubts(row: Mapping, layout: Layout, digits: int) -> Iterator[str]:
+def list_doubts(row: Mapping, layout: Layout, digits: int) -> Iterator[str]:
     """List the verdicts over seeds that other test images may reverse, one per line."""
-    for _, title, prefix in _list_gains(row, layout):
+    for _, title, prefix in list_gains(row, layout):
         gain = Gain(*(row[f"{prefix}_{field}"] for field in Gain._fields))
         low, high = (row[f"{prefix}_{field}"] for field in TOTAL)
         wide = gain._replace(low=low, high=high)
