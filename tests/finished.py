@@ -148,5 +148,3 @@ def write_runs(config: dict, names: list[str]) -> None:
         }
         record |= make_measured(accuracy, 400, names)
         write_text(json.dumps(record), file)
-
-

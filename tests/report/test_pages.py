@@ -1,4 +1,4 @@
-"""The report in a browser: no error, every image shown, filters and details at work, all escaped."""
+"""The report in a browser: no error, every image shown, filters work, all names escaped."""
 
 import json
 import re

@@ -19,7 +19,7 @@ CELLS = 20  # classes up to which a confusion matrix is a table of numbers
 BLUE = (37, 99, 235)
 
 
-def place_intervals(findings: Sequence[Finding]) -> dict:
+def arrange_intervals(findings: Sequence[Finding]) -> dict:
     """Places of gains and their intervals along one axis, in percent of its width."""
     shown = [f for f in findings if not math.isnan(f.gain.gain)]
     ends = [v for f in shown for v in (*f.gain[1:4], *f.total[2:4], 0.0) if not math.isnan(v)]
@@ -77,7 +77,7 @@ def trace_losses(steps: Int[np.ndarray, " n"], losses: Float[np.ndarray, " n"]) 
     }
 
 
-def shade_confusion(names: Sequence[str], counts: Int[np.ndarray, "k k"]) -> dict:
+def format_confusion(names: Sequence[str], counts: Int[np.ndarray, "k k"]) -> dict:
     """A confusion matrix: as rows of cells if classes are few, else as a picture of shades."""
     sums = counts.sum(1, keepdims=True)
     shares = 100 * counts / np.maximum(sums, 1)

@@ -102,7 +102,7 @@ def _collect_table(
         "findings": findings,
         "headline": verdicts.format_headline(findings),
         "limits": verdicts.list_limits(runs, findings, confidence=confidence),
-        "intervals": charts.place_intervals(findings),
+        "intervals": charts.arrange_intervals(findings),
         "confidence": f"{100 * confidence:g}",
         "split": runs["split"].iloc[0],
         "arms": _collect_arms(shown, layout),
@@ -129,7 +129,7 @@ def _collect_arms(shown: pd.DataFrame, layout) -> dict:
 def _collect_confusion(runs: pd.DataFrame, layout) -> dict:
     names, counts = sum_confusions(runs.to_dict("records"))
     arm = runs["arm"].iloc[0]
-    shades = charts.shade_confusion(names, counts)
+    shades = charts.format_confusion(names, counts)
     return {"arm": layout.columns[arm], "mistakes": list_mistakes(names, counts), **shades}
 
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from mvc.report.gallery import Gallery
 
@@ -14,25 +13,21 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def load_templates() -> Environment:
     """The templates; a value that is missing is an error."""
-    environment = Environment(
+    return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["include_raw"] = lambda name: Markup(
-        (TEMPLATES / name).read_text(encoding="utf-8")
-    )
-    return environment
 
 
-def escape_json(value: object) -> Markup:
+def escape_json(value: object) -> str:
     """A value as JSON that can stand within <script>: no text in it ends the element."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
+    return text
 
 
 def format_dataset(page: Mapping, gallery: Gallery | None, *, title: str) -> str:
