@@ -1,14 +1,17 @@
 """Parts of a page: verdicts, places on an axis, mixed captions, selections, nearest images."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from finished import draw_png
+from finished import draw_png, make_config, write_runs
+from mvc.config.reported import read_report
 from mvc.config.table_columns import TABLES
-from mvc.report import charts, facts, mixtures, pages, selection, thumbnails, verdicts
+from mvc.report import charts, collect, facts, mixtures, pages, selection, thumbnails, verdicts
 from mvc.tables.statistics import make_table
 from records import make_measured
 
@@ -187,3 +190,23 @@ def test_escape_json_ends_no_script():
 
 def test_recalls_without_images_are_left_out():
     assert charts.compare_recalls([{"a": math.nan}], [{"a": 1.0}]) == []
+
+
+def test_collect_tables_leaves_out_a_further_table_whose_runs_do_not_fit(tmp_path, monkeypatch):
+    """Runs beyond the first table are as they lie there, maybe of settings that have changed."""
+    monkeypatch.chdir(tmp_path)
+    config = make_config()
+    write_runs(config, ["a", "b"])
+    (own,) = read_report(config)["datasets"].values()
+    first = json.loads(Path(own["runs"]["table1"][0]).read_text())
+    for seed in (0, 1):
+        file = tmp_path / f"results/mine/classifiers/wrn-10-1/aa+pretrained/{seed}.json"
+        file.parent.mkdir(exist_ok=True, parents=True)
+        record = {**first, "arm": "aa+pretrained", "seed": seed, "settings": str(seed)}
+        file.write_text(json.dumps(record))
+    rows = own["rows"] | {"table4": [["mine", "wrn-10-1"]]}
+    runs = own["runs"] | {"table4": [str(file.with_stem(str(seed))) for seed in (0, 1)]}
+    tables, faults = collect.collect_tables(own | {"rows": rows, "runs": runs}, 1, 0.95)
+    assert [table["number"] for table in tables] == ["1"]
+    ((number, fault),) = faults
+    assert number == "4" and "settings differs" in fault

@@ -31,17 +31,14 @@ def collect_page(name: str, cfg: Mapping, defaults: Mapping, *, digits: int, con
     """
     folder = Path("results") / name
     report = _read_json(folder / "images/report.json")
-    tables = [
-        _collect_table(table, there, cfg["rows"][table], digits, confidence)
-        for table, paths in cfg["runs"].items()
-        if (there := list_there(paths))
-    ]
+    tables, faults = collect_tables(cfg, digits, confidence)
     losses, samples = folder / "unet/loss.csv", folder / "unet/samples.png"
     results = [_read_json(file) for file in sorted((folder / "quality").glob("*.json"))]
     stages = facts.summarise_stages(Path("results/benchmarks"), name)
     page = {
         "name": name,
         "tables": tables,
+        "faults": faults,
         "headline": tables[0]["headline"] if tables else "No classifier was run yet",
         "losses": _trace_losses(losses) if losses.is_file() else {},
         "samples": samples if samples.is_file() else None,
@@ -80,6 +77,22 @@ def _build_gallery(folder: Path, cfg: Mapping) -> Gallery | None:
         used=cfg["generator"],
         selection_=cfg["selection"],
     )
+
+
+def collect_tables(cfg: Mapping, digits: int, confidence: float) -> tuple[list[dict], list]:
+    """The tables of the runs that are there, and why others beyond the first are left out."""
+    tables, faults = [], []
+    for table, paths in cfg["runs"].items():
+        there = list_there(paths)
+        if not there:
+            continue
+        try:
+            tables.append(_collect_table(table, there, cfg["rows"][table], digits, confidence))
+        except ValueError as error:
+            if not tables:  # its runs are inputs, made for this report
+                raise
+            faults.append((table.removeprefix("table"), str(error)))
+    return tables, faults
 
 
 def _collect_table(
