@@ -30,7 +30,7 @@ def run_chromium(url: str, *flags: str) -> subprocess.CompletedProcess:
         command += ["--enable-logging=stderr", "--log-level=0", f"--user-data-dir={profile}"]
         command += ["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000"]
         return subprocess.run(
-            [*command, *flags, url], capture_output=True, text=True, timeout=120, check=True
+            [*command, *flags, url], capture_output=True, text=True, timeout=300, check=True
         )
 
 

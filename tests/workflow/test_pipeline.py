@@ -145,29 +145,3 @@ def test_missing_model_folder_names_the_key(built):
     )
     assert "models.captioner = 'nowhere': no such folder" in said
     assert (built / "results/photos/captions.parquet").is_file()
-
-
-def test_report_needs_nothing_but_the_table_and_shows_what_is_there(copied):
-    """Deleted pictures and quality are not made again for it; a new part makes a new report."""
-    root = copied / "results/photos"
-    for path in (*root.glob("unet/*.png"), root / "quality/finetuned.json"):
-        path.unlink()
-    assert planned(copied, "report") == ["report"]
-    snakemake(copied, "report")
-    page = copied / "results/report/photos/index.html"
-    text = page.read_text(encoding="utf-8")
-    assert (copied / "results/report/index.html").is_file() and "Straße" in text
-    assert 'id="quality"' in text and "fine-tuned (MVC)" not in text
-    assert "samples.png" not in text and "synthetic, pre-trained" in text
-    assert "Nothing to be done" in snakemake(copied, "report", "--dry-run")
-    snakemake(copied, "results/photos/unet/samples.png")
-    assert planned(copied, "report") == ["report"]
-    snakemake(copied, "report")
-    assert "samples.png" in page.read_text(encoding="utf-8")
-
-
-def test_snakemakes_own_report_has_tables_figures_and_captions(copied):
-    snakemake(copied, "--report", "report.html", "--", "tables", "report")
-    text = (copied / "report.html").read_text(encoding="utf-8")
-    for part in ("table1.csv", "figure1.png", "samples.png", "Generator", "Table 1: accuracy"):
-        assert part in text
