@@ -56,6 +56,7 @@ onstart:
     check_overwritten()
     check_runs()
     show_warnings()
+    lift_rate_limit()
     TICKER.start()
 
 

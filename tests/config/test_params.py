@@ -64,7 +64,7 @@ EDITS = {
     "banks.edits": ("noise", "banks"),
     "banks.base": ("round_robin", "banks"),
     "unet.resolution": (64, f"unet_card real {TUNED}"),
-    "unet.train": ("norms", "unet unet_card"),
+    "unet.train": ("full", "unet unet_card"),
     "unet.rank": (4, "unet unet_card"),
     "unet.steps": (5, "unet unet_card"),
     "unet.steps_per_image": (2, "unet unet_card"),

@@ -72,7 +72,7 @@ def small(path: Path) -> dict:
         cfg[part]["training"] = training
     cfg["vae"]["widths"] = [8, 8, 8]
     cfg["unet"]["widths"] = [8, 16]
-    cfg["quality"] |= {"images": 20, "captions": 10, "steps": 2}
+    cfg["quality"] |= {"images": 20, "captions": 10, "samples": 30, "steps": 2}
     return cfg
 
 
@@ -127,6 +127,7 @@ def test_cards_hold_the_measures(built):
     report = json.loads((built / "quality.json").read_text())
     card = (built / MODELS / "stable-diffusion" / "README.md").read_text()
     assert f"{report['vae']['target']} dB PSNR" in card
+    assert report["unet"]["frechet"] > 0 and f" {report['unet']['frechet']}, in CLIP" in card
     assert report["captioner"]["images"] == 10
     assert "the right group" in (built / MODELS / "blip2" / "README.md").read_text()
 

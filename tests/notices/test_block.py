@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from mvc.notices.block import (
     MOST,
@@ -19,6 +20,7 @@ from mvc.notices.generation import (
     check_constant,
     check_losses,
     check_pixels,
+    check_stop,
     check_tokens,
 )
 from mvc.notices.notice import FIRST, SECOND, Notice
@@ -146,6 +148,18 @@ def test_a_loss_that_rises_is_reported_and_one_that_is_noisy_is_not():
     noise = np.random.default_rng(0).normal(0, 0.1, 400)
     assert not check_losses(0.3 + noise, "f")
     assert check_losses(0.3 + noise + np.linspace(0, 1, 400), "f")
+
+
+def test_an_early_stop_says_which_weights_it_kept_and_a_missing_one_what_it_would_have():
+    losses = pd.DataFrame({"step": range(1, 9), "loss": 0.2})
+    assert not check_stop(losses, None, "f")
+    losses["validation_loss"] = [None, 0.20, None, 0.21, None, 0.22, None, 0.25]
+    (notice,) = check_stop(losses, {"step": 2, "validation_loss": 0.2}, "f")
+    assert "after 8 steps" in notice.text and "weights of step 2," in notice.text
+    (notice,) = check_stop(losses, None, "f")
+    assert "lowest at step 2 of 8" in notice.text and "25% higher" in notice.text
+    losses["validation_loss"] = [None, 0.25, None, 0.24, None, 0.22, None, 0.23]
+    assert not check_stop(losses, None, "f")
 
 
 def test_blank_images_and_colours_of_grey_data():

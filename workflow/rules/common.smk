@@ -120,6 +120,17 @@ pathvars:
     name=plan.name_folder(config),
 
 
+def lift_rate_limit():
+    """Lift Snakemake's default limit of 100 jobs a second.
+
+    With a limit the scheduler looks for jobs again a second after each look, and each job that ends
+    adds one such chain: after hundreds of jobs it would keep a core busy.
+    """
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    if limit and (limit.max_jobs, limit.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
+
+
 def check_folders():
     """Stop a run before its first job if no file can be written to its folders."""
     for folder in ("results", "logs"):

@@ -4,6 +4,7 @@ rule notices:
         captions=rules.captions.output[0],
         embeddings=rules.embeddings.output[0],
         losses=lambda wildcards: plan.find_losses(config, wildcards.dataset) or [],
+        tuned=lambda wildcards: plan.find_tuned(config, wildcards.dataset) or [],
         synthetic=lambda wildcards: plan.list_synthetic_images(
             config, wildcards.dataset
         ),

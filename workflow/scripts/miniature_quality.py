@@ -20,12 +20,14 @@ def main(snakemake) -> None:
         )
         held_out = load_parts(snakemake.input, cfg["foundation"])[1]
         models = quality.Models(Path(snakemake.input.unet).parents[2])
+        drawing = {k: cfg[k] for k in ("steps", "scale", "seed")}
         report = models.measure(target, held_out, captions=cfg["captions"])
+        report["unet"] = models.measure_samples(held_out, count=cfg["samples"], **drawing)
         print(report)
         save_json(report, out.report)
         first = target.images[:20]
         both = torch.cat([first, models.reconstruct(first)])
-        drawn = models.sample(steps=cfg["steps"], scale=cfg["scale"], seed=cfg["seed"])
+        drawn = models.sample(**drawing)
         quality.draw_grid(held_out.images[:40], columns=10).save(out.corpus)
         quality.draw_grid(both, columns=20).save(out.real_vae)
         quality.draw_grid(drawn, columns=10).save(out.samples)

@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pyarrow.compute as pc
 from mvc.core import image_tables
 from mvc.core.atomic import write_text
@@ -40,8 +39,7 @@ def main(snakemake) -> None:
             *generation.check_pixels(synthetic, sample(train), shards[0]),
         ]
         if files.losses:
-            losses = pd.read_csv(files.losses)["loss"].to_numpy()
-            notices += generation.check_losses(losses, files.losses)
+            notices += generation.check_tuning(files.losses, files.tuned)
         text = json.dumps([notice._asdict() for notice in notices], indent=1, ensure_ascii=False)
         print(text)
         write_text(text + "\n", snakemake.output[0])

@@ -1,6 +1,6 @@
-"""Write the table of `make demo` into the README, with what was run and on which processor.
+"""Write the demo's table and its repetitions into README and docs, and on which processor.
 
-python workflow/scripts/readme.py    # after `make demo`; `make readme` does both
+python workflow/scripts/readme.py    # after both were run; `make readme` does all
 """
 
 import re
@@ -11,11 +11,14 @@ import pandas as pd
 import yaml
 from mvc.config.expand import expand_config
 from mvc.config.table_columns import TABLES
-from mvc.tables.readme import describe_run, replace_block
+from mvc.tables.readme import describe_repetitions, describe_run, replace_block
+from mvc.tables.repetitions import summarise
 from mvc.tables.statistics import make_table
 from mvc.tables.summary import summarise_table
 
-README, RUNS = Path("README.md"), Path("results/tables/table1_runs.csv")
+README, PAGE = Path("README.md"), Path("docs/repetitions.md")
+RUNS = Path("results/demo/tables/table1_runs.csv")
+REPEATED = Path("results/repetitions/tables/repetitions.csv")
 PROCESSOR = Path("/proc/cpuinfo")
 
 
@@ -27,13 +30,20 @@ def name_processor() -> str:
 
 
 def main() -> None:
-    if not RUNS.is_file():
-        sys.exit(f"{RUNS}: not there; run `make demo` first")
+    if missing := [str(path) for path in (RUNS, REPEATED) if not path.is_file()]:
+        sys.exit(f"{' and '.join(missing)}: not there; run `make readme`")
     config = expand_config(yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8")))
-    table = make_table(pd.read_csv(RUNS), TABLES["table1"])
-    summary = summarise_table(table, TABLES["table1"], digits=config["tables"]["digits"])
-    block = f"{describe_run(config)}; {name_processor()}:\n\n```\n{summary}\n```"
+    table, digits = make_table(pd.read_csv(RUNS), TABLES["table1"]), config["tables"]["digits"]
+    summary = summarise_table(table, TABLES["table1"], digits=digits)
+    repeated = summarise(pd.read_csv(REPEATED)).set_index("arm").loc["ra+syn"]
+    processor = name_processor()
+    block = (
+        f"{describe_run(config)}; {processor}:\n\n```\n{summary}\n```\n\n"
+        f"{describe_repetitions(repeated, digits=digits)}"
+    )
     README.write_text(replace_block(README.read_text(encoding="utf-8"), block), encoding="utf-8")
+    page = REPEATED.with_suffix(".md").read_text(encoding="utf-8")
+    PAGE.write_text(f"{page}\nMeasured on: {processor}.\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

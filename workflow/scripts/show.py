@@ -20,10 +20,10 @@ ABOUT = """\
 {verdicts}
 
 Next
-  {page:<26} p values, what was measured, the paper's figures
-  results/*/unet/samples.png what the fine-tuned generators draw
-  docs/evidence.md           five labels per class, on eight labelled subsets
-  README.md                  your own images, the real models, a cluster
+  {page:<32} p values, what was measured, the paper's figures
+  results/*/unet/samples.png       what the fine-tuned generators draw
+  snakemake --cores all -- tables  all arms: AutoAugment, Fast AutoAugment; Tables 4 and 5
+  README.md                        more labelled subsets, your own images, the real models
 """
 VERDICTS = (
     "A gain holds if its interval (paired t-test over the seeds) lies above 0, does not hold if "

@@ -87,6 +87,12 @@ def find_losses(config: Mapping, dataset: str) -> str | None:
     return None if pure else f"results/{dataset}/unet/loss.csv"
 
 
+def find_tuned(config: Mapping, dataset: str) -> str | None:
+    """The fine-tuned U-Net's config: none where the losses are none."""
+    losses = find_losses(config, dataset)
+    return losses and losses.replace("loss.csv", "config.json")
+
+
 def list_notice_files(config: Mapping, runs: Iterable[Run]) -> list[str]:
     """Files that say what to know about the data sets of these runs, and their generators."""
     images = [f"results/{run.dataset}/images/report.json" for run in runs]

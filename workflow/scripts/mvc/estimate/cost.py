@@ -21,7 +21,7 @@ NOTE = (
     "Device hours at {throughput:,.2f} × 10^12 operations per second, {measured}; a multiplication "
     "and its addition count as two. Small networks and batches run below that rate: take the hours "
     "as a lower bound. `estimate.teraflops` sets another machine's rate. Left out: downloads, "
-    "reading and writing, figures, and the arms that stand in no table."
+    "reading and writing, figures, watching a fine-tuning (`unet.validation`), arms of no table."
 )
 
 

@@ -22,9 +22,9 @@ training images, are not among them; the official test set was used for measurin
 """
 TAIL = """
 ## Rebuild
-`snakemake --cores 2 miniature` rebuilds it in `results/miniature/models` (two hours on two CPU
-cores); settings: `config/miniature.yaml`, seed {seed}. Weights are stored in half precision: open
-them in float32 on a CPU.
+`snakemake --cores 2 miniature` rebuilds it in `results/miniature/models` (half a day on two
+CPU cores); settings: `config/miniature.yaml`, seed {seed}. Weights are stored in half precision:
+open them in float32 on a CPU.
 
 ## Limits
 It knows ten kinds of garments, at {size} x {size} pixels, and nothing else. It plays the part of a
@@ -119,6 +119,8 @@ def format_diffusion_card(cfg: Mapping, measured: Mapping) -> str:
             f"official test images, plain greyscale, reconstructed: {seen['target']} dB PSNR",
             "of held-out pictures: "
             + ", ".join(f"{k} {v} dB" for k, v in seen.items() if k != "target"),
+            f"{cfg['quality']['samples']} pictures drawn of held-out captions: Fréchet distance "
+            f"from the corpus's own pictures {measured['unet']['frechet']}, in CLIP's features",
             "samples: docs/images/miniature_samples.png",
         ],
     )

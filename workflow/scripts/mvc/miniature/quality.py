@@ -1,14 +1,15 @@
 """Quality of the finished miniature models, in numbers and in pictures.
 
-Axes: n pictures, c = 3 colour channels, h = w pixels.
+Axes: n pictures, c = 3 colour channels, h = w pixels; j numbers of CLIP's joint space.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from mvc.miniature.templates import SYNONYMS, add_article
 from mvc.models.blip2 import load_captioner
 from mvc.models.clip import compute_text_states, load_clip, tokenize
 from mvc.models.stable_diffusion import load_unet, load_vae
+from mvc.quality.metrics import compute_frechet
 
 LOOKS = (
     ("bright red", "plain white background"),
@@ -62,13 +64,31 @@ class Models:
             "vae": {"target": round(psnr, 2), **vae.measure_quality(self.vae, held)},
         }
 
+    def measure_samples(
+        self, held: Corpus, *, count: int, steps: int, scale: float, seed: int
+    ) -> dict[str, float]:
+        """Measure pictures that are drawn from held-out captions, none of a plain picture.
+
+        Returns:
+            `frechet`, their Fréchet distance from the corpus's own pictures of these captions, in
+            CLIP's features.
+        """
+        rows = np.flatnonzero(held.styles != render.STYLES.index("plain"))[:count]
+        own = held.select(rows)
+        drawn = self._draw(own.captions, steps=steps, scale=scale, seed=seed)
+        distance = compute_frechet(self._see(drawn), self._see(own.images))
+        return {"frechet": round(distance, 4)}
+
     def reconstruct(self, images: UInt8[Tensor, "n 3 h w"]) -> UInt8[Tensor, "n 3 h w"]:
         """Reconstruct images by the autoencoder."""
         return vae.decode(self.vae, vae.encode_latents(self.vae, images))
 
     def sample(self, *, steps: int, scale: float, seed: int) -> UInt8[Tensor, "k 3 h w"]:
         """Sample one picture for each of `list_captions`."""
-        ids, _ = tokenize(self.tokens, ["", *list_captions()])
+        return self._draw(list_captions(), steps=steps, scale=scale, seed=seed)
+
+    def _draw(self, captions: Sequence[str], *, steps: int, scale: float, seed: int) -> Tensor:
+        ids, _ = tokenize(self.tokens, ["", *captions])
         states = compute_text_states(self.clip, ids)
         generator = torch.Generator().manual_seed(seed)
         return unet.draw(
@@ -81,6 +101,11 @@ class Models:
             scale=scale,
             generator=generator,
         )
+
+    @torch.no_grad()
+    def _see(self, images: UInt8[Tensor, "n 3 h w"]) -> Float[np.ndarray, "n j"]:
+        seen = self.clip.visual(clip.normalise_pixels(images))
+        return torch.nn.functional.normalize(seen, dim=-1).double().numpy()
 
 
 def convert_to_target(

@@ -3,10 +3,13 @@
 Axes: k prompts.
 """
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Int
 
 from mvc.notices.notice import FIRST, SECOND, THIRD, Notice, format_count
@@ -60,6 +63,20 @@ def check_tokens(n_tokens: Int[np.ndarray, " k"], most: int, file: str) -> list[
     return [Notice(text, file, SECOND)]
 
 
+def check_tuning(losses: str, tuned: str) -> list[Notice]:
+    """Notices of fine-tuning: how its losses went, and which step's weights are kept.
+
+    Args:
+        losses, tuned: its `loss.csv`, and the config of the U-Net.
+    """
+    table = pd.read_csv(losses)
+    chosen = json.loads(Path(tuned).read_text(encoding="utf-8")).get("early_stop")
+    return [
+        *check_losses(table["loss"].to_numpy(), losses),
+        *check_stop(table, chosen, losses),
+    ]
+
+
 def check_losses(losses: Float[np.ndarray, " n"], file: str) -> list[Notice]:
     """A notice where the loss of fine-tuning rose from the first to the last quarter."""
     if len(losses) < FEWEST_LOSSES:
@@ -71,6 +88,35 @@ def check_losses(losses: Float[np.ndarray, " n"], file: str) -> list[Notice]:
     text = (
         f"the loss of fine-tuning rose from {first.mean():.3g} to {last.mean():.3g}: "
         "lower unet.learning_rate"
+    )
+    return [Notice(text, file, SECOND)]
+
+
+def check_stop(losses: pd.DataFrame, stop: Mapping | None, file: str) -> list[Notice]:
+    """A notice of which step's weights an early stop kept, or that it would have kept others.
+
+    Args:
+        losses: one row per step, with the column `validation_loss` where it was measured.
+        stop: what the U-Net's config says of its early stop: `step` and `validation_loss`.
+    """
+    if stop:
+        text = (
+            f"fine-tuning stopped after {len(losses):,} steps and kept the weights of step "
+            f"{stop['step']:,}, whose validation loss is the lowest (unet.early_stop)"
+        )
+        return [Notice(text, file, THIRD)]
+    measured = (
+        losses.dropna(subset="validation_loss") if "validation_loss" in losses else losses[:0]
+    )
+    if measured.empty:
+        return []
+    best, last = measured.loc[measured["validation_loss"].idxmin()], measured.iloc[-1]
+    if best["step"] > len(losses) / 2:
+        return []
+    text = (
+        f"the validation loss was lowest at step {int(best['step']):,} of {len(losses):,} and is "
+        f"{last['validation_loss'] / best['validation_loss'] - 1:.0%} higher at the end, whose "
+        "weights are used (unet.early_stop: null)"
     )
     return [Notice(text, file, SECOND)]
 

@@ -1,4 +1,4 @@
-"""The block of the README that `make readme` writes: what `make demo` runs, and its Table 1."""
+"""The block of the README that `make readme` writes: the demo's Table 1, and its repetitions."""
 
 import re
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from mvc.config import plan
 from mvc.config.params import read_run
 from mvc.config.sections import merge_section
+from mvc.core.markdown import format_number
 
 BLOCK = re.compile(r"(<!-- begin: make readme -->\n).*?(<!-- end: make readme -->)", re.DOTALL)
 
@@ -23,6 +24,16 @@ def describe_run(config: Mapping) -> str:
         f"{loader}, {images['labels_per_class']} labelled images per class, {model.upper()}, "
         f"{run['steps']} steps for every arm, {10 * images['test_per_class']:,} test images, "
         f"{seeds} classifier seeds"
+    )
+
+
+def describe_repetitions(summary: Mapping, *, digits: int) -> str:
+    """Describe how often the gain over RandAugment held: a row of `repetitions.summarise`."""
+    bounds = (format_number(summary[side], digits, sign=True) for side in ("low", "high"))
+    return (
+        f"In {summary['holds']} of {summary['repetitions']} repetitions with other classifier "
+        f"seeds and instruction sets RandAugment's gain held, between {' and '.join(bounds)} "
+        "points ([each of them](docs/repetitions.md))."
     )
 
 
