@@ -14,7 +14,9 @@ REAL = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 
 @pytest.mark.parametrize("kind", ["full", "norms", "lora"])
 def test_a_real_pass_keeps_as_much_as_is_counted(kind):
-    unet = widen(UNet2DConditionModel.from_pretrained(MINIATURE, subfolder="unet"), 8).float()
+    unet = UNet2DConditionModel.from_pretrained(MINIATURE, subfolder="unet")
+    latent = unet.config.in_channels
+    unet = widen(unet, latent).float()
     trained = mark_trained(unet.train(), kind, rank=8)
     for module in unet.modules():
         if isinstance(module, NORMS):
@@ -30,7 +32,8 @@ def test_a_real_pass_keeps_as_much_as_is_counted(kind):
         return tensor
 
     hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
-    given = torch.randn(1, 16, 8, 8), torch.zeros(1, dtype=torch.long), torch.randn(1, 77, 128)
+    z = torch.randn(1, 2 * latent, 8, 8)
+    given = z, torch.zeros(1, dtype=torch.long), torch.randn(1, 77, 128)
     with hooks, torch.autocast("cpu", torch.bfloat16):
         unet(*given)
     counted = count_kept(MINIATURE, 32, kind, 8)

@@ -74,12 +74,12 @@ TEXT = {"context_length": 77, "width": 128, "layers": 3}
 @pytest.mark.parametrize(
     "file, changes, said",
     [
-        (UNET, {"in_channels": 16}, "in_channels = 16, out_channels = 8; must be equal"),
+        (UNET, {"in_channels": 16}, "in_channels = 16, out_channels = 6; must be equal"),
         (UNET, {"in_channels": 8, "out_channels": 4}, "InstructPix2Pix"),
         (UNET, {"in_channels": 9, "out_channels": 4}, "(inpainting)"),
         (UNET, {"in_channels": 5, "out_channels": 4}, "(depth2img)"),
         (UNET, {"in_channels": 7, "out_channels": 4}, "(an upscaler)"),
-        (UNET, {"in_channels": 4, "out_channels": 4}, "latent_channels = 8; must be equal"),
+        (UNET, {"in_channels": 4, "out_channels": 4}, "latent_channels = 6; must be equal"),
         (UNET, {"cross_attention_dim": 768}, "width = 128; must be equal"),
         (UNET, {"cross_attention_dim": [320, 640]}, "must be one number"),
         (UNET, {"addition_embed_type": "text_time"}, "as SDXL does"),
@@ -88,7 +88,7 @@ TEXT = {"context_length": 77, "width": 128, "layers": 3}
         (UNET, {"encoder_hid_dim_type": "text_proj"}, "DeepFloyd"),
         (UNET, {"_class_name": "UNet3DConditionModel"}, "must be UNet2DConditionModel"),
         (UNET, {"block_out_channels": [8] * 5}, "at least 64"),
-        (VAE, {"latent_channels": 4}, "out_channels = 8, vae/config.json: latent_channels = 4"),
+        (VAE, {"latent_channels": 4}, "out_channels = 6, vae/config.json: latent_channels = 4"),
         (VAE, {"_class_name": "AutoencoderTiny"}, "must be AutoencoderKL"),
         (VAE, {"shift_factor": 0.1}, "shift_factor = 0.1; must be null"),
         (VAE, {"scaling_factor": "absent"}, "no scaling_factor; must be there"),

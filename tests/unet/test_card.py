@@ -37,7 +37,8 @@ def write_card(folder, **config):
     """Run the rule's script on a widened U-Net; return the card."""
     import unet_card
 
-    unet = widen(load_unet(BASE, text_width=128), 8)
+    unet = load_unet(BASE, text_width=128)
+    unet = widen(unet, unet.config.in_channels)
     unet.register_to_config(**config)
     unet.save_pretrained(folder / "unet")
     image_tables.write(table(toy(), "train"), folder / "train.parquet")
@@ -75,7 +76,7 @@ def test_the_pipeline_opens_the_unet_as_its_card_says(tmp_path):
     exec("picture = " + drawing.replace("image=", "num_inference_steps=2, image="), scope)
     assert scope["picture"].size == (32, 32)
     opened = UNet2DConditionModel.from_pretrained(tmp_path / "unet")
-    assert opened.config.in_channels == 16
+    assert opened.config.in_channels == 2 * scope["pipeline"].vae.config.latent_channels
     assert "license: apache-2.0" in text and f"base_model: {BASE}" in text
     for fact in (
         "24 training images of\n3 classes",
