@@ -20,10 +20,10 @@ ABOUT = """\
 {verdicts}
 
 Next
-  {page:<32} p values, what was measured, the paper's figures
-  results/*/unet/samples.png       what the fine-tuned generators draw
-  snakemake --cores all -- tables  all arms: AutoAugment, Fast AutoAugment; Tables 4 and 5
-  README.md                        more labelled subsets, your own images, the real models
+  {page:<31} p values, and what was measured
+  results/*/unet/samples.png      what the fine-tuned generators draw
+  snakemake --cores all -- tables all arms, Tables 4 and 5, the figures
+  README.md                       more subsets, your own images, real models
 """
 VERDICTS = (
     "A gain holds if its interval (paired t-test over the seeds) lies above 0, does not hold if "
