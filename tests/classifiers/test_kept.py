@@ -67,13 +67,24 @@ def test_what_is_kept_changes_no_number(tmp_path):
     assert records == [records[0]] * 4
 
 
+def test_the_same_training_writes_the_same_weights(tmp_path):
+    files = []
+    for folder in (tmp_path / "one", tmp_path / "other"):
+        folder.mkdir()
+        record = stage(folder, keep="all")
+        (path,) = list_records(folder)
+        files.append(kept.name_weights(path).read_bytes())
+        kept.load_weights(path, record | {"seconds": -1})
+    assert files[0] == files[1]
+
+
 def test_load_weights_refuses_those_that_are_not_of_the_record(tmp_path):
     record = stage(tmp_path, keep="all")
     (path,) = list_records(tmp_path)
     state, described = kept.load_weights(path, record)
     assert described.classes == ["boot", "bag", "ankle boot"] and described.size == [8, 8]
     with pytest.raises(ValueError, match="of an older training.*\n.*--force -- .*3.json"):
-        kept.load_weights(path, record | {"seconds": -1})
+        kept.load_weights(path, record | {"seed": -1})
     kept.name_weights(path).write_bytes(b"cut off")
     with pytest.raises(ValueError, match=r"damaged .*\n.*--force"):
         kept.load_weights(path, record)

@@ -19,7 +19,8 @@ def find_faults(*names):
 
 def test_every_network_of_timm_is_known():
     old = ("tv_resnet34", "efficientnet_b2a")
-    assert find_faults(*timm.list_models(), *timm.list_pretrained(), *old) == []
+    models = timm.list_models(exclude_filters="mvc_*")  # registered by another test's import
+    assert find_faults(*models, *timm.list_pretrained(), *old) == []
 
 
 @pytest.mark.parametrize(

@@ -203,7 +203,7 @@ def test_status_of_a_built_project(built, tmp_path):
     said = run_status(built, "--configfile", "config/config.yaml", str(overlay), "--", "all")
     assert said["captions"] == said["policies"] == "1 of 1 done"
     assert said["banks"] == "0 of 1 1 stale: settings changed"
-    assert said["unet"] == "0 of 2 2 stale: an input is made again"
+    assert said["unet"] == "0 of 3 3 stale: an input is made again"
     assert "; " in said[""] and said[""].endswith(" stale")
 
 

@@ -1,7 +1,7 @@
 """Weights of a run, kept beside its record: `classifiers/<model>/<arm>/<seed>.safetensors`.
 
-The record is in the file's metadata: weights whose record is not the one on disk are those of an
-older training. Axes: 3 channels, h and w pixels.
+The record, but for its seconds, is in the file's metadata: weights whose record is not the one on
+disk are those of an older training. Axes: 3 channels, h and w pixels.
 """
 
 import json
@@ -68,9 +68,9 @@ def save_weights(
         grayscale=not any(bool((p != p[:, :1]).any()) for p in real.images.split(PART)),
     )
     tensors = {k: v.detach().cpu().contiguous() for k, v in fitted.net.state_dict().items()}
-    about = {"record": record, "description": asdict(description)}
-    with atomic(weights) as temporary:
-        save_file(tensors, temporary, {key: json.dumps(value) for key, value in about.items()})
+    about = {"record": _drop_seconds(record), "description": asdict(description)}
+    with atomic(weights) as temporary:  # one key: safetensors writes several in any order
+        save_file(tensors, temporary, {"about": json.dumps(about)})
 
 
 def load_weights(path: str | Path, record: Mapping) -> tuple[dict[str, Tensor], Description]:
@@ -85,14 +85,14 @@ def load_weights(path: str | Path, record: Mapping) -> tuple[dict[str, Tensor], 
     weights = name_weights(path)
     try:
         with safe_open(weights, "pt") as file:
-            about = {key: json.loads(text) for key, text in file.metadata().items()}
+            about = json.loads(file.metadata()["about"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError:
         reason = "they were not kept, or not any more (classifiers.keep)"
     except (OSError, SafetensorError) as error:
         reason = f"they are damaged ({error})"
     else:
-        if about["record"] == record:
+        if about["record"] == _drop_seconds(record):
             return tensors, Description(**about["description"])
         reason = "those there are of an older training"
     raise ValueError(
@@ -118,3 +118,7 @@ def remove_others(path: str | Path) -> int:
 def name_weights(path: str | Path) -> Path:
     """Name the file of a run's weights by that of its record."""
     return Path(path).with_suffix(".safetensors")
+
+
+def _drop_seconds(record: Mapping) -> dict:
+    return {key: value for key, value in record.items() if key != "seconds"}
