@@ -1,12 +1,12 @@
 """A training step with cached latents and text, against steps that encode them each time.
 
-    python benchmarks/training_step.py [--diffusion FOLDER --clip NAME --resolution 32 --batch 32]
+    python benchmarks/training_step.py [--train norms --batch 32 --diffusion FOLDER --clip NAME …]
 
 The first other step differs in the encoding alone: both images through the VAE and the prompts
-through the text tower. The second does all that a step of diffusers' `train_instruct_pix2pix.py`
-does with its defaults: it also decodes and resizes both images, tokenises the prompts, encodes the
-empty one, and takes AdamW and the moving average one tensor at a time. All steps train the same
-U-Net on the same batch size, taking turns in one run.
+through the text tower. Both train what `unet.train` says. The second does all that a step of
+diffusers' `train_instruct_pix2pix.py` does with its defaults: it trains all weights, decodes and
+resizes both images, tokenises the prompts, encodes the empty one, and takes AdamW and the moving
+average one tensor at a time. All take the same U-Net and batch size, in turns in one run.
 """
 
 import argparse
@@ -49,6 +49,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--clip", default=str(MINIATURE / "clip"))
     parser.add_argument("--resolution", type=int, default=32)
     parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--train", default="norms", help="unet.train: what the first two train")
     parser.add_argument("--repeats", type=int, default=30, help="timed steps of each kind")
     return parse_options(parser, batch=2, repeats=1)
 
@@ -128,7 +129,7 @@ def build_steps(
 ) -> tuple[Callable, Callable]:
     """Functions that take this project's step, and the same step with encoding."""
     vae, device = models.vae, models.accelerator.device
-    trainer = build_trainer(options, models)
+    trainer = build_trainer(options, models, train=options.train)
     draw = build_draw(options, models, pixels)
     ids, _ = tokenize(models.tokenizer, [PROMPT] * options.batch)
 
@@ -229,7 +230,7 @@ def main() -> None:
             "encoded each time": step_encoding,
             "`train_instruct_pix2pix.py`": step_script,
         },
-        of=f"a training step of {options.batch} pairs",
+        of=f"a training step of {options.batch} pairs ({options.train})",
         options=options,
         goals={"encoded each time": GOAL},
     )
