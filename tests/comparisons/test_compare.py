@@ -219,6 +219,17 @@ def test_choosing_settings_reads_no_test_image(project, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_comparison_that_cannot_be_made_is_a_fault_of_the_configuration(project, tmp_path):
+    """One sentence, without Python's traceback above it."""
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(OVERLAY.replace("wrn-10-1", "nobody") % "test", encoding="utf-8")
+    configs = ["--configfile", "config/config.yaml", str(overlay), "--"]
+    said = snakemake(project, "--dry-run", *configs, "evidence", ok=False)
+    assert "The configuration has faults:\n  evidence.comparisons: 'nobody'; must be one of" in said
+    assert "Traceback" not in said and "InputFunctionException" not in said
+
+
+@pytest.mark.slow
 def test_comparisons_are_made_by_the_workflow(copied):
     (copied / "overlay.yaml").write_text(OVERLAY % "test", encoding="utf-8")
     configs = ["--configfile", "config/config.yaml", "overlay.yaml", "--"]

@@ -231,6 +231,14 @@ def list_paths(runs):
     return [run.path for run in runs]
 
 
+def list_inputs(list_runs, name):
+    """Paths of the runs of a table or study; stop at what the configuration lacks for it."""
+    try:
+        return list_paths(list_runs(config, name))
+    except ValueError as error:
+        check([str(error)])
+
+
 # Resources of fine-tuning.
 def processes(wildcards):
     """Number of processes; each has a GPU and a CPU core."""

@@ -1,6 +1,6 @@
 rule comparisons:
     input:
-        lambda wildcards: list_paths(plan.list_comparison_runs(config, wildcards.study)),
+        lambda wildcards: list_inputs(plan.list_comparison_runs, wildcards.study),
     output:
         csv=report(
             ensure("results/<name>{study}/comparisons.csv", non_empty=True),

@@ -1,7 +1,7 @@
 rule table:
     input:
-        runs=lambda wildcards: list_paths(
-            plan.list_table_runs(config, f"table{wildcards.number}")
+        runs=lambda wildcards: list_inputs(
+            plan.list_table_runs, f"table{wildcards.number}"
         ),
         notices=lambda wildcards: plan.list_notice_files(
             config, plan.list_table_runs(config, f"table{wildcards.number}")
@@ -65,7 +65,7 @@ rule diagnostics:
 
 rule repetitions:
     input:
-        lambda wildcards: list_paths(plan.list_table_runs(config, "table1")),
+        lambda wildcards: list_inputs(plan.list_table_runs, "table1"),
     output:
         csv=ensure("results/<name>tables/repetitions.csv", non_empty=True),
         md=ensure("results/<name>tables/repetitions.md", non_empty=True),
