@@ -21,7 +21,7 @@ environment: .venv/installed  ## make .venv and install the locked versions (6 G
 	$(BIN)/python -m pip install --quiet --requirement envs/requirements.lock
 	touch $@
 
-demo: environment  ## run the pipeline and print its gains (6 minutes on two cores)
+demo: environment  ## run the pipeline and print its gains (3 to 6 minutes on two cores)
 	$(BIN)/snakemake --cores $(CORES) --quiet rules --configfile config/demo.yaml -- demo
 	@$(BIN)/python workflow/scripts/show.py results/demo/tables/table1_runs.csv
 

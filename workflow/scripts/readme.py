@@ -11,14 +11,18 @@ import pandas as pd
 import yaml
 from mvc.config.expand import expand_config
 from mvc.config.table_columns import TABLES
-from mvc.tables.readme import describe_repetitions, describe_run, replace_block
-from mvc.tables.repetitions import summarise
+from mvc.tables.readme import (
+    describe_repetitions,
+    describe_run,
+    replace_block,
+    replace_section,
+)
 from mvc.tables.statistics import make_table
 from mvc.tables.summary import summarise_table
 
 README, PAGE = Path("README.md"), Path("docs/repetitions.md")
 RUNS = Path("results/demo/tables/table1_runs.csv")
-REPEATED = Path("results/repetitions/tables/repetitions.csv")
+REPEATED = Path("results/repetitions/tables/repetitions.md")
 PROCESSOR = Path("/proc/cpuinfo")
 
 
@@ -35,15 +39,14 @@ def main() -> None:
     config = expand_config(yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8")))
     table, digits = make_table(pd.read_csv(RUNS), TABLES["table1"]), config["tables"]["digits"]
     summary = summarise_table(table, TABLES["table1"], digits=digits)
-    repeated = summarise(pd.read_csv(REPEATED)).set_index("arm").loc["ra+syn"]
-    processor = name_processor()
+    processor, repeated = name_processor(), REPEATED.read_text(encoding="utf-8")
+    page = replace_section(PAGE.read_text(encoding="utf-8"), processor, repeated)
     block = (
         f"{describe_run(config)}; {processor}:\n\n```\n{summary}\n```\n\n"
-        f"{describe_repetitions(repeated, digits=digits)}"
+        f"{describe_repetitions(page)}"
     )
     README.write_text(replace_block(README.read_text(encoding="utf-8"), block), encoding="utf-8")
-    page = REPEATED.with_suffix(".md").read_text(encoding="utf-8")
-    PAGE.write_text(f"{page}\nMeasured on: {processor}.\n", encoding="utf-8")
+    PAGE.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ COUNTED = ("gain", "holds", "does not hold", "mean", "low, high")
 EACH = ("gain", "instructions", "seeds", "without", "with", "difference", "interval", "verdict")
 PAGE = """\
 # Table 1, repeated
-{about} Each of {n} repetitions has {seeds} classifier seeds of its own, and an instruction set: the
+{about} Each repetition has {seeds} classifier seeds of its own, and an instruction set: the
 machine's own, or an older one, whose rounding makes another generator and other classifiers. The
 labelled images are the same. `low` and `high` of a gain are the smallest and the largest of the
 repetitions; it holds where the repetition's own {level} % interval (paired t-test over its seeds)
@@ -25,7 +25,7 @@ lies above 0.
 
 {summary}
 
-## Every repetition
+## Each of them
 {rows}
 """
 
@@ -89,12 +89,10 @@ def format_page(
     table: pd.DataFrame, layout: Layout, *, seeds: int, digits: int, confidence: float
 ) -> str:
     """Format the page: each gain's verdicts counted, then every repetition."""
-    repetitions = table[["dataset", "model", "seeds"]].drop_duplicates()
     counted = [_format_counts(row, layout, digits) for row in summarise(table).to_dict("records")]
     each = [_format_repetition(row, layout, digits) for row in table.to_dict("records")]
     return PAGE.format(
         about=layout.about,
-        n=len(repetitions),
         seeds=seeds,
         level=f"{100 * confidence:g}",
         summary=format_table(COUNTED, counted),
