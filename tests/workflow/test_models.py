@@ -73,6 +73,17 @@ def test_models_fetches_checks_and_prints(edited, repositories):
     assert "in all, and nothing is missing" in said
 
 
+def test_models_leaves_out_the_captioner_where_nothing_is_captioned(edited, repositories):
+    path = edited / "config/config.yaml"
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config["captions"]["describe"] = False
+    path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    with serve(repositories) as (address, asked):
+        said = run(edited, HF_ENDPOINT=address)
+    assert "models.captioner" not in said and not [file for file in asked if "blip2" in file]
+    assert "models.diffusion = owner/sd" in said and "nothing is missing" in said
+
+
 def test_models_takes_half_precision_where_there_is_no_other(edited, repositories):
     for weights in (repositories / "owner/sd").rglob("diffusion_pytorch_model.safetensors"):
         weights.rename(weights.with_suffix(".fp16.safetensors"))

@@ -10,7 +10,7 @@ from mvc.models.checking import refuse_models
 
 
 def main(snakemake) -> None:
-    cfg = snakemake.params.cfg
+    cfg = {**snakemake.params.cfg, "models": inventory.choose_models(snakemake.params.cfg)}
     with stage_log(snakemake) as report:
         sources = inventory.list_sources(cfg["models"], cfg["networks"])
         if not constants.HF_HUB_OFFLINE:

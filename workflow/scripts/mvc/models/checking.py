@@ -51,13 +51,12 @@ def list_model_faults(config: Mapping, *, whole: bool = False) -> list[str]:
         whole: whether the hub's cache must hold them, as a folder must.
     """
     faults = []
-    for key, list_faults in CHECKS.items():
-        name = config["models"][key]
+    for key, name in config["models"].items():
         try:
             if Path(name).is_file():
                 found = [describe_file(Path(name))]
             elif folder := find_folder(name):
-                found = list_faults(folder, whole=whole or folder == Path(name))
+                found = CHECKS[key](folder, whole=whole or folder == Path(name))
             else:
                 found = list_name_faults(key, name)
             faults += [f"models.{key} = {name}: {fault}" for fault in found]

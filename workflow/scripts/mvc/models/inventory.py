@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from mvc.config.sections import merge_section
 from mvc.models.opening import describe_missing, fetch_file, fetch_folder, require_files
 from mvc.models.parts import PARTS, list_part_files, list_patterns
 
@@ -23,6 +24,15 @@ class Source(NamedTuple):
     @property
     def is_local(self) -> bool:
         return Path(self.place).exists()
+
+
+def choose_models(config: Mapping) -> dict[str, str]:
+    """Choose the models that a configuration opens: no captioner where no data set is captioned."""
+    sections = [merge_section(config, "captions", dataset) for dataset in config["datasets"]]
+    captioned = any(
+        own["describe"] and (own["file"] is None or own["missing"] == "blip2") for own in sections
+    )
+    return {key: name for key, name in config["models"].items() if captioned or key != "captioner"}
 
 
 def list_sources(models: Mapping[str, str], networks: Iterable[str]) -> list[Source]:
