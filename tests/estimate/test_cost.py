@@ -4,9 +4,12 @@ import pytest
 import raw_data
 import torch
 from mvc.banks import mixing
+from mvc.config.expand import expand_config
+from mvc.config.params import read_estimate
 from mvc.core.counts import count_extra
 from mvc.estimate import cost, size
 from mvc.estimate.cost import Size
+from project_tree import wide_config
 
 MODELS = {
     "captioner": "Salesforce/blip2-opt-2.7b",
@@ -43,6 +46,7 @@ def section(**changes):
         },
         "synthetic": {"shards": 4, "pretrained_share": 0.5, **SAMPLING},
         "policies": None,
+        "shown": False,
         "runs": [{**RUN, "extra": "finetuned", **TWO_PHASE}],
     }
     return {**own, **changes}
@@ -83,6 +87,19 @@ def test_the_papers_stages_cost_what_was_counted():
         settings = section(captions={**section()["captions"], **change})
         (captions, *_) = cost.estimate_stages("cifar", settings, SIZE, MODELS)
         assert captions.operations == 0, "no captioner runs"
+
+
+def test_the_estimate_has_the_image_sets_that_figures_show():
+    """Figures 1 and 5 show what the pre-trained generator draws, which no run may be trained on."""
+    config = expand_config(wide_config())
+    first, *others = config["datasets"]
+    for chosen in (None, others[0]):
+        config["figures"]["datasets"] |= {"figure1": chosen, "figure5": chosen}
+        settings = read_estimate(config)["datasets"]
+        assert [name for name, own in settings.items() if own["shown"]] == [chosen or first]
+        own = settings[chosen or first] | {"runs": [RUN]}
+        assert cost.list_generators(own) == {"finetuned", "pretrained"}
+        assert cost.list_generators(own | {"shown": False}) == set()
 
 
 @pytest.mark.slow

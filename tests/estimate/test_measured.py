@@ -60,9 +60,12 @@ def test_items_are_counted_in_the_units_of_the_logs():
         "unet": {"steps": 900, "steps_per_image": 6},
         "synthetic": {"shards": 2},
         "policies": None,
+        "shown": False,
     }
     counts = count_items(settings, Size((10, 10), 5, 32))
     assert counts["unet"] == (1, 120) and counts["synthetic"] == (2, 80)
+    shown = count_items(settings | {"shown": True}, Size((10, 10), 5, 32))
+    assert shown["synthetic"] == (4, 160), "Figures 1 and 5 show the pre-trained generator's, too"
     assert counts["classifiers"] == (2, 200) and counts["captions"] == (1, 20)
 
 

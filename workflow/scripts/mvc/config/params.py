@@ -25,8 +25,7 @@ _SAMPLING = "guidance scale image_scale interval steps order karras batch_size"
 _IMAGES = {"synthetic": _SAMPLING, "unet": "resolution", "captions": "prefix"}
 _TUNING = (
     "train rank resolution steps steps_per_image batch_size optimizer learning_rate schedule "
-    "warmup_steps weight_decay max_grad_norm ema_decay pairing text dropout flip "
-    "early_stop"
+    "warmup_steps weight_decay max_grad_norm ema_decay pairing text dropout flip early_stop"
 )
 _SHEET = "classes images cell"
 _SHOWN = Reads({"tables": "digits confidence"})
@@ -255,11 +254,13 @@ def read_models(config: Mapping) -> dict:
 
 
 def read_estimate(config: Mapping) -> dict:
-    """Settings of all stages and runs that the tables are made of, to estimate what they cost."""
+    """Settings of all that tables and figures are made of, to estimate what they cost."""
+    shown = plan.choose_figure_datasets(config)
     datasets = {
         dataset: {
             **_pick(own, ("loader", "path")),
             **{section: merge_section(config, section, dataset) for section in ESTIMATED},
+            "shown": dataset in (shown["figure1"], shown["figure5"]),
             "runs": [],
         }
         for dataset, own in config["datasets"].items()

@@ -1,7 +1,8 @@
 """Cost of a run before it starts: images, jobs, operations, hours, disk.
 
 Operations are counted on the models' architectures (`flops`); hours are operations divided by the
-throughput of one device. Tables, figures, quality and the oracle cost little and are left out.
+throughput of one device. Tables, figures, quality and the oracle cost little and are left out; the
+sets of images that figures show are not.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +22,8 @@ NOTE = (
     "Device hours at {throughput:,.2f} × 10^12 operations per second, {measured}; a multiplication "
     "and its addition count as two. Small networks and batches run below that rate: take the hours "
     "as a lower bound. `estimate.teraflops` sets another machine's rate. Left out: downloads, "
-    "reading and writing, figures, watching a fine-tuning (`unet.validation`), arms of no table."
+    "reading and writing, drawing figures, watching a fine-tuning (`unet.validation`), arms of no "
+    "table."
 )
 
 
@@ -108,7 +110,8 @@ def estimate_stages(
 
     Args:
         name: of the data set.
-        settings: its sections, and `runs`, the settings of each run.
+        settings: its sections, `runs`, the settings of each run, and `shown`, whether Figure 1 or 5
+            shows its synthetic images.
         size: its images.
         models: folder or hub name of `captioner`, `clip` and `diffusion`.
     """
@@ -165,8 +168,9 @@ def _count_extra(section: Mapping, size: Size, name: str) -> int:
 
 
 def list_generators(settings: Mapping) -> set[str]:
-    """List the sets of extra images that runs are trained on."""
-    return {run["extra"] for run in settings["runs"] if run["extra"]}
+    """List the sets of extra images that runs are trained on, or Figures 1 and 5 show."""
+    shown = {"finetuned", "pretrained"} if settings["shown"] else set()
+    return shown | {run["extra"] for run in settings["runs"] if run["extra"]}
 
 
 def count_images_seen(run: Mapping, size: Size, synthetic: int) -> float | int:

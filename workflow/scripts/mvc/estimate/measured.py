@@ -14,7 +14,13 @@ from mvc.config.rehearsal import PREFIX
 from mvc.console.progress import format_duration
 from mvc.core.counts import count_steps
 from mvc.core.markdown import format_count, format_table
-from mvc.estimate.cost import Line, Size, count_images_seen, count_synthetic_images
+from mvc.estimate.cost import (
+    Line,
+    Size,
+    count_images_seen,
+    count_synthetic_images,
+    list_generators,
+)
 
 # Unit of the lines of progress that give a stage's rate.
 UNITS = {
@@ -85,7 +91,7 @@ def count_items(settings: Mapping, size: Size) -> dict[str, tuple[int, int]]:
     """Count jobs and items of each stage in the whole run, in the units of `UNITS`."""
     train, synthetic = size.train, count_synthetic_images(settings, size)
     tuned, runs = settings["unet"], settings["runs"]
-    generators = {run["extra"] for run in runs if run["extra"]}
+    generators = list_generators(settings)
     steps = sum(count_images_seen(run, size, synthetic) / run["batch_size"] for run in runs)
     counts = {
         "captions": (1, train),
