@@ -1,129 +1,26 @@
 """The augmented data set: it opens as promised, tells real from synthetic, leaks nothing."""
 
-import csv
 import filecmp
 import hashlib
 import io
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import unquote
 
-import augmented as stage
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import raw_data
+from augmented_set import CLASSES, N_MADE, N_REAL, SETTINGS, make_folder, rows, tables
 from mvc.augmented import collect, export, filenames
-from mvc.banks.recipes import tabulate_recipes
 from mvc.core import image_tables
 from PIL import Image
-
-CLASSES = ("Straße/猫", "cat & dog's $HOME", "Cat & dog's $HOME")
-SETTINGS = {
-    "splits": ["train"],
-    "seed": 7,
-    "coarse": 2,
-    "fine": 8,
-    "clip": "ViT-L-14-quickgelu/openai",
-    "diffusion": "stable-diffusion-v1-5/stable-diffusion-v1-5",
-}
-N_REAL, N_MADE = 9, 12
-
-
-def gif() -> bytes:
-    buffer = io.BytesIO()
-    Image.new("P", (12, 10), 3).save(buffer, format="GIF")
-    return buffer.getvalue()
-
-
-def tables():
-    """Nine real images of three classes, twelve synthetic ones, captions, bank, held-out list."""
-    labels = [i % 3 for i in range(N_REAL)]
-    data = [raw_data.picture(i, suffix="JPEG" if i == 1 else "PNG") for i in range(N_REAL)]
-    data[4] = gif()
-    train = image_tables.build_table(
-        data=data,
-        labels=labels,
-        class_names=[CLASSES[label] for label in labels],
-        image_ids=[f"train/{CLASSES[y]}/photo: {i}?.png" for i, y in enumerate(labels)],
-    )
-    ids = train["image_id"].to_pylist()
-    captions = pa.table({"image_id": ids, "captioner": ["Salesforce/blip2-opt-2.7b"] * N_REAL})
-    recipes = [
-        {
-            "bank_id": i,
-            "label": i % 3,
-            "base": i % 3,
-            "coarse": [{"donor": i % 3 + 3, "first": 0, "last": 1}],
-            "fine": [{"donor": i % 3 + 6, "row": 0, "first": 0, "last": 1}],
-            "seed": i,
-        }
-        for i in range(N_MADE)
-    ]
-    pretrained = [i % 4 == 3 for i in range(N_MADE)]
-    kinds = ["pretrained" if p else "finetuned" for p in pretrained]
-    made = image_tables.build_table(
-        data=[raw_data.picture(100 + i) for i in range(N_MADE)],
-        labels=[i % 3 for i in range(N_MADE)],
-        class_names=[CLASSES[i % 3] for i in range(N_MADE)],
-        image_ids=[f"{kind}/{i:07d}" for i, kind in enumerate(kinds)],
-        suffix=".png",
-        source_image_id=[ids[i % N_REAL] for i in range(N_MADE)],
-        bank_id=pa.array([None if p else i for i, p in enumerate(pretrained)], pa.int64()),
-        caption=[f"caption, {i}" for i in range(N_MADE)],
-        generator=kinds,
-        generator_digest=["abc"] * N_MADE,
-        seed=pa.array(range(N_MADE), pa.int64()),
-        guidance=["text 7.5"] * N_MADE,
-        steps=pa.array([25] * N_MADE, pa.int32()),
-        clip_probability=pa.array([0.5] * N_MADE, pa.float32()),
-    )
-    held = pa.table({"image_id": ["test/1"], "sha256": ["f" * 64], "split": ["test"]})
-    return dict(
-        images=train,
-        captions=captions,
-        bank=tabulate_recipes(recipes, [0.5] * N_MADE),
-        made=made,
-        held_out=held,
-    )
-
-
-def make_folder(root: Path, *, splits=(0, 5, N_MADE), more=(), **changes) -> Path:
-    """Run the stage's script on the tables, the synthetic ones split into shards."""
-    root.mkdir(parents=True, exist_ok=True)
-    parts = tables() | changes
-    made = parts.pop("made")
-    settings = SETTINGS | {"splits": ["train", *more]}
-    given = {name: str(root / f"{name}.parquet") for name in parts}
-    for name, table in parts.items():
-        image_tables.write(table, given[name])
-    given["synthetic"] = []
-    for first, last in zip(splits, splits[1:], strict=False):
-        given["synthetic"].append(str(root / f"{first}.parquet"))
-        image_tables.write(made.slice(first, last - first), given["synthetic"][-1])
-    stage.main(
-        SimpleNamespace(
-            input=SimpleNamespace(**given),
-            output=[str(root / "augmented")],
-            log=[str(root / "log")],
-            params=SimpleNamespace(cfg=settings),
-            threads=1,
-            wildcards=SimpleNamespace(dataset="pets"),
-        )
-    )
-    return root / "augmented"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return make_folder(tmp_path_factory.mktemp("made"))
-
-
-def rows(path: Path) -> list[dict]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_image_folder_opens_it(folder):
@@ -278,7 +175,7 @@ def refused(case: str) -> dict:
     train, made = own["images"], own["made"]
     return {
         "held-out image": {"held_out": held("image_id", train["image_id"][0].as_py())},
-        "held-out bytes": {"held_out": held("sha256", made["sha256"][3].as_py())},
+        "held-out bytes": {"held_out": held("sha256", train["sha256"][3].as_py())},
         "stranger": {"images": without(train, 1), "captions": without(own["captions"], 1)},
         "twice": {"made": pa.concat_tables([made, made])},
         "foreign class": {
@@ -342,9 +239,11 @@ def test_summary_is_by_label():
     table = pa.table(
         {"label": [1, 0, 1], "class_name": ["b", "a", "b"], "synthetic": [False, False, True]}
     )
-    made = collect.Rows(table, {0: "a", 1: "b"}, {"a": "z", "b": "b"})
+    made = collect.Rows(
+        table, table.slice(2), np.ones(3, bool), {0: "a", 1: "b"}, {"a": "z", "b": "b"}
+    )
     counts = [
-        (r["label"], r["imagefolder_label"], r["real"], r["synthetic"])
+        (r["label"], r["imagefolder_label"], r["real"], r["synthetic"], r["dropped"])
         for r in collect.summarise_classes(made)
     ]
-    assert counts == [(0, 1, 1, 0), (1, 0, 1, 1)]
+    assert counts == [(0, 1, 1, 0, 0), (1, 0, 1, 1, 1)]

@@ -44,7 +44,7 @@ DIGESTS = {
     "real": f"{TABLES} {DIFFUSION} core.counts synthetic.controls",
     "policies": f"{TRAINING} policies.search",
     "classifiers": f"{TRAINING} classifiers.extra_images classifiers.kept classifiers.measures "
-    "classifiers.run core.leakage",
+    "classifiers.run core.leakage synthetic.choice",
     "oracle": f"{TABLES} {PIXELS} core.device core.finite core.hashing core.image_set "
     "core.pixel_cache quality.oracle",
     "quality": f"{TABLES} {PIXELS} {CLIP} quality.measures quality.metrics quality.oracle",

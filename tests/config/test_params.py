@@ -118,7 +118,7 @@ EDITS = {
     "classifiers.arms.aa+rsp.strategy": ("combined", "classifiers"),
     "classifiers.split": ("validation", "classifiers"),
     "classifiers.keep": ("all", ""),
-    "classifiers.resolution": (20, "pixels policies classifiers"),
+    "classifiers.resolution": (20, "pixels policies classifiers augmented"),
     "classifiers.steps": (4, "classifiers"),
     "classifiers.epochs": (3, "classifiers"),
     "classifiers.batch_size": (5, "policies classifiers"),
@@ -128,8 +128,8 @@ EDITS = {
     "classifiers.optimizer": ("adam", "policies classifiers"),
     "classifiers.weights": ("pretrained", "policies classifiers"),
     "classifiers.aa": ("imagenet", "classifiers"),
-    "classifiers.per_real": (0.5, "classifiers"),
-    "classifiers.per_class": (9, "classifiers"),
+    "classifiers.per_real": (0.5, "classifiers augmented"),
+    "classifiers.per_class": (9, "classifiers augmented"),
     "classifiers.select": ("clip", ""),  # without `per_real` all images are used
     "classifiers.steps_as_with": (2, "classifiers"),
     "classifiers.pad": (2, "policies classifiers"),
@@ -148,6 +148,10 @@ EDITS = {
     "oracle.batch_size": (4, "oracle"),
     "oracle.learning_rate": (0.01, "oracle"),
     "oracle.weight_decay": (0.1, "oracle"),
+    "augmented.per_class": (9, "augmented"),
+    "augmented.filters.clip": (0.5, "augmented"),
+    "augmented.filters.oracle": (True, "augmented"),
+    "augmented.filters.memorised": (True, "augmented"),
     "augmented.splits": (["train", "test"], "augmented"),
     "quality.images": (20, "quality"),
     "quality.k": (2, "quality"),
@@ -236,7 +240,7 @@ def list_read_keys() -> set[str]:
     """All keys that some stage reads, as section.key."""
     sections = [part for reads in params.READS.values() for part in reads.sections.items()]
     sections += [("images", " ".join(loader.keys)) for loader in LOADERS.values()]
-    sections += [("policies", "steps epochs")]
+    sections += [("policies", "steps epochs"), ("augmented", "per_class")]
     sections += [("classifiers", " ".join([*params.TRAINING, *params.RUN, *params.RUN_WHEN]))]
     return {f"{section}.{key}" for section, keys in sections for key in keys.split()}
 

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from mvc.core.image_set import load_labelled, match_grayscale
+from mvc.core import pixels
+from mvc.core.image_set import has_equal_channels, load_labelled, prepare_pixels
 from toy import NAMES, table, toy
 
 
@@ -19,23 +20,24 @@ def test_load_labelled_reads_a_table():
         load_labelled(twice, size=None)
 
 
-def test_match_grayscale_turns_images_grey_where_the_data_set_is():
-    grey, colour = toy(), toy(6, prefix="made")
-    grey.images[:] = grey.images[:, :1]
-    colour.images[:, 0] = 255
-    read = match_grayscale(grey, colour).images
-    assert torch.equal(read[:, 0], read[:, 1]) and torch.equal(read[:, 0], read[:, 2])
-    weighted = (colour.images * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1)
+def test_prepare_pixels_turns_images_grey():
+    colour = toy(6).images
+    colour[:, 0] = 255
+    files = pixels.encode(colour, grayscale=False)
+    read = prepare_pixels(files, size=None, grayscale=True)
+    assert has_equal_channels(read) and not has_equal_channels(colour)
+    weighted = (colour * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1)
     assert (read[:, 0] - weighted).abs().max() <= 0.5
-    assert match_grayscale(toy(), colour) is colour
+    assert torch.equal(prepare_pixels(files, size=None), colour)
+    colour[:] = colour[:, :1]
+    assert has_equal_channels(colour)
 
 
-def test_match_grayscale_does_not_depend_on_the_part(monkeypatch):
-    grey, colour = toy(), toy(7, prefix="made")
-    grey.images[:] = grey.images[:, :1]
-    whole = match_grayscale(grey, colour).images
+def test_prepare_pixels_does_not_depend_on_the_part(monkeypatch):
+    files = pixels.encode(toy(7).images, grayscale=False)
+    whole = prepare_pixels(files, size=None, grayscale=True)
     monkeypatch.setattr("mvc.core.image_set.PART", 2)
-    assert torch.equal(match_grayscale(grey, colour).images, whole)
+    assert torch.equal(prepare_pixels(files, size=None, grayscale=True), whole)
 
 
 def test_load_labelled_refuses_an_image_without_source():

@@ -144,20 +144,6 @@ def test_count_shown_bounds_the_gallery(classes, kinds, most):
     assert selection.count_shown(classes, kinds) == most
 
 
-def test_mark_used_agrees_with_what_classifiers_read():
-    train = make_table_of([0, 1, 1])
-    table = make_table_of([0, 0, 0, 1, 1, 1], [0.1, 0.9, 0.5, 0.7, 0.3, 0.2])
-    clip = {"per_real": 1, "per_class": None, "select": "clip"}
-    assert [kept for kept, _ in selection.mark_used(table, train, clip)] == [
-        *(False, True, False),
-        *(True, True, False),
-    ]
-    first = {"per_real": None, "per_class": 2, "select": "first"}
-    assert [kept for kept, _ in selection.mark_used(table, train, first)] == [True] + [False] * 5
-    every = {"per_real": None, "per_class": None, "select": "clip"}
-    assert all(kept for kept, _ in selection.mark_used(table, train, every))
-
-
 def test_find_nearest_names_a_copy_of_the_same_class():
     data = [draw_png(seed) for seed in range(4)]
     pictures = {row: thumbnails.make_thumbnail(each) for row, each in enumerate(data)}

@@ -73,19 +73,6 @@ def test_by_hand():
     assert torch.allclose(chances, torch.stack((e[0] / (e[0] + e[1]), e[2] / (e[2] + e[3]))))
 
 
-def test_an_arm_takes_the_surest_images_of_each_class_in_their_order():
-    train = load_labelled(table([0, 0, 1], "train"), size=None)
-    extra = table([0, 1, 0, 1, 0, 0], "made").append_column(
-        "clip_probability", [[0.1, 0.9, 0.7, 0.2, 0.7, 0.8]]
-    )
-    first = extra_images.select_per_class(extra, train, per_real=1, select="first")
-    assert first["image_id"].to_pylist() == ["made/0", "made/1", "made/2"]
-    surest = extra_images.select_per_class(extra, train, per_real=1, select="clip")
-    assert surest["image_id"].to_pylist() == ["made/1", "made/2", "made/5"], "the first of equals"
-    with pytest.raises(ValueError, match="class 'Trouser' has 4 extra images of the 6"):
-        extra_images.select_per_class(extra, train, per_real=3, select="clip")
-
-
 def test_only_sets_that_clip_has_seen_can_be_chosen_from(tmp_path):
     train = load_labelled(table([0, 0, 1], "train"), size=None)
     extra = table([0, 1, 0, 1, 0, 0], "made")

@@ -2,12 +2,17 @@ rule augmented_set:
     input:
         images=rules.images.output.train,
         held_out=rules.images.output.held_out,
-        validation=lambda wildcards: held_out_images(wildcards, "validation"),
-        test=lambda wildcards: held_out_images(wildcards, "test"),
+        validation=rules.images.output.validation,
+        test=rules.images.output.test,
         captions=rules.captions.output[0],
         bank=rules.banks.output[0],
         synthetic=lambda wildcards: plan.list_synthetic_images(
             config, wildcards.dataset
+        ),
+        oracle=lambda wildcards: (
+            expand(rules.oracle.output[0], dataset=wildcards.dataset)
+            if has_oracle_filter(config, wildcards.dataset)
+            else []
         ),
     output:
         directory("results/{dataset}/augmented"),

@@ -45,6 +45,7 @@ from mvc.config.reported import (
     read_report,
 )
 from mvc.config.sections import merge_section, sort_config
+from mvc.config.selection import has_oracle_filter
 from mvc.console.endings import Jobs
 from mvc.console.ticker import Ticker
 from mvc.core.atomic import check_folder
@@ -216,14 +217,6 @@ def own_file(section):
     return (
         lambda wildcards: merge_section(config, section, wildcards.dataset)["file"]
         or []
-    )
-
-
-def held_out_images(wildcards, split):
-    """The images of a split, where `augmented.splits` asks for them."""
-    splits = merge_section(config, "augmented", wildcards.dataset)["splits"]
-    return (
-        f"results/{wildcards.dataset}/images/{split}.parquet" if split in splits else []
     )
 
 

@@ -1,38 +1,56 @@
 """augmented: real and synthetic training images as one folder to train on, with its card."""
 
+import json
+
 from mvc.augmented.card import format_card
-from mvc.augmented.collect import collect, collect_held_out, summarise_classes
+from mvc.augmented.collect import collect, collect_held_out, merge_rows
 from mvc.augmented.export import replace_folder, write, write_split
+from mvc.augmented.filters import add_findings, choose_images, summarise_choice
+from mvc.augmented.prepared import View, find_view, read_pixels
 from mvc.core import image_tables
 from mvc.job import stage_log
+from mvc.quality import oracle
 
 
 def main(snakemake) -> None:
-    files, name = snakemake.input, snakemake.wildcards.dataset
-    held_out = [split for split in snakemake.params.cfg["splits"] if split != "train"]
+    cfg, files, name = snakemake.params.cfg, snakemake.input, snakemake.wildcards.dataset
+    shards, held_out = list(files.synthetic), {"validation": files.validation, "test": files.test}
     with stage_log(snakemake) as report:
         captions = image_tables.read(files.captions, ["image_id", "captioner"])
-        rows = collect(
+        real, made = collect(
             files.images,
-            list(files.synthetic),
+            shards,
             held_out=image_tables.read(files.held_out),
             captions=captions,
             bank=image_tables.read(files.bank),
         )
+        view = find_view(files.images, cfg["resolution"])
+        predicted = predict_classes(files.oracle, shards, view) if files.oracle else None
+        seen = {"train": files.images, "held_out": held_out, "predicted": predicted}
+        made = add_findings(made, shards, view=view, **seen)
+        marks = choose_images(made, real, filters=cfg["filters"], selection=cfg["selection"])
+        rows = merge_rows(real, made, marks)
+        choice = summarise_choice(made, marks)
+        splits = {s: collect_held_out(held_out[s], rows) for s in cfg["splits"] if s != "train"}
         captioners = set(captions["captioner"].to_pylist())
-        splits = {split: collect_held_out(getattr(files, split), rows) for split in held_out}
         counts = {split: len(held.table) for split, held in splits.items()}
-        card = format_card(
-            rows, counts, name=name, captioners=captioners, settings=snakemake.params.cfg
-        )
+        about = {"captioners": captioners, "settings": cfg, "view": view, "choice": choice}
+        card = format_card(rows, counts, name=name, **about)
         with replace_folder(snakemake.output[0]) as folder:
-            write(rows, [files.images, *files.synthetic], folder)
+            write(rows, [files.images, *shards], folder, view)
             for split, held in splits.items():
-                write_split(held, [getattr(files, split)], folder, split)
+                write_split(held, [held_out[split]], folder, split, view)
             (folder / "README.md").write_text(card, encoding="utf-8")
-        for row in summarise_classes(rows):
-            print(f"{row['class_name']}: {row['real']:,} real, {row['synthetic']:,} synthetic")
+            (folder / "selection.json").write_text(json.dumps(choice, indent=1), encoding="utf-8")
+        print(*(notice["text"] for notice in choice["notices"]), sep="\n")
         report(len(rows.table), "images")
+
+
+def predict_classes(path: str, shards: list[str], view: View) -> list[int]:
+    """Predict the class of each synthetic image by the oracle."""
+    judge, about = oracle.load(path)
+    batches = read_pixels(shards, view._replace(size=about["resolution"]))
+    return [label for batch in batches for label in oracle.predict(judge, batch).tolist()]
 
 
 if __name__ == "__main__":

@@ -6,6 +6,9 @@ from collections.abc import Collection, Mapping
 import pyarrow as pa
 
 from mvc.augmented.collect import Rows, summarise_classes
+from mvc.augmented.filters import FILTERS
+from mvc.augmented.prepared import View
+from mvc.core.markdown import format_table
 
 FRONT = """---
 configs:
@@ -28,6 +31,14 @@ validation or test image. {held_out}
 
 {counts}
 
+## Which synthetic images are here
+{selection}
+
+{choice}
+
+{copies} `provenance.csv` has a row for
+every synthetic image, those that are left out at its end, and says of each why.
+
 ## Load it
 ```python
 import os, datasets, torchvision
@@ -39,10 +50,9 @@ real = table.filter(lambda synthetic: not synthetic, input_columns="synthetic")
 `ImageFolder` numbers classes by the names of their folders, the Parquet files as the data set does:
 `classes.csv` has both. A file's name says whether its image is real or synthetic, and its number is
 its row in the Parquet files and in `provenance.csv`. A folder's name is its class's; characters
-that some system forbids are written as %XX. Every image is as the generator and the classifiers saw
-it: files that readers show differently (16 bits, transparency, an orientation tag, CMYK, several
-frames) and formats that `ImageFolder` does not list are PNG files here, all others have their
-original bytes.
+that some system forbids are written as %XX. Every file shows the very pixels that the classifiers
+of the project see, {shape}, {channels}: files that do so already keep their bytes, all
+others are PNG here.
 
 ## How the synthetic images were made
 {generators}
@@ -53,7 +63,8 @@ original bytes.
 
 ## Columns
 `image`, `label`, `class_name`, `image_id`, `sha256` (of the original file), `original` (the bytes
-of a file that was converted, else null), `synthetic`, and for synthetic images, null for real ones:
+of a file that was converted, else null; of a synthetic image only if its pixels changed),
+`synthetic`, and for synthetic images, null for real ones:
 
 | column | meaning |
 |---|---|
@@ -65,6 +76,10 @@ of a file that was converted, else null), `synthetic`, and for synthetic images,
 | `seed`, `guidance`, `steps` | seed of the noise; guidance mode and scale; DPM-Solver++ steps |
 | `clip_probability` | probability of the class, as CLIP sees the image |
 | `constant` | whether all its pixels have the same colour: it shows nothing |
+| `oracle_class` | the class that a classifier of real images sees; null where it was not asked |
+| `copy_of_training_image` | a training image that it is a near copy of: it may be memorised |
+| `copy_of_held_out_image` | a validation or test image that it is a near copy of: left out |
+| `reason` | why it is here, or not |
 
 ## Licence
 The real images stay under the terms of their source. The synthetic ones are subject to the terms of
@@ -80,6 +95,8 @@ def format_card(
     name: str,
     captioners: Collection[str],
     settings: Mapping,
+    view: View,
+    choice: Mapping,
 ) -> str:
     """Format the card.
 
@@ -87,7 +104,9 @@ def format_card(
         held_out: number of images of each held-out split that is in the data set.
         name: of the data set.
         captioners: sources of the captions: a model's name, or the user's file.
-        settings: `coarse`, `fine` (edits of a mixture), `seed`, `clip`, `diffusion`.
+        settings: `coarse`, `fine` (edits of a mixture), `seed`, `clip`, `diffusion`, `selection`.
+        view: how classifiers see the images.
+        choice: see `filters.summarise_choice`.
     """
     synthetic = rows.table["synthetic"].to_pylist()
     used = {
@@ -107,6 +126,11 @@ def format_card(
         real=synthetic.count(False),
         synthetic=synthetic.count(True),
         counts=_format_counts(rows),
+        selection=_describe_selection(settings["selection"]),
+        copies=_describe_copies(choice["copies_of_training_images"]),
+        choice=_format_choice(choice),
+        shape=f"{view.size} x {view.size} pixels" if view.size else "in their own size",
+        channels="in one channel" if view.grayscale else "in three channels",
         generators=_format_generators(rows.table),
         settings="\n".join(f"| {key} | {_escape(str(value))} |" for key, value in used.items()),
     )
@@ -118,6 +142,29 @@ def _format_counts(rows: Rows) -> str:
         cells = (row["class_name"], row["folder"], f"{row['real']:,}", f"{row['synthetic']:,}")
         lines.append(f"| {' | '.join(map(_escape, cells))} |")
     return "\n".join(lines)
+
+
+def _describe_selection(selection: Mapping) -> str:
+    """Say how many images of a class are wanted, and which."""
+    section = selection["section"]
+    wanted = [f"`{key}: {selection[key]}`" for key in ("per_real", "per_class") if selection[key]]
+    if not wanted:
+        return "All that pass the filters are here, as the classifiers of the project use them."
+    first = "CLIP is surest of" if selection["select"] == "clip" else "come first"
+    whose = "as the classifiers of the project use them" if section == "classifiers" else "chosen"
+    return f"Those of each class that {first}, {whose}\n(`{section}`: {', '.join(wanted)})."
+
+
+def _describe_copies(number: int) -> str:
+    found = f"{number:,} of them look" if number else "None of them looks"
+    return f"{found} like a near copy of a training image (`copy_of_training_image`)."
+
+
+def _format_choice(choice: Mapping) -> str:
+    rows = [("made", choice["made"])]
+    rows += [(f"left out: {FILTERS[name]}", n) for name, n in choice["dropped"].items()]
+    rows += [("here", choice["delivered"])]
+    return format_table(["synthetic images", "number"], [(text, f"{n:,}") for text, n in rows])
 
 
 def _format_generators(table: pa.Table) -> str:

@@ -4,8 +4,9 @@ Leakage check: no image is a held-out one or was made from one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from mvc.augmented import filenames
 from mvc.core import image_tables
 from mvc.core.image_tables import read_class_names
 from mvc.core.leakage import check_disjoint, check_held_out
+from mvc.synthetic.choice import Mark
 
 
 @dataclass(frozen=True)
@@ -21,14 +23,16 @@ class Rows:
     """All rows of the data set without their image files, the real images first."""
 
     table: pa.Table  # columns of image tables, `synthetic`, provenance (null for real images)
+    dropped: pa.Table  # synthetic images that are left out, in the same columns
+    kept: np.ndarray  # of all rows of the files, which are in `table`
     classes: dict[int, str]
     folders: dict[str, str]  # class to the name of its folder
 
 
 def collect(
     train: str, synthetic: Sequence[str], *, held_out: pa.Table, captions: pa.Table, bank: pa.Table
-) -> Rows:
-    """Collect everything but the image files, and check for data leakage.
+) -> tuple[pa.Table, pa.Table]:
+    """Collect real and synthetic images, everything but the files, and check for data leakage.
 
     Args:
         train, synthetic: Parquet files of the real images, and the shards of the synthetic ones.
@@ -42,21 +46,28 @@ def collect(
     real = image_tables.read(train, [c for c in image_tables.IMAGE_COLUMNS if c != "image"])
     columns = [c for c in pq.read_schema(synthetic[0]).names if c != "image"]
     generated = image_tables.read(synthetic, columns)
-    for table in (
-        real,
-        generated,
-        generated.select(["source_image_id"]).rename_columns(["image_id"]),
-    ):
-        check_held_out(table, held_out)
+    check_held_out(real, held_out)
+    for name in ("image_id", "source_image_id"):  # copies of pixels are dropped: `filters`
+        check_held_out(generated.select([name]).rename_columns(["image_id"]), held_out)
     _check_sources(real, generated)
-    generated = _add_donors(generated, captions["image_id"].to_pylist(), bank)
+    return real, _add_donors(generated, captions["image_id"].to_pylist(), bank)
+
+
+def merge_rows(real: pa.Table, generated: pa.Table, marks: Sequence[Mark]) -> Rows:
+    """Join the real images and those of the synthetic ones that are kept."""
+    kept = np.array([mark.kept for mark in marks], bool)
+    columns = list(real.column_names)
     real = real.append_column("synthetic", pa.array([False] * len(real)))
     generated = generated.add_column(
-        len(real.column_names) - 1, "synthetic", pa.array([True] * len(generated))
+        len(columns), "synthetic", pa.array([True] * len(generated))
+    ).append_column("reason", pa.array([mark.reason for mark in marks], pa.string()))
+    table = pa.concat_tables([real, generated.filter(kept)], promote_options="default")
+    dropped = pa.concat_tables(
+        [table.schema.empty_table(), generated.filter(~kept)], promote_options="default"
     )
-    table = pa.concat_tables([real, generated], promote_options="default")
     classes = read_class_names(real)
-    return Rows(table, classes, filenames.assign_names(list(classes.values())))
+    folders = filenames.assign_names(list(classes.values()))
+    return Rows(table, dropped, np.r_[np.ones(len(real), bool), kept], classes, folders)
 
 
 def collect_held_out(path: str, rows: Rows) -> Rows:
@@ -70,11 +81,12 @@ def collect_held_out(path: str, rows: Rows) -> Rows:
     real = real.append_column("synthetic", pa.array([False] * len(real)))
     empty = rows.table.schema.empty_table()
     table = pa.concat_tables([empty, real], promote_options="default")
-    return Rows(table, rows.classes, rows.folders)
+    return replace(rows, table=table, dropped=empty, kept=np.ones(len(real), bool))
 
 
 def summarise_classes(rows: Rows) -> list[dict]:
-    """Summarise each class: its folder, ImageFolder's label, its real and synthetic images."""
+    """Summarise each class: folder, ImageFolder's label, images: real, synthetic, left out."""
+    dropped = rows.dropped["label"].to_numpy()
     labels, synthetic = rows.table["label"].to_numpy(), rows.table["synthetic"].to_numpy()
     order = sorted(rows.folders.values())
     return [
@@ -85,6 +97,7 @@ def summarise_classes(rows: Rows) -> list[dict]:
             "imagefolder_label": order.index(rows.folders[name]),
             "real": int(((labels == label) & ~synthetic).sum()),
             "synthetic": int(((labels == label) & synthetic).sum()),
+            "dropped": int((dropped == label).sum()),
         }
         for label, name in rows.classes.items()
     ]

@@ -1,6 +1,6 @@
 """The augmented data set as a folder to train on: real and synthetic images.
 
-    train/<class>/real-….png, synthetic-….png     for torchvision's ImageFolder
+    train/<class>/real-….png, synthetic-….png     for torchvision's ImageFolder and timm
     data/train-00000-of-0000N.parquet             for Hugging Face `datasets`
     validation/, test/, data/test-….parquet       real images alone, where they are asked for
     provenance.csv, classes.csv, README.md        where each image comes from; names; the card
@@ -12,21 +12,36 @@ group of them and the other columns of all rows.
 import csv
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mvc.augmented import filenames
 from mvc.augmented.collect import Rows, summarise_classes
-from mvc.augmented.shown import convert_shown
+from mvc.augmented.prepared import View, find_original, write_shown
 from mvc.console.progress import Meter
 from mvc.core import image_tables
+from mvc.core.csv_cells import escape_cell
+from mvc.core.image_set import prepare_pixels
 
 PART = 10 * image_tables.ROW_GROUP  # images per Parquet file
+
+
+class Shown(NamedTuple):
+    """An image as it is delivered, with its row of the table."""
+
+    row: Mapping
+    file: str  # in the folder of its split
+    data: bytes
+    original: bytes | None  # the stored file, where the delivered one does not hold all of it
+
+
+Write = Callable[[Sequence[Shown]], None]
 
 
 @contextmanager
@@ -44,48 +59,84 @@ def replace_folder(folder: str | Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def write(rows: Rows, files: Sequence[str], folder: Path) -> None:
+def write(rows: Rows, files: Sequence[str], folder: Path, view: View) -> None:
     """Write `train/`, its Parquet files and the two CSV files.
 
     Args:
         files: Parquet files that `rows` were collected from, in order.
     """
-    written = write_split(rows, files, folder, "train")
-    table = rows.table.add_column(0, "file", pa.array(written, pa.string()))
+    written = write_split(rows, files, folder, "train", view)
+    table = pa.concat_tables([rows.table, rows.dropped])
+    file = pa.array([*written, *[None] * len(rows.dropped)], pa.string())
+    table = table.add_column(0, "kept", file.is_valid()).add_column(0, "file", file)
     _write_csv(table.to_pylist(), table.column_names, folder / "provenance.csv")
     _write_csv(summarise_classes(rows), list(summarise_classes(rows)[0]), folder / "classes.csv")
 
 
-def write_split(rows: Rows, files: Sequence[str], folder: Path, split: str) -> list[str]:
+def write_split(
+    rows: Rows, files: Sequence[str], folder: Path, split: str, view: View
+) -> list[str]:
     """Write a split as class folders and Parquet; return the path of each image.
 
     Args:
         files: Parquet files that `rows` were collected from, in order.
+        view: how classifiers see the images.
     """
-    schema, written = _make_schema(rows), []
-    parts, meter = max(-(-len(rows.table) // PART), 1), Meter(len(rows.table), "images written")
-    groups = _regroup(files)
-    (folder / "data").mkdir(parents=True, exist_ok=True)
-    for part in range(parts):
-        path = folder / f"data/{split}-{part:05d}-of-{parts:05d}.parquet"
-        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-            for first, images in islice(groups, PART // image_tables.ROW_GROUP):
-                group = rows.table.slice(first, len(images))
-                kept, shown = [image["bytes"].as_py() for image in images], []
-                for i, (data, row) in enumerate(zip(kept, group.to_pylist(), strict=True), first):
-                    shown.append(_write_file(data, row, i, rows.folders, folder / split))
-                written += [f"{split}/{file}" for _, file in shown]
-                columns = {"image": _pack_images(shown), "original": _pack_originals(kept, shown)}
-                for name, values in columns.items():
-                    group = group.append_column(name, values)
-                writer.write_table(
-                    group.select(schema.names).cast(schema), row_group_size=image_tables.ROW_GROUP
-                )
-                meter.show(len(written))
+    written, meter = [], Meter(len(rows.table), "images written")
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(open_writer(rows, folder, split))
+            for open_writer in (open_folders, open_parquet)
+        ]
+        for group in _read_groups(rows, files, view):
+            for write_group in writers:
+                write_group(group)
+            written += [f"{split}/{image.file}" for image in group]
+            meter.show(len(written))
     return written
 
 
-def _make_schema(rows: Rows) -> pa.Schema:
+@contextmanager
+def open_folders(rows: Rows, folder: Path, split: str) -> Iterator[Write]:
+    """Open class folders to write images into."""
+    for name in rows.folders.values():
+        (folder / split / name).mkdir(parents=True)
+
+    def write_group(group: Sequence[Shown]) -> None:
+        for image in group:
+            (folder / split / image.file).write_bytes(image.data)
+
+    yield write_group
+
+
+@contextmanager
+def open_parquet(rows: Rows, folder: Path, split: str) -> Iterator[Write]:
+    """Open Parquet files of at most `PART` images, at least one, to write row groups into."""
+    schema, parts = make_schema(rows), max(-(-len(rows.table) // PART), 1)
+    (folder / "data").mkdir(exist_ok=True)
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(pq.ParquetWriter(path, schema, compression="zstd"))
+            for part in range(parts)
+            for path in [folder / f"data/{split}-{part:05d}-of-{parts:05d}.parquet"]
+        ]
+        done = 0
+
+        def write_group(group: Sequence[Shown]) -> None:
+            nonlocal done
+            table = rows.table.slice(done, len(group))
+            names = [Path(image.file).name for image in group]
+            images = [{"bytes": i.data, "path": n} for i, n in zip(group, names, strict=True)]
+            table = table.append_column("image", pa.array(images, image_tables.IMAGE))
+            originals = pa.array([image.original for image in group], pa.binary())
+            table = table.append_column("original", originals).select(schema.names).cast(schema)
+            writers[done // PART].write_table(table, row_group_size=image_tables.ROW_GROUP)
+            done += len(group)
+
+        yield write_group
+
+
+def make_schema(rows: Rows) -> pa.Schema:
     """Make the Parquet files' schema: `image` opens as pictures, `label` as class names."""
     plain = rows.table.schema.insert(0, pa.field("image", image_tables.IMAGE))
     plain = plain.append(pa.field("original", pa.binary()))
@@ -97,50 +148,49 @@ def _make_schema(rows: Rows) -> pa.Schema:
     return plain.with_metadata({"huggingface": json.dumps(metadata)})
 
 
-def _pack_images(shown: Sequence[tuple[bytes, str]]) -> pa.Array:
-    """The column of images as they are shown."""
-    values = [{"bytes": data, "path": Path(file).name} for data, file in shown]
-    return pa.array(values, image_tables.IMAGE)
+def _read_groups(rows: Rows, files: Sequence[str], view: View) -> Iterator[list[Shown]]:
+    """Read the images that are kept, in row groups, as they are delivered."""
+    for first, images in _regroup(files, rows.kept):
+        stored = [image["bytes"].as_py() for image in images]
+        fed = prepare_pixels(stored, **view._asdict()).numpy()
+        group = []
+        for i, row in enumerate(rows.table.slice(first, len(images)).to_pylist()):
+            data, suffix = write_shown(stored[i], fed[i], grayscale=view.grayscale)
+            file = _name_file(row, first + i, rows.folders, suffix)
+            group.append(Shown(row, file, data, find_original(stored[i], data, fed[i], row)))
+        yield group
 
 
-def _pack_originals(kept: Sequence[bytes], shown: Sequence[tuple[bytes, str]]) -> pa.Array:
-    """The column of the original bytes, null where they are those that are shown."""
-    pairs = zip(kept, shown, strict=True)
-    return pa.array([None if data == new else data for data, (new, _) in pairs], pa.binary())
-
-
-def _regroup(files: Sequence[str]) -> Iterator[tuple[int, pa.ChunkedArray]]:
-    """Regroup the images of all files into row groups of one size, each with its first row."""
-    first, kept = 0, pa.chunked_array([], image_tables.IMAGE)
+def _regroup(files: Sequence[str], kept: np.ndarray) -> Iterator[tuple[int, pa.ChunkedArray]]:
+    """Regroup the images that are kept into row groups of one size, each with its first row."""
+    first, read, left = 0, 0, pa.chunked_array([], image_tables.IMAGE)
     for file in files:
         for batch in pq.ParquetFile(file).iter_batches(image_tables.ROW_GROUP, columns=["image"]):
-            kept = pa.chunked_array([*kept.chunks, batch.column(0)], image_tables.IMAGE)
-            while len(kept) >= image_tables.ROW_GROUP:
-                yield first, kept[: image_tables.ROW_GROUP]
-                first, kept = first + image_tables.ROW_GROUP, kept[image_tables.ROW_GROUP :]
-    if len(kept):
-        yield first, kept
+            images = batch.column(0).filter(pa.array(kept[read : read + len(batch)]))
+            read += len(batch)
+            left = pa.chunked_array([*left.chunks, images], image_tables.IMAGE)
+            while len(left) >= image_tables.ROW_GROUP:
+                yield first, left[: image_tables.ROW_GROUP]
+                first, left = first + image_tables.ROW_GROUP, left[image_tables.ROW_GROUP :]
+    if len(left):
+        yield first, left
 
 
-def _write_file(
-    data: bytes, row: Mapping, number: int, folders: Mapping[str, str], folder: Path
-) -> tuple[bytes, str]:
-    """Write an image, as it is shown, into its class's folder; return its bytes and its path."""
-    data, suffix = (data, ".png") if row["synthetic"] else convert_shown(data)
+def _name_file(row: Mapping, number: int, folders: Mapping[str, str], suffix: str) -> str:
     kind = "synthetic" if row["synthetic"] else "real"
     stem = filenames.escape_name(Path(row["image_id"]).stem, limit=80)
-    file = Path(folders[row["class_name"]], f"{kind}-{number:07d}-{stem}{suffix}")
-    (folder / file).parent.mkdir(parents=True, exist_ok=True)
-    (folder / file).write_bytes(data)
-    return data, file.as_posix()
+    return f"{folders[row['class_name']]}/{kind}-{number:07d}-{stem}{suffix}"
 
 
 def _write_csv(rows: Sequence[Mapping], columns: Sequence[str], path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer = csv.DictWriter(file, columns)  # ends lines in CRLF, so that it quotes a CR
         writer.writeheader()
         for row in rows:
-            lists = {
-                k: json.dumps(v, ensure_ascii=False) for k, v in row.items() if type(v) is list
-            }
-            writer.writerow({**row, **lists})
+            writer.writerow({key: _format_cell(value) for key, value in row.items()})
+
+
+def _format_cell(value: object) -> object:
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
+    return escape_cell(value) if isinstance(value, str) else value

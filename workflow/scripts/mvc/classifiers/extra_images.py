@@ -1,17 +1,16 @@
-"""Extra images of an arm: which are used, by the CLIP filter or in order, and leakage check."""
+"""Extra images of an arm: read as they were chosen, with a leakage check."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from mvc.core import image_tables
-from mvc.core.counts import PerReal, count_extra
-from mvc.core.image_set import EXTRA_COLUMNS, Labelled, load_labelled, match_grayscale
+from mvc.core.counts import PerReal
+from mvc.core.image_set import EXTRA_COLUMNS, Labelled, has_equal_channels, load_labelled
 from mvc.core.leakage import check_sources
+from mvc.synthetic.choice import CLIP_PROBABILITY, choose_rows
 
-CLIP_PROBABILITY = "clip_probability"  # column of synthetic images
 UNSAMPLED = {"real", "real_vae", "train_vae"}  # real images, as they are or through the VAE
 
 
@@ -36,7 +35,7 @@ def read_extra(
     Args:
         paths: shards of one generator, in the order of their images.
         per_real, per_class: see `count_extra`; None for both reads all images.
-        select: see `select_per_class`; of real images always the first, since CLIP scores none.
+        select: see `choose_rows`; of real images always the first, since CLIP scores none.
         size: side in pixels; None keeps the native size.
 
     Raises:
@@ -51,47 +50,9 @@ def read_extra(
     scores = [CLIP_PROBABILITY] if select == "clip" else []
     table = image_tables.read(paths, [*EXTRA_COLUMNS, *scores])
     if not every:
-        table = select_per_class(
-            table, train, per_real=per_real, per_class=per_class, select=select
-        )
-    extra = load_labelled(table, size=size)
+        quota = {"per_real": per_real, "per_class": per_class, "select": select}
+        marks = choose_rows(table, train.labels.numpy(), train.class_names, **quota)
+        table = table.filter(pa.array([mark.kept for mark in marks], pa.bool_()))
+    extra = load_labelled(table, size=size, grayscale=has_equal_channels(train.images))
     check_sources(train.ids, extra.ids, generator)
-    return match_grayscale(train, extra)
-
-
-def select_per_class(
-    table: pa.Table,
-    train: Labelled,
-    *,
-    per_real: PerReal = None,
-    per_class: int | None = None,
-    select: str,
-) -> pa.Table:
-    """Select the images of each class that `count_extra` allows, in order.
-
-    Args:
-        per_real, per_class: see `count_extra`.
-        select: `first` takes the first images, `clip` those of the highest clip_probability.
-
-    Raises:
-        KeyError: `clip` on a table without clip_probability.
-        ValueError: a class has too few images.
-    """
-    labels = np.asarray(table["label"])
-    rank = np.arange(len(table))
-    if select == "clip":
-        rank = np.argsort(-np.asarray(table[CLIP_PROBABILITY]), kind="stable")
-    kept = ~np.isin(labels, list(train.class_names))  # left for `check_classes` to refuse
-    sizes = {name: int((train.labels == y).sum()) for y, name in train.class_names.items()}
-    wanted = count_extra(sizes, per_real=per_real, per_class=per_class, section="classifiers")
-    for label, name in train.class_names.items():
-        n = wanted[name]
-        rows = rank[labels[rank] == label]
-        if len(rows) < n:
-            key, value = ("per_real", per_real) if per_class is None else ("per_class", per_class)
-            raise ValueError(
-                f"classifiers.{key} = {value}: class {name!r} has {len(rows)} extra images "
-                f"of the {n} wanted; must be <= banks.{key}"
-            )
-        kept[rows[:n]] = True
-    return table.filter(pa.array(kept))
+    return extra

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mvc.classifiers.measures import find_validation
 from mvc.core.atomic import atomic
-from mvc.core.image_set import PART, Labelled
+from mvc.core.image_set import Labelled, has_equal_channels
 from mvc.training.fit import Fitted
 
 
@@ -65,7 +65,7 @@ def save_weights(
         mean=fitted.mean.tolist(),
         std=fitted.std.tolist(),
         size=list(real.images.shape[2:]),
-        grayscale=not any(bool((p != p[:, :1]).any()) for p in real.images.split(PART)),
+        grayscale=has_equal_channels(real.images),
     )
     tensors = {k: v.detach().cpu().contiguous() for k, v in fitted.net.state_dict().items()}
     about = {"record": _drop_seconds(record), "description": asdict(description)}

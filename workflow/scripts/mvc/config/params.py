@@ -11,6 +11,7 @@ from mvc.config import plan
 from mvc.config.catalogue import LOADERS
 from mvc.config.rehearsal import PREFIX
 from mvc.config.sections import find_instructions, find_seed, merge_section, sort_keys
+from mvc.config.selection import has_quota, read_delivered
 
 
 class Reads(NamedTuple):
@@ -47,7 +48,9 @@ READS = {
     ),
     "real": Reads({"synthetic": "batch_size", "unet": "resolution"}, ("diffusion",)),
     "augmented": Reads(
-        {"augmented": "splits", "banks": "coarse fine"}, ("clip", "diffusion"), seed=True
+        {"augmented": "filters splits", "banks": "coarse fine"},
+        ("clip", "diffusion"),
+        seed=True,
     ),
     "policies": Reads(
         {"policies": "file model folds rounds trials kept sub_policies operations draws"}, seed=True
@@ -132,6 +135,8 @@ def _read_rule(
             return read_real(config, dataset, wildcards["generator"])
         case "policies":
             return read_policies(config, dataset)
+        case "augmented":
+            return read_stage(config, rule, dataset) | read_delivered(config, dataset)
         case "classifiers":
             return read_run(config, dataset, wildcards["model"], wildcards["arm"])
         case "table":
@@ -282,11 +287,6 @@ def _read_table_runs(config: Mapping) -> dict[plan.Run, dict]:
         run: read_run(config, run.dataset, run.model, run.arm)
         for run in sorted(runs, key=lambda run: run.path)
     }
-
-
-def has_quota(run: Mapping) -> bool:
-    """Whether a run uses a number of extra images, instead of all."""
-    return run["per_real"] is not None or run["per_class"] is not None
 
 
 def _has_strategy(run: Mapping) -> bool:

@@ -21,7 +21,7 @@ SMALL = {
     "unet": {"steps": STEPS, "steps_per_image": None, "warmup_steps": 0},
     "synthetic": {"shards": 1},
     "policies": {"rounds": 1, "trials": 2, "kept": 1, "steps": STEPS, "epochs": None},
-    "augmented": {"splits": ["train"]},
+    "augmented": {"splits": ["train"], "per_class": None},
 }
 LENGTHS = ("steps", "epochs", "steps_as_with", "per_real", "per_class")  # of a classifier or an arm
 HELD_OUT = ("validation_per_class", "extra_per_class", "test_per_class", "oracle_per_class")

@@ -9,6 +9,7 @@ from pathlib import Path
 from mvc.config import plan
 from mvc.config.rehearsal import PREFIX
 from mvc.config.sections import find_instructions, merge_section
+from mvc.config.selection import read_selection
 from mvc.config.table_columns import TABLES
 
 GENERATORS = ("finetuned", "mixed", "pretrained")  # in the order of the report
@@ -112,7 +113,6 @@ def read_report(config: Mapping) -> dict:
 def _read_dataset(config: Mapping, dataset: str) -> dict:
     rows = merge_section(config, "tables", dataset)["rows"]
     tables = [table for table in TABLES if rows.get(table)]
-    classifiers = merge_section(config, "classifiers", dataset)
     settings = {section: merge_section(config, section, dataset) for section in SECTIONS}
     own = {"models": config["models"], "instructions": find_instructions(config, dataset)}
     return {
@@ -124,6 +124,6 @@ def _read_dataset(config: Mapping, dataset: str) -> dict:
             for table in tables
         },
         "shards": {name: plan.list_shards(config, dataset, name) for name in GENERATORS},
-        "selection": {key: classifiers[key] for key in ("per_real", "per_class", "select")},
+        "selection": read_selection(config, dataset),
         "settings": {**own, **settings, "datasets": dict(config["datasets"][dataset])},
     }

@@ -1,6 +1,7 @@
 """Image tables as labelled tensors in memory, and the check that they fit together."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -41,13 +42,18 @@ def read_labelled(
 
 
 def load_labelled(
-    table: pa.Table, *, size: int | None, decoded: str | Path | None = None
+    table: pa.Table,
+    *,
+    size: int | None,
+    decoded: str | Path | None = None,
+    grayscale: bool = False,
 ) -> Labelled:
     """Decode an image table.
 
     Args:
         size: side in pixels; None keeps the native size.
         decoded: file that holds the table's pixels, see `pixel_cache`; None decodes them.
+        grayscale: see `prepare_pixels`; of images that are decoded here.
 
     Raises:
         ValueError: a label has two names, an image no source, images differ in size and `size`
@@ -65,7 +71,8 @@ def load_labelled(
     fit, labels = image_tables.get_fit(table), table["label"].to_pylist()
     if decoded is None:
         show = Meter(len(table), "images decoded").show
-        images = pixels.load(image_tables.get_bytes(table), size=size, fit=fit, show=show)
+        data = image_tables.get_bytes(table)
+        images = prepare_pixels(data, size=size, fit=fit, grayscale=grayscale, show=show)
     else:
         images = open_pixels(decoded, table, size=size)
     return Labelled(
@@ -77,20 +84,35 @@ def load_labelled(
     )
 
 
-def match_grayscale(train: Labelled, extra: Labelled) -> Labelled:
-    """Convert extra images to greyscale (ITU-R 601) where all training images are greyscale.
+def prepare_pixels(
+    files: Sequence[bytes],
+    *,
+    size: int | None,
+    fit: str = "crop",
+    grayscale: bool = False,
+    show: Callable[[int], None] = lambda done: None,
+) -> UInt8[Tensor, "n 3 h w"]:
+    """Decode image files to the pixels that classifiers see, and that `augmented` delivers.
 
-    A generator may tint a grey garment, and a pre-trained one may draw in colour. A user of a
-    greyscale data set would read every image as greyscale.
+    Args:
+        size, fit, show: see `pixels.load`.
+        grayscale: convert to greyscale (ITU-R 601), as a user of a greyscale data set reads every
+            image: a generator may tint a grey garment, and a pre-trained one may draw in colour.
     """
-    if any(bool((part != part[:, :1]).any()) for part in train.images.split(PART)):
-        return extra
+    images = pixels.load(files, size=size, fit=fit, show=show)
+    if not grayscale:
+        return images
     weights = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
     luma = [
         (part * weights).sum(dim=1, keepdim=True).round().to(torch.uint8)
-        for part in extra.images.split(PART)
+        for part in images.split(PART)
     ]
-    return replace(extra, images=torch.cat(luma).expand_as(extra.images).contiguous())
+    return torch.cat(luma).expand_as(images).contiguous()
+
+
+def has_equal_channels(images: UInt8[Tensor, "n 3 h w"]) -> bool:
+    """Whether all images are grey: their three channels are equal."""
+    return not any(bool((part != part[:, :1]).any()) for part in images.split(PART))
 
 
 def check_classes(train: Labelled, other: Labelled, name: str) -> None:

@@ -21,6 +21,9 @@ READERS = {
     "images": list_data_notices,
     "notices": lambda content, file: [Notice(**notice) for notice in content],
     "unet": lambda content, file: [Notice(text, file) for text in content["warnings"]],
+    "augmented": lambda content, file: [
+        Notice(**notice)._replace(file=file) for notice in content["notices"]
+    ],
 }
 # A part of a sentence that may differ between subsets of one data set: numbers and quoted names.
 VARYING = re.compile(r"'[^']*'|\d[\d,.]*")
@@ -30,12 +33,12 @@ def collect_notices(files: Iterable[str | Path]) -> dict[str, list[Notice]]:
     """The notices of each data set, most important first, from the files that exist of these.
 
     Args:
-        files: `images/report.json`, `unet/report.json`, `notices.json` and records of runs below
-            `results/<data set>/`; others are ignored.
+        files: `images/report.json`, `unet/report.json`, `notices.json`, `augmented` and records of
+            runs below `results/<data set>/`; others are ignored.
     """
     found: dict[str, list[Notice]] = {}
     records: dict[str, list[dict]] = {}
-    for path in sorted({Path(file) for file in files}):
+    for path in sorted({find_file(Path(file)) for file in files}):
         kind = name_kind(path)
         if kind is None or not path.is_file():
             continue
@@ -51,6 +54,11 @@ def collect_notices(files: Iterable[str | Path]) -> dict[str, list[Notice]]:
     for name, runs in records.items():
         found.setdefault(name, []).extend(list_result_notices(runs))
     return {name: sort_notices(notices) for name, notices in found.items() if notices}
+
+
+def find_file(path: Path) -> Path:
+    """The file that says what to know: the path itself, or one in the folder `augmented`."""
+    return path / "selection.json" if path.name == "augmented" else path
 
 
 def make_unreadable(path: Path) -> Notice:
@@ -69,6 +77,8 @@ def name_kind(path: Path) -> str | None:
         return "notices"
     if rest[:2] == ["unet", "report.json"]:
         return "unet"
+    if rest[:2] == ["augmented", "selection.json"]:
+        return "augmented"
     return "runs" if rest[:1] == ["classifiers"] else None
 
 

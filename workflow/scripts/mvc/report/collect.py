@@ -169,7 +169,8 @@ def _describe_data(report: Mapping) -> dict:
 
 
 def _list_notices(folder: Path, runs: Mapping[str, Sequence[str]]) -> list[dict]:
-    files = [folder / "images/report.json", folder / "notices.json", folder / "unet/report.json"]
+    names = ("images/report.json", "notices.json", "unet/report.json", "augmented")
+    files = [folder / name for name in names]
     found = collect_notices([*files, *(path for paths in runs.values() for path in paths)])
     return [
         {"text": each.text, "file": each.file, "first": each.rank <= FIRST}

@@ -17,6 +17,7 @@ from mvc.report.mixtures import (
     split_tokens,
 )
 from mvc.report.thumbnails import Thumbnail
+from mvc.synthetic.choice import choose_rows
 
 KINDS = {
     "real": "real",
@@ -70,7 +71,7 @@ def build_gallery(
         captions, bank: captions of the training images; recipes. None leaves mixtures out.
         clip: name of the CLIP model whose tokens captions have.
         used: generator whose images classifiers select by `selection_`.
-        selection_: `per_real`, `per_class` and `select`.
+        selection_: how they do, see `config.selection.read_selection`.
     """
     real = image_tables.read(train, LABELS)
     gallery = Gallery(read_class_names(real), train=len(real))
@@ -85,7 +86,9 @@ def build_gallery(
     gallery.grey = all(thumbnail.grey for thumbnail in pictures.values())
     _add_real(gallery, real, shown, pictures)
     for kind, (table, picked) in sets.items():
-        marks = selection.mark_used(table, real, selection_) if kind == used else None
+        marks = None
+        if kind == used:
+            marks = choose_rows(table, real["label"].to_numpy(), gallery.classes, **selection_)
         made = thumbnails.read_thumbnails(shards[kind], picked, grey=gallery.grey)
         _add_synthetic(gallery, kind, (table, picked, made, marks), (real, rows, pictures))
     if captions and bank:
@@ -126,7 +129,7 @@ def _add_synthetic(gallery: Gallery, kind: str, made: tuple, originals: tuple) -
     """Add a generator's images.
 
     Args:
-        made: table, rows that are shown, their thumbnails, marks of `mark_used` or None.
+        made: table, rows that are shown, their thumbnails, marks of `choose_rows` or None.
         originals: the training images: table, rows by image id, thumbnails.
     """
     (table, picked, shown, marks), (real, rows, pictures) = made, originals
@@ -139,14 +142,14 @@ def _add_synthetic(gallery: Gallery, kind: str, made: tuple, originals: tuple) -
     for row, record in zip(picked, table.take(picked).to_pylist(), strict=True):
         tile = {"id": record["image_id"], "kind": kind, "clip": record.get("clip_probability")}
         tile["picture"] = _put(gallery, kind, row, shown[row])
-        kept, why = marks[row] if marks else (None, "")
-        tile["kept"] = kept
+        mark = marks[row] if marks else None
+        tile["kept"] = mark and mark.kept
         gallery.tiles.setdefault(record["label"], []).append(tile)
         source = rows[record["source_image_id"]]
         near, distance = nearest.get(row, (None, None))
         gallery.details[tile["id"]] = {
             "class": record["class_name"],
-            "why": why,
+            "why": mark.reason if mark else "",
             "source": [_put(gallery, "real", source, pictures[source]), ids[source]],
             "near": near is not None
             and [_put(gallery, "real", near, pictures[near]), ids[near], distance],

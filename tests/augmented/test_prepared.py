@@ -1,11 +1,12 @@
-"""What readers show of the augmented set is what the pipeline saw."""
+"""What readers show of the augmented set is what the classifiers see."""
 
 import io
 
 import numpy as np
 import pytest
-from mvc.augmented.shown import convert_shown
+from mvc.augmented.prepared import write_shown
 from mvc.core.decoding import decode
+from mvc.core.image_set import prepare_pixels
 from PIL import Image
 
 RNG = np.random.default_rng(0)
@@ -32,13 +33,13 @@ def turned(suffix, orientation=6):
 KEPT = {
     "png": save(RGB, "PNG"),
     "jpeg": save(RGB, "JPEG"),
-    "grey jpeg": save(GREY, "JPEG"),
     "bmp": save(RGB, "BMP"),
     "webp": save(RGB, "WEBP"),
     "ppm": save(RGB, "PPM"),
     "upright by its tag": turned("JPEG", 1),
 }
 CONVERTED = {
+    "grey jpeg": save(GREY, "JPEG"),
     "tiff": save(RGB, "TIFF"),
     "ycbcr tiff": save(RGB.convert("YCbCr"), "TIFF"),
     "palette": save(PALETTE, "PNG"),
@@ -67,23 +68,43 @@ CONVERTED = {
 }
 
 
+def show(data, size=None, grayscale=False):
+    pixels = prepare_pixels([data], size=size, grayscale=grayscale)[0].numpy()
+    return (*write_shown(data, pixels, grayscale=grayscale), pixels)
+
+
 @pytest.mark.parametrize("kind", KEPT | CONVERTED)
-def test_image_folder_shows_what_the_pipeline_saw(kind, tmp_path):
+def test_image_folder_shows_what_classifiers_see(kind, tmp_path):
     from torchvision.datasets import ImageFolder
 
     data = (KEPT | CONVERTED)[kind]
-    shown, suffix = convert_shown(data)
+    shown, suffix, pixels = show(data)
     assert (shown == data) == (kind in KEPT)
     (tmp_path / "class").mkdir()
     (tmp_path / f"class/image{suffix}").write_bytes(shown)
     ((image, _),) = ImageFolder(str(tmp_path))
     assert np.array_equal(np.asarray(image), np.asarray(decode(data)))
+    assert np.array_equal(np.asarray(image).transpose(2, 0, 1), pixels)
     with Image.open(io.BytesIO(shown)) as opened:
-        assert opened.mode in ("RGB", "L") and not opened.info.get("transparency")
+        assert opened.mode == "RGB" and not opened.info.get("transparency")
         assert not getattr(opened, "is_animated", False)
-        grey = (np.asarray(decode(data)).std(2) == 0).all()
-        assert kind in KEPT or (opened.mode == "L") == grey
+
+
+@pytest.mark.parametrize("data", [KEPT["png"], KEPT["jpeg"], save(GREY.convert("RGB"), "PNG")])
+def test_all_files_of_a_grey_set_have_one_channel(data):
+    shown, suffix, pixels = show(data, grayscale=True)
+    with Image.open(io.BytesIO(shown)) as opened:
+        assert suffix == ".png" and opened.mode == "L"
+        assert np.array_equal(np.asarray(opened), pixels[0])
+    assert show(save(GREY, "JPEG"), grayscale=True)[0] == save(GREY, "JPEG")
+
+
+def test_all_files_have_the_size_that_classifiers_see():
+    shown, _, pixels = show(KEPT["jpeg"], size=5)
+    with Image.open(io.BytesIO(shown)) as opened:
+        assert opened.size == (5, 5) and opened.format == "PNG"
+        assert np.array_equal(np.asarray(opened).transpose(2, 0, 1), pixels)
 
 
 def test_a_wrong_suffix_is_mended_by_the_content():
-    assert convert_shown(KEPT["jpeg"])[1] == ".jpg" and convert_shown(KEPT["png"])[1] == ".png"
+    assert show(KEPT["jpeg"])[1] == ".jpg" and show(KEPT["png"])[1] == ".png"
