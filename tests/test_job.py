@@ -240,3 +240,12 @@ def test_count_gpus_counts_what_a_run_may_use(monkeypatch, visible, count):
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert count_gpus() == count
+
+
+def test_count_gpus_counts_one_under_windows(monkeypatch, tmp_path):
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: [])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr("mvc.job.WSL", tmp_path / "libcuda.so.1")
+    assert count_gpus() == 0
+    (tmp_path / "libcuda.so.1").touch()
+    assert count_gpus() == 1

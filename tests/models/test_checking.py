@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from mvc.models import checking, parts, published, tower
+from mvc.models import checking, doubts, parts, published, tower
 from project_tree import REPO
 from test_layers import list_imports
 
@@ -319,7 +319,7 @@ def test_weights_in_half_precision_are_opened_where_there_are_no_others(models):
         assert f"{weights}.fp16.safetensors" in list_inputs(models, "unet", "captioner")
         assert find_faults(models) == []
     config = {"models": {key: str(models / name) for key, name in FOLDERS.items()}, "datasets": {}}
-    said = checking.list_warnings(config)
+    said = doubts.list_warnings(config)
     assert ["captioner" in line for line in said] == [True, False]
     assert all("half precision" in line for line in said)
     write_tensors(models / f"{UNET_WEIGHTS}.fp16.safetensors", "a", cut=2)
@@ -469,8 +469,22 @@ def test_a_misspelt_folder_is_not_taken_for_a_name_of_the_hub(models):
 def test_list_warnings_of_a_resolution_far_below_the_trained_one(models):
     config = copy.deepcopy(CONFIG)
     config["models"] = {key: str(models / name) for key, name in FOLDERS.items()}
-    assert checking.list_warnings(config) == []
+    assert doubts.list_warnings(config) == []
     edit(models / UNET, sample_size=64)
-    lines = checking.list_warnings(config)
+    lines = doubts.list_warnings(config)
     assert len(lines) == len(CONFIG["datasets"])
     assert "unet.resolution = 32" in lines[0] and "trained at 256 px" in lines[0]
+
+
+def test_list_warnings_of_a_large_u_net_on_a_cpu(models):
+    config = copy.deepcopy(CONFIG)
+    config["models"] = {key: str(models / name) for key, name in FOLDERS.items()}
+    assert doubts.list_warnings(config, on_cpu=True) == []
+    weights = models / f"{UNET_WEIGHTS}.safetensors"
+    with open(weights, "r+b") as file:
+        file.truncate(2 * doubts.LARGE)  # sparse: takes no room on the disk
+    for name in (config["models"]["diffusion"], "owner/not-here"):
+        config["models"]["diffusion"] = name
+        assert doubts.list_warnings(config) == []
+        (line,) = doubts.list_warnings(config, on_cpu=True)
+        assert f"models.diffusion = {name}: no NVIDIA GPU" in line

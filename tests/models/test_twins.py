@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from mvc.models import checking, twins
+from mvc.models import checking, doubts, twins
 from real_shapes import text_model_state
 from safetensors.torch import save_file
 from test_embeddings import native
@@ -74,5 +74,5 @@ def test_models_of_other_weights_are_refused_and_of_similar_ones_warned_of(tower
         }
         write(state, "sd/text_encoder/model.safetensors")
         found = list(checking._list_fit_faults(config))
-        assert len(found) == faults and len(checking.list_warnings(config)) == warnings
+        assert len(found) == faults and len(doubts.list_warnings(config)) == warnings
         assert all("correlation" in line and "models.clip" in line for line in found)

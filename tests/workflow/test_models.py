@@ -9,7 +9,7 @@ import tiny
 import yaml
 from hub import serve
 from project_tree import REPO
-from workflow_run import SNAKEMAKE
+from workflow_run import SNAKEMAKE, snakemake
 
 pytestmark = pytest.mark.workflow
 
@@ -99,3 +99,11 @@ def test_models_refuses_what_does_not_fit_once_it_is_there(edited, repositories)
         assert "cross_attention_dim = 64" in said and "width = 128; must be equal" in said
         said = run(edited, ok=False, HF_ENDPOINT=address)  # now before any job
         assert "The configuration has faults" in said
+
+
+def test_a_run_without_a_gpu_says_so_before_its_first_job(edited):
+    hidden = {"CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1", "HF_HOME": str(edited / "cache")}
+    said = snakemake(edited, "results/photos/unet/loss.csv", ok=False, **hidden)
+    assert said.index("Warning: models.diffusion = owner/sd: no NVIDIA") < said.index("rule images")
+    said = snakemake(edited, "--forceall", "results/photos/images/train.parquet", **hidden)
+    assert "no NVIDIA" not in said

@@ -52,7 +52,8 @@ from mvc.core.atomic import check_folder
 from mvc.estimate.unfit import list_unfit_networks
 from mvc.images.sources import digest_source
 from mvc.job import NEEDS, count_gpus, find_unmet
-from mvc.models.checking import list_model_faults, list_warnings
+from mvc.models.checking import list_model_faults
+from mvc.models.doubts import list_warnings
 from mvc.models.parts import list_model_files
 from mvc.notices.block import collect_notices, format_after_images, format_terminal
 
@@ -163,7 +164,16 @@ def check_runs():
 
 def show_warnings():
     """Print what can be run but is hardly meant."""
-    for line in [*list_warnings(config), *list_setting_warnings(config)]:
+    diffusing = {"unet", "synthetic", "pretrained", "mixed"}
+    is_here = workflow.resource_settings.nodes is None  # not on the nodes of a cluster
+    on_cpu = (
+        is_here
+        and not count_gpus()
+        and not diffusing.isdisjoint(
+            job.rule.name for job in workflow.dag.needrun_jobs()
+        )
+    )
+    for line in [*list_warnings(config, on_cpu=on_cpu), *list_setting_warnings(config)]:
         logger.warning(f"Warning: {line}")
 
 

@@ -21,6 +21,8 @@ from mvc.core.instructions import limit_instructions
 # Environment variable with what the run needs of each data set's images.
 NEEDS = "MVC_NEEDS"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+# Where Windows lends its NVIDIA driver to Linux (WSL 2), in which no GPU has a file in /dev.
+WSL = Path("/usr/lib/wsl/lib/libcuda.so.1")
 
 
 @contextmanager
@@ -71,7 +73,7 @@ def limit_threads(threads: int) -> None:
 
 def count_gpus() -> int:
     """Count the NVIDIA GPUs that a run may use, without a library; 0 where it cannot be known."""
-    there = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    there = len(list(Path("/dev").glob("nvidia[0-9]*"))) or int(WSL.is_file())
     visible = os.environ.get(VISIBLE)
     return there if visible is None else min(there, len(list_names(visible)))
 

@@ -192,36 +192,6 @@ def read_clip(name: str) -> tuple[Mapping, str]:
     return read_json(config) if config else {}, f"models.clip = {name}: {architecture}"
 
 
-def list_warnings(config: Mapping) -> list[str]:
-    """List what can be run but is hardly meant, one per line."""
-    unet, vae, _ = _read_diffusion(config)
-    size, lines = fitting.find_trained_size(unet, vae), list(_list_rounded(config["models"]))
-    if twins.ALIKE < measure_likeness(config["models"]) < 1:
-        lines.append(
-            f"models.clip = {config['models']['clip']}: the text encoder of models.diffusion was "
-            "trained further than this CLIP; its U-Net is given the states of the latter"
-        )
-    for dataset in config["datasets"] if unet and size else ():
-        resolution = merge_section(config, "unet", dataset)["resolution"]
-        if 2 * resolution < size:
-            lines.append(
-                f"unet.resolution = {resolution} ({dataset}): the U-Net was trained at {size} px, "
-                "and may draw nothing sensible at under half of it"
-            )
-    return lines
-
-
-def _list_rounded(models: Mapping) -> Iterator[str]:
-    """Warn of weights that are there in half precision alone."""
-    for part, opened in PARTS.items():
-        folder = find_folder(models[opened.key])
-        if folder and opened.weights and opened.find_weights(folder).variant:
-            yield (
-                f"models.{opened.key} = {models[opened.key]}: the weights of {part} are there in "
-                "half precision alone, and so rounded"
-            )
-
-
 def measure_likeness(models: Mapping) -> float:
     """Measure how alike the weights of CLIP and of the U-Net's own text encoder are.
 
@@ -261,7 +231,7 @@ def describe_other_tower(models: Mapping, likeness: float) -> str:
 
 def _list_fit_faults(config: Mapping) -> Iterator[str]:
     """List how the models do not fit each other, and the resolution of each data set not them."""
-    unet, vae, encoder = _read_diffusion(config)
+    unet, vae, encoder = read_diffusion(config)
     clip, place = read_clip(config["models"]["clip"])
     if clip:
         yield from tower.list_clip_faults(clip, place)
@@ -278,7 +248,7 @@ def _list_fit_faults(config: Mapping) -> Iterator[str]:
             yield f"datasets.{dataset}: {fault}"
 
 
-def _read_diffusion(config: Mapping) -> tuple[Mapping, Mapping, Mapping]:
+def read_diffusion(config: Mapping) -> tuple[Mapping, Mapping, Mapping]:
     """The configs of U-Net, VAE and text encoder; empty where they are not on this machine."""
     folder = find_folder(config["models"]["diffusion"]) or Path("nowhere")
     unet, vae, encoder = (read_json(folder / place) for place in (UNET, VAE, ENCODER))
