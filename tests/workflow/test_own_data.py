@@ -1,5 +1,6 @@
 """The worked example of docs/own-data.md, as it stands there: PNG files in, a training set out."""
 
+import io
 import json
 import re
 import subprocess
@@ -7,6 +8,7 @@ import sys
 
 import pytest
 from mvc.core import image_tables
+from PIL import Image
 from project_tree import REPO, copy_parts
 from safetensors.torch import load_file
 from workflow_run import planned, snakemake
@@ -80,7 +82,9 @@ def test_the_worked_example_gives_a_folder_to_train_on(made, tmp_path):
     assert sum("synthetic-" in path for path, _ in images.samples) == 20
     table = load_dataset(str(made), split="train", cache_dir=str(tmp_path))
     assert len(table) == 40 and sum(table["synthetic"]) == 20
-    assert table[0]["image"].size == (8, 8), "stored at the data set's own size"
+    assert table[0]["image"].size == (28, 28), "as classifiers see it"
+    with Image.open(io.BytesIO(table[0]["original"])) as original:
+        assert original.size == (8, 8), "as it is stored"
     assert (made / "README.md").is_file() and (made / "provenance.csv").is_file()
 
 

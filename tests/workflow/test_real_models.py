@@ -194,7 +194,7 @@ def test_augmented_is_a_folder_to_train_on(ran):
     folder = ran.folder / "results/photos/augmented/train"
     assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["disc", "square"]
     made = [*folder.glob("*/synthetic-*")]
-    assert len(made) == MADE and len([*folder.glob("*/*")]) == TRAIN + MADE
+    assert len(made) == TRAIN and len([*folder.glob("*/*")]) == 2 * TRAIN, "one per real image"
     for file in made:
         with Image.open(file) as image:
             assert image.size == (SIDE, SIDE)
