@@ -29,8 +29,8 @@ readme: demo  ## run the demo and its repetitions, and write both into the READM
 	$(BIN)/snakemake --cores $(CORES) --quiet rules --configfile config/repetitions.yaml -- repetitions
 	$(BIN)/python workflow/scripts/readme.py
 
-status: environment  ## report what is done, running, failed or stale, and why
-	@$(BIN)/python workflow/scripts/status.py $(if $(CONFIGFILE),--configfile $(CONFIGFILE)) -- $(TARGET)
+status:  ## report what is done, running, failed or stale, and why
+	@$(or $(wildcard $(BIN)/python),python3) workflow/scripts/status.py $(if $(CONFIGFILE),--configfile $(CONFIGFILE)) -- $(TARGET)
 
 test: environment  ## run all tests but test-real
 	$(PYTEST)

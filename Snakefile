@@ -58,6 +58,7 @@ onstart:
     show_warnings()
     lift_rate_limit()
     TICKER.start()
+    ALIVE.append(hold_lock())
 
 
 onsuccess:

@@ -140,14 +140,14 @@ def test_no_function_is_written_twice():
 VERBS = """
 add adjust advise align apply arrange assign augment average blend bound build cache calibrate check
 choose collect compare compose compute convert count create crop cut decay decode derive describe
-digest download draw drop embed encode enlarge equalize escape estimate evaluate examine expand
-explain fetch find fit flatten format generate get group has initialise insert inspect invert judge
-launch learn leave lengthen limit list load locate make mark match materialise measure merge mix
-move name normalise open pack pair parse pick plan pool posterize predict prefer prepare read recall
-reconstruct refuse remove repeat replace report require reserve resize restore rotate round run
-sample save scan search seed select set settle shear show shrink shuffle skip slice smooth solarize
-solve sort split stack start stretch sum summarise tabulate take tokenize trace train translate try
-tune unpack unpickle warn warp widen write
+digest download draw drop embed encode enlarge enter equalize escape estimate evaluate examine
+expand explain fetch find fit flatten format generate get group has hold initialise insert inspect
+invert judge launch learn leave lengthen limit list load locate make mark match materialise measure
+merge mix move name normalise open pack pair parse pick plan pool posterize predict prefer prepare
+read recall reconstruct refuse remove repeat replace report require reserve resize restore rotate
+round run sample save scan search seed select set settle shear show shrink shuffle skip slice smooth
+solarize solve sort split stack start stretch sum summarise tabulate take tokenize trace train
+translate try tune unpack unpickle warn warp widen write
 """
 # Named for how they read: `with atomic(path)`, `with autocast(device)`,
 # `for step in progress(steps)`; and `main`.

@@ -8,6 +8,7 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
+from mvc.console.alive import FILE, hold_lock
 from mvc.console.status import (
     Job,
     State,
@@ -93,8 +94,11 @@ def test_a_job_belongs_to_the_stage_of_its_files(path, rule, row):
         ("Set of input files has changed since last execution", "other input files"),
         ("Input files updated by another job: b", "an input is made again"),
         (PARAMS.format("'45296cddc6a1'", "'2e13be9c2797'"), "code changed"),
-        (PARAMS.format("{'steps': 1}", "{'steps': 2}"), "settings changed"),
-        (PARAMS.format("'45296cddc6a1', {'a': 1}", "'2e13be9c2797'"), "settings and code changed"),
+        (PARAMS.format("{'steps': 1}", "{'steps': 2}"), "steps 1 → 2"),
+        (
+            PARAMS.format("'45296cddc6a1',{'a': 1}", "'2e13be9c2797'"),
+            "settings changed; code changed",
+        ),
         ("Forced execution", "Forced execution"),
     ],
 )
@@ -117,24 +121,26 @@ def test_how_a_job_stands_is_read_from_marker_and_log(tmp_path):
     unet = job("results/photos/unet.json", reason="Missing output files: a")
     log, since = tmp_path / unet.log, time.time()
     started, at = {unet.output[0]: since}, {"root": tmp_path}
-    assert judge_job(unet, started={}, locked=False, **at) == State("to make")
-    assert judge_job(unet, started=started, locked=True, **at) == State("submitted")
+    assert judge_job(unet, started={}, run="", **at) == State("to make")
+    assert judge_job(unet, started=started, run="running", **at) == State("submitted")
     log.parent.mkdir(parents=True)
     log.write_text("Loading\r7 of 9 steps  1.0/s  2.0 s left\n")
-    assert judge_job(unet, started=started, locked=True, **at) == State(
+    assert judge_job(unet, started=started, run="running", **at) == State(
         "running", "7 of 9 steps  1.0/s  2.0 s left"
     )
-    assert judge_job(unet, started=started, locked=False, **at).kind == "stopped"
+    killed = judge_job(unet, started=started, run="killed", **at)
+    assert killed == State("killed", "7 of 9 steps  1.0/s  2.0 s left")
+    assert judge_job(unet, started=started, run="", **at).kind == "stopped"
     os.utime(log, (since - 60, since - 60))
-    assert judge_job(unet, started=started, locked=True, **at) == State("submitted"), (
+    assert judge_job(unet, started=started, run="running", **at) == State("submitted"), (
         "an earlier log"
     )
     log.write_text('Traceback (most recent call last):\n  File "a"\nValueError: no\nmend\n')
     told = f"ValueError: no ({unet.log})"
-    assert judge_job(unet, started={}, locked=False, **at) == State("failed", told)
+    assert judge_job(unet, started={}, run="", **at) == State("failed", told)
     log.write_text("photos/unet: 9 steps in 9 s\n")
     stale = job("results/photos/unet.json", reason="Updated input files: a")
-    assert judge_job(stale, started={}, locked=False, **at) == State("stale", "input files changed")
+    assert judge_job(stale, started={}, run="", **at) == State("stale", "input files changed")
 
 
 def test_rows_are_in_the_order_of_the_pipeline_and_tables_last():
@@ -202,7 +208,7 @@ def test_status_of_a_built_project(built, tmp_path):
     overlay.write_text("banks: {coarse: 1}\n", encoding="utf-8")
     said = run_status(built, "--configfile", "config/config.yaml", str(overlay), "--", "all")
     assert said["captions"] == said["policies"] == "1 of 1 done"
-    assert said["banks"] == "0 of 1 1 stale: settings changed"
+    assert said["banks"] == "0 of 1 1 stale: coarse 2 → 1"
     assert said["unet"] == "0 of 3 3 stale: an input is made again"
     assert "; " in said[""] and said[""].endswith(" stale")
 
@@ -221,9 +227,17 @@ def test_status_of_what_failed_or_is_under_way(copied):
     log.write_text("5 of 12 recipes  1.0/s  7.0 s left\n")
     lock.parent.mkdir(exist_ok=True)
     lock.write_text(f"{BANK}\n")
+    (root / FILE.name).write_text("another machine")
     said = run_status(copied, "--", BANK)
-    assert said["banks"].startswith("0 of 1 1 running: 5 of 12 recipes")
+    assert said["banks"].startswith("0 of 1 1 running: 5 of 12 recipes"), "by another machine"
     assert said[""].endswith("snakemake --unlock")
+    with hold_lock(root / FILE.name):
+        said = run_status(copied, "--", BANK)
+    assert said["banks"].startswith("0 of 1 1 running: 5 of 12 recipes")
+    assert said[""] == "A run is in progress."
+    said = run_status(copied, "--", BANK)
+    assert said["banks"].startswith("0 of 1 1 killed: 5 of 12 recipes")
+    assert said[""].startswith("The run was killed: run snakemake --unlock")
     assert lock.exists() and marker.exists()
 
 

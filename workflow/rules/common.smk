@@ -46,6 +46,7 @@ from mvc.config.reported import (
 )
 from mvc.config.sections import merge_section, sort_config
 from mvc.config.selection import has_oracle_filter
+from mvc.console.alive import hold_lock
 from mvc.console.endings import Jobs
 from mvc.console.ticker import Ticker
 from mvc.core.atomic import check_folder
@@ -64,6 +65,8 @@ JOBS = Jobs(on_images=lambda file: logger.warning(format_after_images(file)))
 logger.addHandler(JOBS)
 # Prints what the running jobs are at.
 TICKER = Ticker(JOBS.running, logger.info)
+# The lock that a run holds as long as it is alive.
+ALIVE = []
 
 
 wildcard_constraints:

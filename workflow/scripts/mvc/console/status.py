@@ -6,19 +6,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Column, Table
-from rich.text import Text
-
+from mvc.console.changes import CHANGED, explain_params
 from mvc.console.endings import FRAMES, has_ended_well, select_last_lines
 
 RULE = re.compile(r"^ *(?:local)?rule (\w+):$", re.MULTILINE)  # jobs of a group are indented
 FIELD = re.compile(r"^ +(output|log|reason): (.*)$", re.MULTILINE)
 TOGETHER = ("tables", "figures")  # stages of all data sets together
 COLOURS = {"done": "green", "running": "bold cyan", "submitted": "cyan", "failed": "bold red"}
-COLOURS |= {"stopped": "yellow", "stale": "yellow", "to make": "none"}
+COLOURS |= {"killed": "bold red", "stopped": "yellow", "stale": "yellow", "to make": "none"}
 KINDS = tuple(COLOURS)
-CHANGED = "Params have changed since last execution"
 # How Snakemake's reasons begin, and the words printed for the first that matches.
 REASONS = {
     "Missing output files": "",
@@ -110,42 +106,43 @@ def read_markers(folder: Path) -> dict[str, float]:
 
 
 def explain_reason(reason: str) -> str:
-    """Snakemake's reason in a few words; empty where the files do not exist yet.
-
-    Rules have two params: settings, which it shows as a dict, and the digest of the code.
-    """
+    """Snakemake's reason in a few words; empty where the files do not exist yet."""
     beginning = next((start for start in REASONS if start in reason), None)
     if beginning == CHANGED:
-        params = reason.partition(CHANGED)[2]
-        kinds = {"settings": "{" in params, "code": re.search(r"'[0-9a-f]{12}'", params)}
-        return " and ".join(kind for kind, there in kinds.items() if there) + " changed"
+        return explain_params(reason)
     return reason if beginning is None else REASONS[beginning]
 
 
-def judge_job(
-    job: Job, *, started: Mapping[str, float], locked: bool, root: Path = Path()
-) -> State:
+def judge_job(job: Job, *, started: Mapping[str, float], run: str, root: Path = Path()) -> State:
     """The state of a job that a dry run would run.
 
     Args:
         started: as returned by `read_markers`.
-        locked: whether a run has locked the folder.
+        run: `running`, `killed`, or empty where no run has locked the folder.
         root: the project's folder.
     """
     log = root / job.log
-    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
     since = max((started[file] for file in job.output if file in started), default=None)
-    if since is not None and locked:
-        if not text or log.stat().st_mtime < since - 1:
-            return State("submitted")
-        return State("running", (select_last_lines(text, 1) or [""])[-1])
+    text = read_log(log)
     if since is not None:
-        return State("stopped", (select_last_lines(text, 1) or [""])[-1])
-    if text and FRAMES.search(text) and not has_ended_well(text, [job.log]):
-        error = FRAMES.split(text)[-1].strip().partition("\n")[0]
-        return State("failed", f"{error} ({job.log})")
+        if run and (not text or log.stat().st_mtime < since - 1):
+            return State("submitted" if run == "running" else run)
+        return State(run or "stopped", (select_last_lines(text, 1) or [""])[-1])
     note = explain_reason(job.reason)
-    return State("stale", note) if note else State("to make")
+    return judge_log(job.log, text) or (State("stale", note) if note else State("to make"))
+
+
+def judge_log(log: str, text: str) -> State | None:
+    """`failed` with the error in a log, if it ends with one."""
+    if not FRAMES.search(text) or has_ended_well(text, [log]):
+        return None
+    error = FRAMES.split(text)[-1].strip().partition("\n")[0]
+    return State("failed", f"{error} ({log})")
+
+
+def read_log(log: Path) -> str:
+    """The text of a log; empty where there is none."""
+    return log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
 
 
 def group_states(every: Sequence[Job], states: Mapping[str, State], stages: Sequence[str]) -> Rows:
@@ -182,21 +179,6 @@ def describe_states(states: Iterable[State], most: int = 3) -> list[tuple[str, s
             lines += [(kind, f"  {text}") for text in common[:most]]
             lines += [(kind, f"  and {len(common) - most} more")] * (len(common) > most)
     return lines or [("done", "done")]
-
-
-def make_table(rows: Rows) -> Table:
-    """A table for the terminal, one row per data set and stage."""
-    table = Table("data set", "stage", Column("done", justify="right"), "", box=SIMPLE_HEAD)
-    above = None
-    for (dataset, stage), states in rows.items():
-        if dataset != above:
-            table.add_section()
-        text = Text("\n").join(Text(line, COLOURS[kind]) for kind, line in describe_states(states))
-        done = sum(state.kind == "done" for state in states)
-        name = "" if dataset == above else dataset or "all together"
-        table.add_row(name, stage, f"{done:,} of {len(states):,}", text)
-        above = dataset
-    return table
 
 
 def count_states(states: Collection[State]) -> str:
