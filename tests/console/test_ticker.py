@@ -34,6 +34,14 @@ def test_a_line_is_said_once_with_its_job(logs):
     assert len(said) == 2
 
 
+def test_further_lines_are_said_with_each_look(logs):
+    said, more = [], [["synthetic: 1 of 2 jobs"], []]
+    ticker = Ticker({}, said.append, lambda: more.pop(0))
+    ticker.tell_progress()
+    ticker.tell_progress()
+    assert said == ["synthetic: 1 of 2 jobs"] and not more
+
+
 def test_the_thread_ends_when_it_is_told_to(logs, monkeypatch):
     monkeypatch.setattr("mvc.console.ticker.PAUSE", 0.01)
     (logs / "unet.log").write_text("1,940 of 2,000 images  9.0/s")

@@ -48,6 +48,7 @@ from mvc.config.sections import merge_section, sort_config
 from mvc.config.selection import has_oracle_filter
 from mvc.console.alive import hold_lock
 from mvc.console.endings import Jobs
+from mvc.console.rules import Rules
 from mvc.console.ticker import Ticker
 from mvc.core.atomic import check_folder
 from mvc.estimate.unfit import list_unfit_networks
@@ -63,8 +64,10 @@ STARTED_WITH = "MVC_STARTED_WITH"
 # Collects what a run prints at its end.
 JOBS = Jobs(on_images=lambda file: logger.warning(format_after_images(file)))
 logger.addHandler(JOBS)
-# Prints what the running jobs are at.
-TICKER = Ticker(JOBS.running, logger.info)
+# Prints what the running jobs and their rules are at.
+RULES = Rules()
+logger.addHandler(RULES)
+TICKER = Ticker(JOBS.running, logger.info, RULES.list_progress)
 # The lock that a run holds as long as it is alive.
 ALIVE = []
 

@@ -38,6 +38,18 @@ def format_rate(count: int | float, seconds: int | float) -> str:
     return f"{units[unit]:,.1f}/{unit}"
 
 
+def format_progress(done: int, total: int, unit: str, seconds: float, *, start: int = 0) -> str:
+    """Progress with rate and time left: `12 of 60 jobs  2.1/min  23 min 0 s left`.
+
+    Args:
+        seconds: that the items after the first `start`, done in an earlier run, took.
+    """
+    new = done - start
+    left = f"{format_duration((total - done) * seconds / new)} left" if new else ""
+    when = f"in {format_duration(seconds)}" if done >= total else left
+    return f"{done:,} of {total:,} {unit}  {format_rate(new, seconds)}  {when}"
+
+
 class Meter:
     """Prints progress, rate and time left, further apart the longer it runs."""
 
@@ -57,12 +69,10 @@ class Meter:
         if not self.is_due(done):
             return
         self.shown = time.monotonic()
-        seconds, new = self.shown - self.started, done - self.start
-        left = f"{format_duration((self.total - done) * seconds / new)} left" if new else ""
-        when = f"in {format_duration(seconds)}" if done >= self.total else left
-        rate = format_rate(new, seconds)
-        line = f"{done:,} of {self.total:,} {self.unit}  {rate}  {when}  {note}"
-        print(line.rstrip(), flush=True)
+        line = format_progress(
+            done, self.total, self.unit, self.shown - self.started, start=self.start
+        )
+        print(f"{line}  {note}".rstrip(), flush=True)
 
 
 def progress(

@@ -1,9 +1,9 @@
-"""What the running jobs are at, on the terminal: the last line of each one's log."""
+"""What a run is at, on the terminal: the last line of each running job's log, and each rule."""
 
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mvc.console.endings import has_ended_well, name_job
@@ -16,10 +16,19 @@ PROGRESS = re.compile(r"[\d,]+ of [\d,]+ ")  # how a `Meter`'s lines begin
 class Ticker(threading.Thread):
     """Says every ten seconds what is new in the logs of the jobs that run."""
 
-    def __init__(self, running: Mapping[int, Sequence[str]], say: Callable[[str], None]):
-        """Args: logs of the running jobs by their number, kept by others; where lines go."""
+    def __init__(
+        self,
+        running: Mapping[int, Sequence[str]],
+        say: Callable[[str], None],
+        list_more: Callable[[], Iterable[str]] = tuple,
+    ):
+        """Args:
+        running: logs of the running jobs by their number, kept by others.
+        say: where lines go.
+        list_more: further lines that are new, such as those of the rules.
+        """
         super().__init__(daemon=True)
-        self.running, self.say = running, say
+        self.running, self.say, self.list_more = running, say, list_more
         self.shown: dict[str, str] = {}
         self.ended = threading.Event()
 
@@ -29,13 +38,15 @@ class Ticker(threading.Thread):
             self.tell_progress()
 
     def tell_progress(self) -> None:
-        """Say the last line of each log, if it is new: progress, or what the job has made."""
+        """Say what is new: of each log the last line, progress or what was made; of the rules."""
         for log, *_ in [logs for logs in dict(self.running).values() if logs]:
             line = read_last_line(Path(log))
             ended = has_ended_well(line, [log])
             if (ended or PROGRESS.match(line)) and self.shown.get(log) != line:
                 self.shown[log] = line
                 self.say(line if ended else f"{name_job(Path(log))}: {line}")
+        for line in self.list_more():
+            self.say(line)
 
 
 def read_last_line(log: Path) -> str:
