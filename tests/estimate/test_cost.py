@@ -3,13 +3,15 @@
 import pytest
 import raw_data
 import torch
+import yaml
 from mvc.banks import mixing
 from mvc.config.expand import expand_config
 from mvc.config.params import read_estimate
 from mvc.core.counts import count_extra
 from mvc.estimate import cost, size
 from mvc.estimate.cost import Size
-from project_tree import wide_config
+from project_tree import REPO, wide_config
+from snakemake.utils import update_config
 
 MODELS = {
     "captioner": "Salesforce/blip2-opt-2.7b",
@@ -100,6 +102,37 @@ def test_the_estimate_has_the_image_sets_that_figures_show():
         own = settings[chosen or first] | {"runs": [RUN]}
         assert cost.list_generators(own) == {"finetuned", "pretrained"}
         assert cost.list_generators(own | {"shown": False}) == set()
+
+
+@pytest.mark.slow
+def test_the_page_of_the_real_models_has_what_is_counted():
+    """430 photographs of five equal classes: of 86 each 17 for the test, 9 for validation."""
+    config, photos = (
+        yaml.safe_load((REPO / f"config/{name}.yaml").read_text(encoding="utf-8"))
+        for name in ("config", "photos")
+    )
+    update_config(config, photos)
+    own = read_estimate(expand_config(config))["datasets"]["photos"]
+    size = Size(labelled=(60,) * 5, test=5 * 17, side=256)
+    page = (REPO / "docs/real-models.md").read_text(encoding="utf-8")
+    cells = [line.split(" | ") for line in page.splitlines()]
+    shown = {stage.lstrip("| "): numbers for stage, *numbers in cells if numbers}
+    named = {
+        "captions": "captions, 300",
+        "unet": "fine-tuning, 6,000 steps of 32 pairs",
+        "synthetic, finetuned": "synthetic images, 4,800",
+        "synthetic, pretrained": "4,800 by the pre-trained generator, for Figures 1 and 5 of "
+        "`tables` alone",
+        "classifiers": "18 classifiers, ResNet-50 at 224 pixels, 1,000 steps",
+    }
+    lines = cost.estimate_stages("photos", own, size, MODELS)
+    assert {line.stage for line in lines} == {*named, "embeddings"}
+    assert [line.items for line in lines if line.stage == "classifiers"] == [18]
+    for line in (line for line in lines if line.stage in named):
+        counted, slow, fast = (float(n.rstrip(" |")) for n in shown[named[line.stage]])
+        assert counted == pytest.approx(line.operations / 1e15, abs=0.05 if counted < 1 else 0.5)
+        for hours, rate in ((slow, 1e13), (fast, 5e13)):
+            assert hours == pytest.approx(line.operations / rate / 3600, abs=0.05)
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """Memory of fine-tuning: what is counted without contents is what a real pass keeps."""
 
+import re
+
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
@@ -56,3 +58,13 @@ def test_the_real_unet_by_hand():
 
 def test_the_miniature_needs_no_table():
     assert format_memory(MINIATURE, 32, 8) == ""
+
+
+@pytest.mark.slow
+def test_the_page_of_the_real_models_has_what_is_counted():
+    page = (REPO / "docs/real-models.md").read_text(encoding="utf-8")
+    lines = re.sub(" +", " ", format_memory(REAL, 256, 16)).splitlines()
+    rows = [line for line in lines if line.startswith(("| lora", "| norms", "| full"))]
+    assert len(rows) == 10
+    for row in rows:
+        assert row in page, row
