@@ -11,7 +11,7 @@ import pytest
 from finished import draw_png, make_config, write_runs
 from mvc.config.reported import read_report
 from mvc.config.table_columns import TABLES
-from mvc.report import charts, collect, facts, mixtures, pages, selection, thumbnails, verdicts
+from mvc.report import charts, collect, facts, mixtures, selection, thumbnails, verdicts
 from mvc.tables.statistics import make_table
 from records import make_measured
 
@@ -47,7 +47,17 @@ def test_list_findings_says_what_each_gain_is_over():
         (HELPS, "Synthetic images help in the one comparison"),
         (BOTH, "Synthetic images help in 1 of 2 comparisons; 1 is undecided"),
         ({"ra": HELPS["ra+syn"], "ra+syn": HELPS["ra"]}, "hurt in the one comparison"),
-        ({"aa": BOTH["aa"], "aa+syn": BOTH["aa+syn"]}, "Undecided"),
+        ({"aa": BOTH["aa"], "aa+syn": BOTH["aa+syn"]}, "Undecided: the one comparison is within"),
+        (HELPS | {"aa": HELPS["ra"], "aa+syn": HELPS["ra+syn"]}, "help in both comparisons"),
+        (
+            {arm: BOTH[arm.replace("ra", "aa")] for arm in BOTH},
+            "Undecided: both comparisons are within",
+        ),
+        (
+            {"aa": HELPS["ra"], "faa": HELPS["ra"], "ra": HELPS["ra"]}
+            | {f"{arm}+syn": HELPS["ra+syn"] for arm in ("aa", "faa", "ra")},
+            "help in all 3 comparisons",
+        ),
         ({"ra": (70, 71)}, "No two arms"),
     ],
 )
@@ -167,11 +177,6 @@ def test_compare_settings_lists_what_differs():
         ("unet.dropout.text", "–", "0.1"),
         ("models.clip", "y", "x"),
     ]
-
-
-def test_escape_json_ends_no_script():
-    text = pages.escape_json({"</script>": "<!-- & \u2028"})
-    assert "<" not in text and ">" not in text and "\u2028" not in text
 
 
 def test_recalls_without_images_are_left_out():

@@ -3,8 +3,7 @@ rule notices:
         images=rules.images.output.train,
         captions=rules.captions.output[0],
         embeddings=rules.embeddings.output[0],
-        losses=lambda wildcards: plan.find_losses(config, wildcards.dataset) or [],
-        tuned=lambda wildcards: plan.find_tuned(config, wildcards.dataset) or [],
+        tuning=lambda wildcards: plan.list_tuning(config, wildcards.dataset),
         synthetic=lambda wildcards: plan.list_synthetic_images(
             config, wildcards.dataset
         ),

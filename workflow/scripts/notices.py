@@ -38,8 +38,8 @@ def main(snakemake) -> None:
             *generation.check_constant(constant, len(made), shards[0]),
             *generation.check_pixels(synthetic, sample(train), shards[0]),
         ]
-        if files.losses:
-            notices += generation.check_tuning(files.losses, files.tuned)
+        if files.tuning:
+            notices += generation.check_tuning(*files.tuning)
         text = json.dumps([notice._asdict() for notice in notices], indent=1, ensure_ascii=False)
         print(text)
         write_text(text + "\n", snakemake.output[0])

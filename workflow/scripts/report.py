@@ -13,7 +13,7 @@ from mvc.report.gallery import pick_strip, write_pictures
 from mvc.report.pages import format_dataset, format_index
 
 
-def write_dataset(name: str, cfg: dict, defaults: dict, folder: Path) -> dict:
+def write_dataset(name: str, cfg: dict, defaults: dict, folder: Path, *, title: str) -> dict:
     """Write the page of a data set and its pictures; return what the first page says of it."""
     shown = {"digits": cfg["digits"], "confidence": cfg["confidence"]}
     page, gallery = collect_page(name, cfg["datasets"][name], defaults, **shown)
@@ -23,7 +23,7 @@ def write_dataset(name: str, cfg: dict, defaults: dict, folder: Path) -> dict:
         write_pictures(gallery, place / "pictures")
     if page["samples"]:
         shutil.copyfile(page["samples"], place / "samples.png")
-    text = format_dataset(page, gallery, title=cfg["name"] or "Mixing Visual Concepts")
+    text = format_dataset(page, gallery, title=title)
     (place / "index.html").write_text(text, encoding="utf-8")
     return {**page, "link": quote(name), "strip": pick_strip(gallery) if gallery else []}
 
@@ -32,10 +32,12 @@ def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     with stage_log(snakemake) as report:
         defaults = yaml.safe_load(Path(snakemake.input.defaults).read_text(encoding="utf-8"))
+        title = cfg["name"] or "Mixing Visual Concepts"
         with replace_folder(snakemake.output[0]) as folder:
-            pages = [write_dataset(name, cfg, defaults, folder) for name in cfg["datasets"]]
-            title, made = cfg["name"] or "Mixing Visual Concepts", datetime.now()
-            text = format_index(pages, title=title, made=f"{made:%d %B %Y, %H:%M}")
+            pages = [
+                write_dataset(name, cfg, defaults, folder, title=title) for name in cfg["datasets"]
+            ]
+            text = format_index(pages, title=title, made=f"{datetime.now():%d %B %Y, %H:%M}")
             (folder / "index.html").write_text(text, encoding="utf-8")
         report(len(pages), "data sets", f"open {snakemake.output[0]}/index.html")
 

@@ -12,10 +12,7 @@ def list_candidates(config: Mapping, dataset: str) -> list[plan.Run]:
     Raises:
         ValueError: the data set has no rows in a table; says where to add some.
     """
-    every = [
-        run for table in plan.list_tables(config) for run in plan.list_table_runs(config, table)
-    ]
-    runs = list(dict.fromkeys(run for run in every if run.dataset == dataset))
+    runs = plan.list_dataset_runs(config, dataset)
     if not runs:
         raise ValueError(
             f"{dataset} has no rows in a table, among whose runs its classifier is chosen; add "

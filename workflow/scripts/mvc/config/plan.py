@@ -4,6 +4,7 @@ Pure functions of the configuration and the values of a rule's wildcards.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from mvc.config.catalogue import LOADERS
@@ -81,16 +82,10 @@ def find_validation_images(config: Mapping, dataset: str) -> str | None:
     return None if split == "validation" else f"results/{dataset}/images/validation.parquet"
 
 
-def find_losses(config: Mapping, dataset: str) -> str | None:
-    """The losses of fine-tuning: none where the synthetic images are the pre-trained U-Net's."""
-    pure = choose_generator(config, dataset) == "pretrained"
-    return None if pure else f"results/{dataset}/unet/loss.csv"
-
-
-def find_tuned(config: Mapping, dataset: str) -> str | None:
-    """The fine-tuned U-Net's config: none where the losses are none."""
-    losses = find_losses(config, dataset)
-    return losses and losses.replace("loss.csv", "config.json")
+def list_tuning(config: Mapping, dataset: str) -> list[str]:
+    """Losses and configuration of the fine-tuned U-Net; none where no synthetic image is its."""
+    tuned = choose_generator(config, dataset) != "pretrained"
+    return [f"results/{dataset}/unet/{n}" for n in ("loss.csv", "config.json")] if tuned else []
 
 
 def list_notice_files(config: Mapping, runs: Iterable[Run]) -> list[str]:
@@ -161,7 +156,17 @@ def list_table_runs(config: Mapping, table: str) -> list[Run]:
             f"no data set has rows in {table}; add some to a data set's tables.rows, for instance "
             f"{table}: [{next(iter(config['classifiers']['models']))}]"
         )
-    return _list_runs(config, rows, lambda dataset: list_columns(config, table, dataset))
+    return _list_runs(config, rows, partial(list_columns, config, table))
+
+
+def list_dataset_runs(config: Mapping, dataset: str, tables: Iterable[str] = TABLES) -> list[Run]:
+    """The runs of a data set that tables are made from, each once; none where it has no rows."""
+    rows = merge_section(config, "tables", dataset)["rows"]
+    runs = []
+    for table in tables:
+        pairs = [(dataset, model) for model in rows.get(table, [])]
+        runs += _list_runs(config, pairs, partial(list_columns, config, table))
+    return list(dict.fromkeys(runs))
 
 
 def list_seeds(config: Mapping, dataset: str, model: str, arm: str) -> list[Run]:
@@ -180,7 +185,7 @@ def list_confusion_files(config: Mapping) -> list[str]:
 def list_diagnostic_runs(config: Mapping) -> list[Run]:
     """Runs outside the tables, of the rows of Table 1, and those that they are compared with."""
     rows = list_rows(config, "table1")
-    return _list_runs(config, rows, lambda dataset: list_diagnostic_arms(config, dataset))
+    return _list_runs(config, rows, partial(list_diagnostic_arms, config))
 
 
 def list_comparison_runs(config: Mapping, study: str) -> list[Run]:
@@ -220,10 +225,10 @@ def list_table_files(config: Mapping) -> list[str]:
     tables = [f"{folder}tables/{table}.csv" for table in list_tables(config)]
     figures = [f"{folder}figures/{figure}.png" for figure in shown]
     finetuned = {
-        run.dataset
-        for table in list_tables(config)
-        for run in list_table_runs(config, table)
-        if read_arm(config, run.dataset, run.arm)["extra"] in ("finetuned", "mixed")
+        dataset
+        for dataset in config["datasets"]
+        for run in list_dataset_runs(config, dataset)
+        if read_arm(config, dataset, run.arm)["extra"] in ("finetuned", "mixed")
     }
     return tables + figures + _list_unet_reports(config, finetuned | set(shown.values()))
 

@@ -30,13 +30,6 @@ def find_first_table(config: Mapping, dataset: str) -> str | None:
     return next((table for table in TABLES if rows.get(table)), None)
 
 
-def list_dataset_runs(config: Mapping, dataset: str, table: str) -> list[plan.Run]:
-    """The runs of a data set that a table is made from."""
-    rows = merge_section(config, "tables", dataset)["rows"].get(table)
-    runs = plan.list_table_runs(config, table) if rows else []
-    return [run for run in runs if run.dataset == dataset]
-
-
 def list_needed_files(config: Mapping) -> list[str]:
     """Files that the report is made from: what the first table of each data set needs."""
     return [file for dataset in list_reported(config) for file in _list_needed(config, dataset)]
@@ -46,7 +39,7 @@ def _list_needed(config: Mapping, dataset: str) -> Iterator[str]:
     table = find_first_table(config, dataset)
     if table is None:
         return
-    runs = list_dataset_runs(config, dataset, table)
+    runs = plan.list_dataset_runs(config, dataset, [table])
     yield from (run.path for run in runs)
     yield from plan.list_notice_files(config, runs)
     yield f"results/{dataset}/images/train.parquet"
@@ -74,8 +67,7 @@ def list_optional_files(config: Mapping) -> list[str]:
 
 def _list_optional(config: Mapping, dataset: str) -> Iterator[str]:
     folder = f"results/{dataset}"
-    for table in TABLES:
-        yield from (run.path for run in list_dataset_runs(config, dataset, table))
+    yield from (run.path for run in plan.list_dataset_runs(config, dataset))
     for name in ("images/train.parquet", "images/report.json", "captions.parquet", "bank.parquet"):
         yield f"{folder}/{name}"
     for name in ("notices.json", "unet/loss.csv", "unet/samples.png"):
@@ -120,7 +112,7 @@ def _read_dataset(config: Mapping, dataset: str) -> dict:
         "clip": config["models"]["clip"],
         "rows": {table: [[dataset, model] for model in rows[table]] for table in tables},
         "runs": {
-            table: [run.path for run in list_dataset_runs(config, dataset, table)]
+            table: [run.path for run in plan.list_dataset_runs(config, dataset, [table])]
             for table in tables
         },
         "shards": {name: plan.list_shards(config, dataset, name) for name in GENERATORS},

@@ -1,10 +1,10 @@
 """The pages as HTML: Jinja2's templates, every value escaped, styles and script in the page."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
 
 from mvc.report.gallery import Gallery
 
@@ -22,14 +22,6 @@ def load_templates() -> Environment:
     )
 
 
-def escape_json(value: object) -> str:
-    """A value as JSON that can stand within <script>: no text in it ends the element."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
-
-
 def format_dataset(page: Mapping, gallery: Gallery | None, *, title: str) -> str:
     """Format the page of a data set.
 
@@ -39,7 +31,8 @@ def format_dataset(page: Mapping, gallery: Gallery | None, *, title: str) -> str
     """
     template = load_templates().get_template("dataset.html")
     data = {"images": gallery.details, "captions": gallery.captions} if gallery else {}
-    return template.render(**page, title=title, gallery=gallery, details=escape_json(data))
+    details = htmlsafe_json_dumps(data, separators=(",", ":"))
+    return template.render(**page, title=title, gallery=gallery, details=details)
 
 
 def format_index(pages: Sequence[Mapping], *, title: str, made: str) -> str:

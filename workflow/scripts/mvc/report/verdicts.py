@@ -1,14 +1,14 @@
 """The verdict of a data set's table: each gain in words, with its interval and its limits."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
 from mvc.config.table_columns import Layout
 from mvc.core.markdown import format_bounds, format_interval, format_number
-from mvc.tables.statistics import TOTAL, Gain
+from mvc.tables.statistics import TOTAL, Gain, read_gain
 from mvc.tables.summary import list_gains
 
 # What the page says of a gain's verdict: a word, and the class of its colour.
@@ -85,8 +85,8 @@ def list_findings(table: pd.DataFrame, layout: Layout, *, digits: int) -> list[F
             _name_comparison(arm, over, title),
             row["model"],
             *(format_number(row[f"{name}_mean"], digits) for name in (over, arm)),
-            _make_gain(row, prefix, ("low", "high")),
-            _make_gain(row, prefix, TOTAL),
+            read_gain(row, prefix),
+            read_gain(row, prefix, TOTAL),
             digits,
         )
         for row in table.to_dict("records")
@@ -105,27 +105,23 @@ def _join(text: str) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def _make_gain(row: Mapping, prefix: str, bounds: tuple[str, str]) -> Gain:
-    fields = ("pairs", "gain", *bounds, "p")
-    return Gain(*(row[f"{prefix}_{field}"] for field in fields))
-
-
 def format_headline(findings: Sequence[Finding]) -> str:
     """The verdict in one sentence, for instance `… help in 3 of 4 comparisons; 1 is undecided`."""
     if not findings:
         return "No two arms to compare were run"
     counts = {word: sum(each.word == word for each in findings) for word, _ in WORDS.values()}
     n = len(findings)
+    every = {1: "the one comparison", 2: "both comparisons"}.get(n, f"all {n} comparisons")
     subject = "The treatment" if _differ(findings) else "Synthetic images"
     verbs = ("helps", "hurts") if subject == "The treatment" else ("help", "hurt")
     parts = []
     for word, verb in zip(("helps", "hurts"), verbs, strict=True):
         if counts[word]:
-            share = f"{counts[word]} of {n} comparisons" if n > 1 else "the one comparison"
-            parts.append(f"{verb} in {f'all {n} comparisons' if counts[word] == n > 1 else share}")
+            share = every if counts[word] == n else f"{counts[word]} of {n} comparisons"
+            parts.append(f"{verb} in {share}")
     if not parts:
-        comparisons = "the one comparison is" if n == 1 else f"all {n} comparisons are"
-        return f"Undecided: {comparisons} within what other seeds may reverse"
+        verb = "is" if n == 1 else "are"
+        return f"Undecided: {every} {verb} within what other seeds may reverse"
     if counts["undecided"]:
         verb = "is" if counts["undecided"] == 1 else "are"
         parts.append(f"{counts['undecided']} {verb} undecided")

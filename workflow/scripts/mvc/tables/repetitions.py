@@ -11,7 +11,7 @@ import pandas as pd
 
 from mvc.config.table_columns import Layout
 from mvc.core.markdown import format_bounds, format_interval, format_number, format_table
-from mvc.tables.statistics import Gain, make_table
+from mvc.tables.statistics import Gain, make_table, read_gain
 
 COUNTED = ("gain", "holds", "does not hold", "mean", "low, high")
 EACH = ("gain", "instructions", "seeds", "without", "with", "difference", "interval", "verdict")
@@ -71,7 +71,7 @@ def repeat_table(
 def _list_gains(row: Mapping, layout: Layout) -> Iterator[dict]:
     for arm, over in layout.gains:
         if not pd.isna(row.get(f"{arm}_gain")):
-            gain = Gain(*(row[f"{arm}_{field}"] for field in Gain._fields))
+            gain = read_gain(row, arm)
             means = {"without": row[f"{over}_mean"], "with": row[f"{arm}_mean"]}
             yield {"arm": arm, "over": over, **means, **gain._asdict(), "verdict": gain.verdict}
 

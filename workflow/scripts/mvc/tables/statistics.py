@@ -4,7 +4,7 @@ Gains are paired by seed, so that what a seed does to both arms cancels.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -64,6 +64,17 @@ class Gain(NamedTuple):
     def verdict(self) -> str:
         """Whether the interval lies above 0 or below it; undecided if it holds 0 or is missing."""
         return "holds" if self.low > 0 else "does not hold" if self.high < 0 else "undecided"
+
+
+def read_gain(row: Mapping, prefix: str, bounds: tuple[str, str] = ("low", "high")) -> Gain:
+    """Read a gain from a row of a table.
+
+    Args:
+        prefix: of its columns, such as `{prefix}_gain`.
+        bounds: `TOTAL` for the interval over seeds and test images.
+    """
+    fields = ("pairs", "gain", *bounds, "p")
+    return Gain(*(row[f"{prefix}_{field}"] for field in fields))
 
 
 def compare(ours: dict[int, float], theirs: dict[int, float], *, confidence: float = 0.95) -> Gain:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from mvc.config.table_columns import Layout
 from mvc.core.markdown import format_interval, format_number
-from mvc.tables.statistics import TOTAL, Gain
+from mvc.tables.statistics import TOTAL, read_gain
 
 HEADINGS = ("", "without", "with", "gain", "95 % interval", "verdict")
 
@@ -30,7 +30,7 @@ def summarise_table(table: pd.DataFrame, layout: Layout, *, digits: int) -> str:
 
 def _format_gains(row: Mapping, layout: Layout, digits: int) -> Iterator[tuple[str, ...]]:
     for (arm, over), title, prefix in list_gains(row, layout):
-        gain = Gain(*(row[f"{prefix}_{field}"] for field in Gain._fields))
+        gain = read_gain(row, prefix)
         yield (
             title,
             *(_format_mean(row, name, digits) for name in (over, arm)),
@@ -54,9 +54,7 @@ def list_gains(row: Mapping, layout: Layout) -> Iterator[tuple[tuple[str, str], 
 def list_doubts(row: Mapping, layout: Layout, digits: int) -> Iterator[str]:
     """List the verdicts over seeds that other test images may reverse, one per line."""
     for _, title, prefix in list_gains(row, layout):
-        gain = Gain(*(row[f"{prefix}_{field}"] for field in Gain._fields))
-        low, high = (row[f"{prefix}_{field}"] for field in TOTAL)
-        wide = gain._replace(low=low, high=high)
+        gain, wide = read_gain(row, prefix), read_gain(row, prefix, TOTAL)
         if gain.verdict != wide.verdict == "undecided":
             interval = format_interval(wide, digits)
             yield f"Undecided if test images vary, too: {title} {interval}"
