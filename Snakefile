@@ -1,18 +1,25 @@
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.27")
-
-if not (workflow.modifier.skip_configfile or exists("config/config.yaml")):
-    raise WorkflowError(
-        "No config/config.yaml in this folder: start snakemake in the project's folder, or copy "
-        "the project's config/ into this one, with absolute paths in it."
-    )
 
 
 report: "workflow/report/workflow.rst"
 
 
-configfile: "config/config.yaml"
+# In another folder (`--directory`) its own configuration, where it has one, is laid over this one.
+OWN = Path("config/config.yaml")
+DEFAULTS = Path(str(workflow.current_basedir)) / OWN
+ELSEWHERE = not (OWN.exists() and OWN.samefile(DEFAULTS))
+
+
+configfile: str(DEFAULTS if ELSEWHERE else OWN)
+
+
+if ELSEWHERE and OWN.exists():
+
+    configfile: str(OWN)
 
 
 include: "workflow/rules/common.smk"

@@ -151,7 +151,7 @@ def test_a_whole_run_with_failures_equals_a_local_one(cluster, built, tmp_path):
     assert run.returncode == 0 and not trouble, said(folder)[-6000:]
 
     files = [path for path in sorted((folder / "results").rglob("*.*")) if path.suffix != ".tsv"]
-    assert len(files) == 30
+    assert len(files) == 37
     for path in files:
         assert content(path) == content(built / path.relative_to(folder)), path
 
@@ -161,7 +161,7 @@ def test_a_whole_run_with_failures_equals_a_local_one(cluster, built, tmp_path):
     assert ends.pop(f"{RUN}aa_0") == ["TIMEOUT", "COMPLETED"]
     assert ends.pop("rule_policies_wildcards_photos") == ["FAILED", "COMPLETED"]
     assert "Exceeded job memory limit" in slurm_logs(folder)
-    assert set(map(tuple, ends.values())) == {("COMPLETED",)} and len(ends) == 12
+    assert set(map(tuple, ends.values())) == {("COMPLETED",)} and len(ends) == 13
     for state in ("CANCELLED", "TIMEOUT", "FAILED"):
         assert f"SLURM status is: '{state}'" in said(folder)
 

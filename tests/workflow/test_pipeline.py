@@ -116,11 +116,6 @@ def test_augmented_is_a_target_of_all_data_sets(built):
     assert planned(built, "augmented") == ["augmented", "augmented_set"]
 
 
-def test_without_a_configuration_the_folder_is_named(built, tmp_path):
-    said = snakemake(tmp_path, "--snakefile", str(built / "Snakefile"), "--dry-run", ok=False)
-    assert "No config/config.yaml in this folder" in said and "Traceback" not in said
-
-
 def test_a_damaged_shard_is_named_and_made_anew(copied):
     shard = copied / "results/photos/synthetic/finetuned/0-of-2.parquet"
     whole = shard.read_bytes()

@@ -35,6 +35,6 @@ rule augmented_set:
 
 rule augmented:
     input:
-        expand(rules.augmented_set.output[0], dataset=config["datasets"]),
-        expand(rules.notices.output[0], dataset=config["datasets"]),
+        expand("results/{dataset}/augmented", dataset=config["datasets"]),
+        expand("results/{dataset}/notices.json", dataset=config["datasets"]),
     localrule: True

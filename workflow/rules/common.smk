@@ -7,7 +7,9 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
+# The folder of this workflow, which may be a module of another one, in another folder.
+ROOT = Path(str(workflow.current_basedir)).parents[1]
+SCRIPTS = ROOT / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from mvc.config import params, plan
@@ -17,6 +19,7 @@ from mvc.config.code import digest_code, recall_start
 from mvc.config.decoded import list_run_pixels, list_search_pixels
 from mvc.config.expand import expand_config, list_subset_faults
 from mvc.config.files import (
+    find_shipped,
     list_missing_files,
     list_overwritten,
     list_weights_files,
@@ -88,7 +91,7 @@ def check(lines):
 def check_schema(settings, name):
     """Stop at old spellings, then at whatever else the schema refuses."""
     check(list_old_spellings(settings) + list_subset_faults(settings.get("datasets")))
-    file = Path(workflow.basedir) / "workflow/schemas" / name
+    file = ROOT / "workflow/schemas" / name
     check(list_faults(expand_config(settings), read_schema(file)))
 
 
@@ -110,7 +113,7 @@ if workflow.is_main_process:
     check(list_option_faults(sys.argv[1:]) + list_key_faults(workflow.configfiles))
     check(list_null_faults(workflow.configfiles))
 check_schema(config, "config.schema.yaml")
-config = sort_config(expand_config(config))
+config = sort_config(find_shipped(expand_config(config), ROOT))
 if has_rehearsal(sys.argv[1:]):
     config = sort_config(add_rehearsals(config))
 check(list_missing_files(config))
@@ -216,24 +219,28 @@ def reads(stage):
     )
 
 
-# Files of the models, and the user's own: inputs, so that a change of them is noticed.
+# Files of the models, and the user's own: inputs, so that a change of them is noticed. They are on
+# this machine, wherever results are stored.
 def model_files(*parts):
-    return list_model_files(config["models"], *parts)
+    return [local(file) for file in list_model_files(config["models"], *parts)]
 
 
 def weights_files(wildcards):
-    return list_weights_files(reads("classifiers")(wildcards)["weights"])
+    weights = reads("classifiers")(wildcards)["weights"]
+    return [local(file) for file in list_weights_files(weights)]
 
 
 def search_weights_files(wildcards):
-    return list_weights_files(reads("policies")(wildcards)["training"]["weights"])
+    weights = reads("policies")(wildcards)["training"]["weights"]
+    return [local(file) for file in list_weights_files(weights)]
 
 
 def own_file(section):
-    return (
-        lambda wildcards: merge_section(config, section, wildcards.dataset)["file"]
-        or []
-    )
+    def find(wildcards):
+        file = merge_section(config, section, wildcards.dataset)["file"]
+        return local(file) if file else []
+
+    return find
 
 
 def list_paths(runs):

@@ -2,7 +2,7 @@
 # shipped in resources/miniature; nothing here runs unless the target `miniature` is requested.
 from snakemake.common.configfile import load_configfile
 
-MINIATURE = load_configfile(Path(workflow.basedir) / "config" / "miniature.yaml")
+MINIATURE = load_configfile(ROOT / "config" / "miniature.yaml")
 check_schema(MINIATURE, "miniature.schema.yaml")
 SHARED = {
     "seed": MINIATURE["seed"],
@@ -39,10 +39,7 @@ rule miniature_vae:
         captions=rules.miniature_corpus.output.captions,
     output:
         config="results/miniature/models/stable-diffusion/vae/config.json",
-        weights=ensure(
-            "results/miniature/models/stable-diffusion/vae/diffusion_pytorch_model.safetensors",
-            non_empty=True,
-        ),
+        weights="results/miniature/models/stable-diffusion/vae/diffusion_pytorch_model.safetensors",
     log:
         "logs/miniature/vae.log",
     benchmark:
@@ -66,9 +63,7 @@ rule miniature_clip:
         captions=rules.miniature_corpus.output.captions,
     output:
         config="results/miniature/models/clip/open_clip_config.json",
-        weights=ensure(
-            "results/miniature/models/clip/open_clip_model.safetensors", non_empty=True
-        ),
+        weights="results/miniature/models/clip/open_clip_model.safetensors",
         merges="results/miniature/models/clip/bpe.txt.gz",
     log:
         "logs/miniature/clip.log",
@@ -93,9 +88,7 @@ rule miniature_captioner:
         captions=rules.miniature_corpus.output.captions,
     output:
         config="results/miniature/models/blip2/config.json",
-        weights=ensure(
-            "results/miniature/models/blip2/model.safetensors", non_empty=True
-        ),
+        weights="results/miniature/models/blip2/model.safetensors",
         generation="results/miniature/models/blip2/generation_config.json",
         processor="results/miniature/models/blip2/processor_config.json",
         tokenizer="results/miniature/models/blip2/tokenizer.json",
@@ -150,10 +143,7 @@ rule miniature_unet:
         vae=rules.miniature_vae.output.weights,
     output:
         config="results/miniature/models/stable-diffusion/unet/config.json",
-        weights=ensure(
-            "results/miniature/models/stable-diffusion/unet/diffusion_pytorch_model.safetensors",
-            non_empty=True,
-        ),
+        weights="results/miniature/models/stable-diffusion/unet/diffusion_pytorch_model.safetensors",
         scheduler="results/miniature/models/stable-diffusion/scheduler/scheduler_config.json",
         index="results/miniature/models/stable-diffusion/model_index.json",
     log:

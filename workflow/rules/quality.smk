@@ -63,11 +63,11 @@ rule quality_table:
         ),
     output:
         csv=report(
-            ensure("results/<name>tables/quality.csv", non_empty=True),
+            "results/<name>tables/quality.csv",
             caption="../report/quality.rst",
             category="Quality",
         ),
-        md=ensure("results/<name>tables/quality.md", non_empty=True),
+        md="results/<name>tables/quality.md",
     log:
         "logs/<name>tables/quality.log",
     benchmark:

@@ -1,9 +1,9 @@
 rule report:
     input:
         runs=lambda wildcards: list_needed_files(config),
-        defaults=f"{workflow.basedir}/config/config.yaml",
-        templates=list_templates(SCRIPTS),
-        vocabulary=list_vocabulary(config),
+        defaults=local(f"{ROOT}/config/config.yaml"),
+        templates=[local(file) for file in list_templates(SCRIPTS)],
+        vocabulary=[local(file) for file in list_vocabulary(config)],
     output:
         directory("results/<name>report"),
     log:

@@ -10,10 +10,7 @@ rule synthetic:
         models=model_files("vae", "scheduler"),
         clip=model_files("clip"),
     output:
-        ensure(
-            "results/{dataset}/synthetic/finetuned/{shard}-of-{shards}.parquet",
-            non_empty=True,
-        ),
+        "results/{dataset}/synthetic/finetuned/{shard}-of-{shards}.parquet",
     log:
         "logs/{dataset}/synthetic/finetuned/{shard}-of-{shards}.log",
     benchmark:
@@ -44,10 +41,7 @@ use rule synthetic as pretrained with:
         base=model_files("unet"),
         clip=model_files("clip"),
     output:
-        ensure(
-            "results/{dataset}/synthetic/pretrained/{shard}-of-{shards}.parquet",
-            non_empty=True,
-        ),
+        "results/{dataset}/synthetic/pretrained/{shard}-of-{shards}.parquet",
     log:
         "logs/{dataset}/synthetic/pretrained/{shard}-of-{shards}.log",
     benchmark:
@@ -71,10 +65,7 @@ use rule synthetic as mixed with:
         base=model_files("unet"),
         clip=model_files("clip"),
     output:
-        ensure(
-            "results/{dataset}/synthetic/mixed/{shard}-of-{shards}.parquet",
-            non_empty=True,
-        ),
+        "results/{dataset}/synthetic/mixed/{shard}-of-{shards}.parquet",
     log:
         "logs/{dataset}/synthetic/mixed/{shard}-of-{shards}.log",
     benchmark:
@@ -94,10 +85,7 @@ rule real:
             [] if wildcards.generator == "real" else model_files("vae")
         ),
     output:
-        ensure(
-            "results/{dataset}/synthetic/{generator}/{shard}-of-{shards}.parquet",
-            non_empty=True,
-        ),
+        "results/{dataset}/synthetic/{generator}/{shard}-of-{shards}.parquet",
     log:
         "logs/{dataset}/synthetic/{generator}/{shard}-of-{shards}.log",
     benchmark:

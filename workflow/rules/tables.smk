@@ -8,14 +8,14 @@ rule table:
         ),
     output:
         csv=report(
-            ensure("results/<name>tables/table{number}.csv", non_empty=True),
+            "results/<name>tables/table{number}.csv",
             caption="../report/table.rst",
             category="Tables",
             labels={"table": "{number}"},
         ),
-        md=ensure("results/<name>tables/table{number}.md", non_empty=True),
-        tex=ensure("results/<name>tables/table{number}.tex", non_empty=True),
-        runs=ensure("results/<name>tables/table{number}_runs.csv", non_empty=True),
+        md="results/<name>tables/table{number}.md",
+        tex="results/<name>tables/table{number}.tex",
+        runs="results/<name>tables/table{number}_runs.csv",
     log:
         "logs/<name>tables/table{number}.log",
     benchmark:
@@ -43,12 +43,12 @@ rule diagnostics:
         list_paths(plan.list_diagnostic_runs(config)),
     output:
         csv=report(
-            ensure("results/<name>tables/diagnostics.csv", non_empty=True),
+            "results/<name>tables/diagnostics.csv",
             caption="../report/diagnostics.rst",
             category="Tables",
             labels={"table": "diagnostics"},
         ),
-        md=ensure("results/<name>tables/diagnostics.md", non_empty=True),
+        md="results/<name>tables/diagnostics.md",
     log:
         "logs/<name>tables/diagnostics.log",
     benchmark:
@@ -67,8 +67,8 @@ rule repetitions:
     input:
         lambda wildcards: list_inputs(plan.list_table_runs, "table1"),
     output:
-        csv=ensure("results/<name>tables/repetitions.csv", non_empty=True),
-        md=ensure("results/<name>tables/repetitions.md", non_empty=True),
+        csv="results/<name>tables/repetitions.csv",
+        md="results/<name>tables/repetitions.md",
     log:
         "logs/<name>tables/repetitions.log",
     benchmark:

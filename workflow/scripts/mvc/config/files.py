@@ -14,6 +14,23 @@ REPORT = "report"  # the folder of the pages about all data sets
 WEIGHTS = ("config.json", "model.safetensors")
 
 
+def find_shipped(config: Mapping, root: Path) -> dict:
+    """Find the models that the workflow ships, where it runs in another folder than its own.
+
+    Args:
+        root: the workflow's folder.
+
+    Returns:
+        the configuration, in which a model's folder that only the workflow has stands with its
+        whole path.
+    """
+    models = {
+        name: str(root / value) if not Path(value).exists() and (root / value).is_dir() else value
+        for name, value in config["models"].items()
+    }
+    return {**config, "models": models}
+
+
 def list_weights_files(weights: str | None) -> list[str]:
     """The file of a classifier's weights, or those of their folder; none for a name of timm's."""
     path = Path(weights or "nothing named")

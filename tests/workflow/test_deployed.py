@@ -1,0 +1,73 @@
+"""The workflow used from another folder: as a module, with `--directory`, as the catalog does."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from project_tree import REPO, copy_parts
+from workflow_run import planned, snakemake
+
+pytestmark = pytest.mark.workflow
+BANK = "results/photos/bank.parquet"
+TABLE = "results/tables/table1.csv"
+MODULE = """\
+configfile: "config/config.yaml"
+
+
+module mvc:
+    snakefile: "{root}/Snakefile"
+    config: config
+
+
+use rule * from mvc as mvc_*
+"""
+# A module's rules have no profile but that of the workflow that uses them.
+TRIGGERS = ("--rerun-triggers", "mtime", "params", "input", "software-env")
+
+
+def write_config(folder: Path, built: Path, *sections: str) -> None:
+    """Write sections of a built project's configuration, whose relative paths are made whole."""
+    config = yaml.safe_load((built / "config/config.yaml").read_text(encoding="utf-8"))
+    config["datasets"]["photos"]["path"] = str(built / "photos")
+    config["models"]["diffusion"] = str(built / config["models"]["diffusion"])
+    config = {name: value for name, value in config.items() if name in (sections or config)}
+    (folder / "config").mkdir()
+    (folder / "config/config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+
+
+def test_as_a_module_it_makes_the_same_files(built, tmp_path):
+    """What snakedeploy writes; the miniature models are found in the workflow's own folder."""
+    write_config(tmp_path, built)
+    (tmp_path / "Snakefile").write_text(MODULE.format(root=built), encoding="utf-8")
+    snakemake(tmp_path, *TRIGGERS, "--", BANK)
+    for file in (BANK, "results/photos/images/train.parquet"):
+        assert (tmp_path / file).read_bytes() == (built / file).read_bytes()
+    assert planned(tmp_path, *TRIGGERS, "--", BANK) == []
+    assert "mvc_unet" in planned(tmp_path, *TRIGGERS, "--", TABLE)
+
+
+def test_another_directory_holds_what_differs_and_the_results(built, tmp_path):
+    write_config(tmp_path, built, "datasets", "models")
+    place = ["--snakefile", str(built / "Snakefile"), "--directory", str(tmp_path)]
+    snakemake(built.parent, *place, "--", BANK)
+    assert (tmp_path / BANK).read_bytes() == (built / BANK).read_bytes()
+    assert not (tmp_path / "resources").exists()
+
+
+def test_a_directory_without_a_configuration_has_the_default_one(tmp_path):
+    place = ["--snakefile", str(REPO / "Snakefile"), "--directory", str(tmp_path)]
+    rules = planned(tmp_path, *place, "--", TABLE)
+    assert {"images", "unet", "classifiers"} <= set(rules)
+
+
+def test_the_catalog_finds_workflow_and_test(tmp_path):
+    """`workflow/Snakefile`, and `.test`, which runs with `--directory`."""
+    copy_parts(REPO, tmp_path)
+    shutil.copytree(REPO / ".test/config", tmp_path / ".test/config")
+    place = ["--snakefile", "workflow/Snakefile", "--directory", ".test"]
+    rules = planned(tmp_path, *place)
+    assert sorted({*rules} - {"default"}) == planned(tmp_path, "--directory", ".test", "--", "all")
+    record = "results/digits/classifiers/wrn-10-1/ra+syn/0.json"
+    snakemake(tmp_path, *place, "--", record)
+    assert (tmp_path / ".test" / record).is_file()
