@@ -50,7 +50,7 @@ test-real: environment  ## run the workflow on the real architectures, random we
 check: environment  ## check style: ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
 benchmarks: environment  ## time this project's ways against others, on an idle machine (10 minutes)

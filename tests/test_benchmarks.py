@@ -28,7 +28,7 @@ def keep_threads():
 
 
 def test_scripts_are_all_that_there_are():
-    scripts = {*results.SCRIPTS, "real_models"}  # the latter for machines with a GPU
+    scripts = {*results.SCRIPTS, "real_models", "scale"}  # for a GPU, and for an hour
     assert {file.stem for file in FOLDER.glob("*.py")} == {*scripts, *HELPERS}
 
 
@@ -44,6 +44,15 @@ def test_benchmark_runs_and_records_ratios(name, monkeypatch, capsys, tmp_path):
         assert record.script == f"{name}.py"
         assert min(record.ours_size, record.other_size) > 0
         assert len(results.tabulate_record(record)) == len(results.HEADINGS)
+
+
+def test_scale_prints_a_row_per_size_and_stage(monkeypatch, capfd, tmp_path):
+    options = ["--images", "20", "40", "--folder", str(tmp_path), "--target", "images/report.json"]
+    monkeypatch.setattr(sys, "argv", ["scale.py", *options])
+    runpy.run_path(str(FOLDER / "scale.py"), run_name="__main__")
+    rows = [line.split("|")[1:3] for line in capfd.readouterr().out.splitlines() if "|" in line]
+    found = [(size.strip(), stage.strip()) for size, stage in rows]
+    assert found[2:] == [("20", "images"), ("40", "images")]
 
 
 def make_record(**changes):
