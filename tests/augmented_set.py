@@ -18,6 +18,7 @@ SETTINGS = {
     "filters": {"clip": None, "oracle": False, "memorised": False},
     "selection": {"section": "classifiers", "per_real": None, "per_class": None, "select": "first"},
     "resolution": None,
+    "format": ["folders", "parquet"],
     "seed": 7,
     "coarse": 2,
     "fine": 8,

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from mvc.augmented.prepared import write_shown
+from mvc.augmented.prepared import encode_shown
 from mvc.core.decoding import decode
 from mvc.core.image_set import prepare_pixels
 from PIL import Image
@@ -70,7 +70,8 @@ CONVERTED = {
 
 def show(data, size=None, grayscale=False):
     pixels = prepare_pixels([data], size=size, grayscale=grayscale)[0].numpy()
-    return (*write_shown(data, pixels, grayscale=grayscale), pixels)
+    real = {"synthetic": False}
+    return (*encode_shown(data, pixels, real, grayscale=grayscale), pixels)
 
 
 @pytest.mark.parametrize("kind", KEPT | CONVERTED)

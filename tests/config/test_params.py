@@ -153,6 +153,7 @@ EDITS = {
     "augmented.filters.oracle": (True, "augmented"),
     "augmented.filters.memorised": (True, "augmented"),
     "augmented.splits": (["train", "test"], "augmented"),
+    "augmented.format": (["webdataset"], "augmented"),
     "quality.images": (20, "quality"),
     "quality.k": (2, "quality"),
     "quality.batch_size": (3, "quality"),

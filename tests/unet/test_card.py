@@ -7,6 +7,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionInstructPix2PixPipeline, UNet2DConditionModel
 from mvc.core import image_tables
+from mvc.models.licences import find_licence
 from mvc.models.stable_diffusion import load_unet, widen
 from mvc.unet import card
 from PIL import Image
@@ -104,7 +105,7 @@ def test_the_card_names_the_step_of_an_early_stop(tmp_path):
     ],
 )
 def test_find_licence_reads_the_card_of_a_folder_and_knows_published_models(base, licence):
-    assert card.find_licence(base) == licence
+    assert find_licence(base) == licence
     assert card.has_text_encoder(base) == (base != str(BASE))
 
 

@@ -1,11 +1,10 @@
 """augmented: real and synthetic training images as one folder to train on, with its card."""
 
-import json
-
 from mvc.augmented.card import format_card
 from mvc.augmented.collect import collect, collect_held_out, merge_rows
 from mvc.augmented.export import replace_folder, write, write_split
 from mvc.augmented.filters import add_findings, choose_images, summarise_choice
+from mvc.augmented.front import describe_folder
 from mvc.augmented.prepared import View, find_view, read_pixels
 from mvc.core import image_tables
 from mvc.job import stage_log
@@ -32,16 +31,16 @@ def main(snakemake) -> None:
         rows = merge_rows(real, made, marks)
         choice = summarise_choice(made, marks)
         splits = {s: collect_held_out(held_out[s], rows) for s in cfg["splits"] if s != "train"}
-        captioners = set(captions["captioner"].to_pylist())
         counts = {split: len(held.table) for split, held in splits.items()}
-        about = {"captioners": captioners, "settings": cfg, "view": view, "choice": choice}
-        card = format_card(rows, counts, name=name, **about)
+        images = {"train": len(rows.table), **counts}
+        about = {"view": view, "choice": choice, "formats": cfg["format"], "settings": cfg}
+        captioners = set(captions["captioner"].to_pylist())
+        card = format_card(rows, counts, name=name, captioners=captioners, **about)
         with replace_folder(snakemake.output[0]) as folder:
-            write(rows, [files.images, *shards], folder, view)
+            write(rows, [files.images, *shards], folder, view, cfg["format"])
             for split, held in splits.items():
-                write_split(held, [held_out[split]], folder, split, view)
-            (folder / "README.md").write_text(card, encoding="utf-8")
-            (folder / "selection.json").write_text(json.dumps(choice, indent=1), encoding="utf-8")
+                write_split(held, [held_out[split]], folder, split, view, cfg["format"])
+            describe_folder(folder, card, choice, name=name, formats=cfg["format"], images=images)
         print(*(notice["text"] for notice in choice["notices"]), sep="\n")
         report(len(rows.table), "images")
 

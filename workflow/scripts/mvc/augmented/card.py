@@ -1,27 +1,17 @@
-"""Data set card of an augmented data set: the README.md that Hugging Face `datasets` reads."""
+"""Data set card of an augmented data set: the README.md, below its front matter."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
 
 from mvc.augmented.collect import Rows, summarise_classes
+from mvc.augmented.croissant import BIASES, LIMITS, PERSONAL, USE
 from mvc.augmented.filters import FILTERS
 from mvc.augmented.prepared import View
 from mvc.core.markdown import format_table
+from mvc.models.licences import find_licence
 
-FRONT = """---
-configs:
-- config_name: default
-  data_files:
-  - split: train
-    path: data/train-*.parquet
-{files}task_categories:
-- image-classification
-tags:
-- synthetic
----
-"""
 TEXT = """# {name}, augmented
 
 {real:,} real training images of `{name}` and {synthetic:,} synthetic ones, made by Mixing Visual
@@ -43,16 +33,14 @@ every synthetic image, those that are left out at its end, and says of each why.
 ```python
 import os, datasets, torchvision
 folder = os.path.abspath(".")  # this folder
-images = torchvision.datasets.ImageFolder(os.path.join(folder, "train"))
-table = datasets.load_dataset(folder, split="train")  # pictures, labels, provenance
-real = table.filter(lambda synthetic: not synthetic, input_columns="synthetic")
-```
-`ImageFolder` numbers classes by the names of their folders, the Parquet files as the data set does:
-`classes.csv` has both. A file's name says whether its image is real or synthetic, and its number is
-its row in the Parquet files and in `provenance.csv`. A folder's name is its class's; characters
-that some system forbids are written as %XX. Every file shows the very pixels that the classifiers
-of the project see, {shape}, {channels}: files that do so already keep their bytes, all
-others are PNG here.
+{load}```
+{converted}
+`ImageFolder` numbers classes by the names of their folders, as timm does without regard to case,
+the Parquet files and shards as the data set does: `classes.csv` has both. A file's name says
+whether its image is real or synthetic, and its number is its row in the Parquet files and in
+`provenance.csv`. A folder's name is its class's; characters that some system or reader trips over
+are written as %XX. Every file shows the very pixels that the classifiers of the project see,
+{shape}, {channels}: real files that do so already keep their bytes, all others are PNG.
 
 ## How the synthetic images were made
 {generators}
@@ -81,10 +69,38 @@ of a file that was converted, else null; of a synthetic image only if its pixels
 | `copy_of_held_out_image` | a validation or test image that it is a near copy of: left out |
 | `reason` | why it is here, or not |
 
-## Licence
+## Intended use, and limits
+{use}
+
+{limits} {biases} Personal information: {personal}
+
+Every synthetic PNG says so in its own metadata, with its row of this table (XMP;
+`Iptc4xmpExt:DigitalSourceType` is `trainedAlgorithmicMedia`), so that a file that leaves this
+folder can still be told from a photograph.
+
+## Licences
+{licences}
+
 The real images stay under the terms of their source. The synthetic ones are subject to the terms of
-the models named above and may carry over what the real images show: check both before you pass
-this data set on.
+the models and may carry over what the real images show: check both before you pass this data set
+on, and write the licence into the front matter above.
+"""
+
+
+LOADING = {
+    "folders": """\
+images = torchvision.datasets.ImageFolder(os.path.join(folder, "train"))
+""",
+    "parquet": """\
+table = datasets.load_dataset(folder, split="train")  # pictures, labels, provenance
+real = table.filter(lambda synthetic: not synthetic, input_columns="synthetic")
+""",
+    "webdataset": """\
+shards = datasets.load_dataset("webdataset", data_files=os.path.join(folder, "shards/train-*.tar"))
+""",
+}
+CONVERTED = """\
+A sample of the shards is `png`, `cls` (the label) and `json`, of which `provenance` is JSON again.
 """
 
 
@@ -93,6 +109,7 @@ def format_card(
     held_out: Mapping[str, int],
     *,
     name: str,
+    formats: Sequence[str],
     captioners: Collection[str],
     settings: Mapping,
     view: View,
@@ -103,22 +120,15 @@ def format_card(
     Args:
         held_out: number of images of each held-out split that is in the data set.
         name: of the data set.
+        formats: that are written, see `export.FORMATS`.
         captioners: sources of the captions: a model's name, or the user's file.
         settings: `coarse`, `fine` (edits of a mixture), `seed`, `clip`, `diffusion`, `selection`.
         view: how classifiers see the images.
         choice: see `filters.summarise_choice`.
     """
     synthetic = rows.table["synthetic"].to_pylist()
-    used = {
-        "captions": ", ".join(sorted(captioners)),
-        "text encoder": settings["clip"],
-        "diffusion model": settings["diffusion"],
-        "edits of a mixture": f"{settings['coarse']} coarse, {settings['fine']} fine",
-        "root seed": settings["seed"],
-    }
-    files = "".join(f"  - split: {s}\n    path: data/{s}-*.parquet\n" for s in held_out)
     counts = " and ".join(f"{n:,} of the split {split}" for split, n in held_out.items())
-    return FRONT.format(files=files) + TEXT.format(
+    return TEXT.format(
         held_out=f"Beside the training images there are real ones, {counts}."
         if held_out
         else "None of those is in the data set.",
@@ -132,8 +142,26 @@ def format_card(
         shape=f"{view.size} x {view.size} pixels" if view.size else "in their own size",
         channels="in one channel" if view.grayscale else "in three channels",
         generators=_format_generators(rows.table),
-        settings="\n".join(f"| {key} | {_escape(str(value))} |" for key, value in used.items()),
+        load="".join(LOADING[kind] for kind in LOADING if kind in formats),
+        converted=CONVERTED if "webdataset" in formats else "",
+        use=USE,
+        limits=LIMITS,
+        biases=BIASES,
+        personal=PERSONAL,
+        licences=_format_licences(captioners, settings),
+        settings=_format_settings(captioners, settings),
     )
+
+
+def _format_settings(captioners: Collection[str], settings: Mapping) -> str:
+    used = {
+        "captions": ", ".join(sorted(captioners)),
+        "text encoder": settings["clip"],
+        "diffusion model": settings["diffusion"],
+        "edits of a mixture": f"{settings['coarse']} coarse, {settings['fine']} fine",
+        "root seed": settings["seed"],
+    }
+    return "\n".join(f"| {key} | {_escape(str(value))} |" for key, value in used.items())
 
 
 def _format_counts(rows: Rows) -> str:
@@ -174,6 +202,15 @@ def _format_generators(table: pa.Table) -> str:
     for kind, count in sorted(Counter(tuple(row[c] for c in columns) for row in generated).items()):
         lines.append(f"| {count:,} | {' | '.join(_escape(str(value)) for value in kind)} |")
     return "\n".join(lines)
+
+
+def _format_licences(captioners: Collection[str], settings: Mapping) -> str:
+    models = {f"captions: {name}": name for name in sorted(captioners)}
+    models |= {f"text encoder, filter: {settings['clip']}": settings["clip"]}
+    models |= {f"diffusion model: {settings['diffusion']}": settings["diffusion"]}
+    rows = [("real images", "unknown to the project: that of their source")]
+    rows += [(use, find_licence(name) or "unknown") for use, name in models.items()]
+    return format_table(["what", "licence"], rows, left=2)
 
 
 def _escape(text: str) -> str:

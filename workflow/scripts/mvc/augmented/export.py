@@ -2,16 +2,19 @@
 
     train/<class>/real-….png, synthetic-….png     for torchvision's ImageFolder and timm
     data/train-00000-of-0000N.parquet             for Hugging Face `datasets`
+    shards/train-00000-of-0000N.tar               for WebDataset
     validation/, test/, data/test-….parquet       real images alone, where they are asked for
     provenance.csv, classes.csv, README.md        where each image comes from; names; the card
 
-Row i of the Parquet files is file number i of its split. Images are streamed: memory holds a row
-group of them and the other columns of all rows.
+Row i of the Parquet files is file number i of its split, and sample number i of the shards. Images
+are streamed: memory holds a row group of them and the other columns of all rows.
 """
 
 import csv
+import io
 import json
 import shutil
+import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,7 +26,7 @@ import pyarrow.parquet as pq
 
 from mvc.augmented import filenames
 from mvc.augmented.collect import Rows, summarise_classes
-from mvc.augmented.prepared import View, find_original, write_shown
+from mvc.augmented.prepared import View, convert_to_png, encode_shown, find_original
 from mvc.console.progress import Meter
 from mvc.core import image_tables
 from mvc.core.csv_cells import escape_cell
@@ -59,13 +62,15 @@ def replace_folder(folder: str | Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def write(rows: Rows, files: Sequence[str], folder: Path, view: View) -> None:
-    """Write `train/`, its Parquet files and the two CSV files.
+def write(
+    rows: Rows, files: Sequence[str], folder: Path, view: View, formats: Sequence[str]
+) -> None:
+    """Write the training images in each format, and the two CSV files.
 
     Args:
-        files: Parquet files that `rows` were collected from, in order.
+        files, view, formats: see `write_split`.
     """
-    written = write_split(rows, files, folder, "train", view)
+    written = write_split(rows, files, folder, "train", view, formats)
     table = pa.concat_tables([rows.table, rows.dropped])
     file = pa.array([*written, *[None] * len(rows.dropped)], pa.string())
     table = table.add_column(0, "kept", file.is_valid()).add_column(0, "file", file)
@@ -74,20 +79,18 @@ def write(rows: Rows, files: Sequence[str], folder: Path, view: View) -> None:
 
 
 def write_split(
-    rows: Rows, files: Sequence[str], folder: Path, split: str, view: View
+    rows: Rows, files: Sequence[str], folder: Path, split: str, view: View, formats: Sequence[str]
 ) -> list[str]:
-    """Write a split as class folders and Parquet; return the path of each image.
+    """Write a split in each format; return the path of each image in class folders.
 
     Args:
         files: Parquet files that `rows` were collected from, in order.
         view: how classifiers see the images.
+        formats: some of `FORMATS`.
     """
     written, meter = [], Meter(len(rows.table), "images written")
     with ExitStack() as stack:
-        writers = [
-            stack.enter_context(open_writer(rows, folder, split))
-            for open_writer in (open_folders, open_parquet)
-        ]
+        writers = [stack.enter_context(FORMATS[name](rows, folder, split)) for name in formats]
         for group in _read_groups(rows, files, view):
             for write_group in writers:
                 write_group(group)
@@ -99,12 +102,12 @@ def write_split(
 @contextmanager
 def open_folders(rows: Rows, folder: Path, split: str) -> Iterator[Write]:
     """Open class folders to write images into."""
-    for name in rows.folders.values():
-        (folder / split / name).mkdir(parents=True)
 
     def write_group(group: Sequence[Shown]) -> None:
         for image in group:
-            (folder / split / image.file).write_bytes(image.data)
+            path = folder / split / image.file
+            path.parent.mkdir(parents=True, exist_ok=True)  # ImageFolder refuses empty ones
+            path.write_bytes(image.data)
 
     yield write_group
 
@@ -136,6 +139,44 @@ def open_parquet(rows: Rows, folder: Path, split: str) -> Iterator[Write]:
         yield write_group
 
 
+@contextmanager
+def open_shards(rows: Rows, folder: Path, split: str) -> Iterator[Write]:
+    """Open WebDataset shards, one per row group, to write images into: picture, class and text.
+
+    Pictures are PNG, since all samples must have the same fields. What only synthetic images have
+    is one text (JSON): readers learn the types of fields from the first samples, real images.
+    """
+    shards, done = max(-(-len(rows.table) // image_tables.ROW_GROUP), 1), 0
+    (folder / "shards").mkdir(exist_ok=True)
+
+    def write_group(group: Sequence[Shown]) -> None:
+        nonlocal done
+        path = folder / f"shards/{split}-{done:05d}-of-{shards:05d}.tar"
+        with tarfile.open(path, "w") as tar:
+            for number, image in enumerate(group, done * image_tables.ROW_GROUP):
+                key = f"{'synthetic' if image.row['synthetic'] else 'real'}-{number:07d}"
+                for suffix, data in _list_members(image):
+                    member = tarfile.TarInfo(f"{key}.{suffix}")
+                    member.size = len(data)
+                    tar.addfile(member, io.BytesIO(data))
+        done += 1
+
+    yield write_group
+
+
+FORMATS = {"folders": open_folders, "parquet": open_parquet, "webdataset": open_shards}
+
+
+def _list_members(image: Shown) -> Iterator[tuple[str, bytes]]:
+    common = ("label", "class_name", "image_id", "sha256", "synthetic")
+    more = {name: value for name, value in image.row.items() if name not in common}
+    facts = {name: image.row[name] for name in common}
+    facts["provenance"] = json.dumps(more if facts["synthetic"] else {}, ensure_ascii=False)
+    yield "png", convert_to_png(image.data, Path(image.file).suffix)
+    yield "cls", str(image.row["label"]).encode()
+    yield "json", json.dumps(facts).encode()
+
+
 def make_schema(rows: Rows) -> pa.Schema:
     """Make the Parquet files' schema: `image` opens as pictures, `label` as class names."""
     plain = rows.table.schema.insert(0, pa.field("image", image_tables.IMAGE))
@@ -155,7 +196,7 @@ def _read_groups(rows: Rows, files: Sequence[str], view: View) -> Iterator[list[
         fed = prepare_pixels(stored, **view._asdict()).numpy()
         group = []
         for i, row in enumerate(rows.table.slice(first, len(images)).to_pylist()):
-            data, suffix = write_shown(stored[i], fed[i], grayscale=view.grayscale)
+            data, suffix = encode_shown(stored[i], fed[i], row, grayscale=view.grayscale)
             file = _name_file(row, first + i, rows.folders, suffix)
             group.append(Shown(row, file, data, find_original(stored[i], data, fed[i], row)))
         yield group

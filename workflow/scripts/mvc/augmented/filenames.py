@@ -10,7 +10,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-FORBIDDEN = frozenset('%/\\:*?"<>|')  # by Windows, the strictest; and % itself
+# by Windows, the strictest; % itself; $, since readers such as `datasets` expand $HOME
+FORBIDDEN = frozenset('%/\\:*?"<>|$')
 RESERVED = frozenset(
     ["CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(1, 10))]
 )

@@ -14,6 +14,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
+from mvc.augmented.metadata import encode_marked
 from mvc.core import image_tables
 from mvc.core.decoding import FORMATS, decode, encode_png, examine
 from mvc.core.image_set import has_equal_channels, prepare_pixels
@@ -46,36 +47,51 @@ def read_pixels(paths: Iterable[str], view: View) -> Iterator[UInt8[Tensor, "n 3
             yield prepare_pixels(files, **view._asdict())
 
 
-def write_shown(
-    data: bytes, pixels: UInt8[np.ndarray, "3 h w"], *, grayscale: bool
+def encode_shown(
+    data: bytes, pixels: UInt8[np.ndarray, "3 h w"], row: Mapping, *, grayscale: bool
 ) -> tuple[bytes, str]:
-    """Write an image file that every reader shows with these pixels, in one channel or in three.
+    """Encode an image file that every reader shows with these pixels, in one channel or in three.
 
-    A file that is one already, upright, opaque, at 8 bits, keeps its bytes; others become PNG.
+    A synthetic image becomes a PNG that says so. The file of a real one that shows just that,
+    upright, opaque, at 8 bits, keeps its bytes; others become PNG.
+
+    Args:
+        data: the file as it is stored.
+        row: of the data set's table.
 
     Returns:
         The bytes, and the suffix of their format.
     """
-    _, notes, _ = examine(data)
     shown = pixels.transpose(1, 2, 0)
+    stored = shown[..., 0] if grayscale else shown
+    if row["synthetic"]:
+        return encode_marked(stored, row), ".png"
+    _, notes, _ = examine(data)
     with Image.open(io.BytesIO(data), formats=(*FORMATS, "MPO")) as image:
         suffix = SUFFIXES.get(image.format)
         plain = suffix and not notes and image.mode == ("L" if grayscale else "RGB")
         if plain and np.array_equal(np.asarray(image.convert("RGB")), shown):
             return data, suffix
-    return encode_png(shown[..., 0] if grayscale else shown), ".png"
+    return encode_png(stored), ".png"
 
 
 def find_original(
-    stored: bytes, shown: bytes, pixels: UInt8[np.ndarray, "3 h w"], row: Mapping
+    data: bytes, shown: bytes, pixels: UInt8[np.ndarray, "3 h w"], row: Mapping
 ) -> bytes | None:
     """Find what is kept beside the image that is shown: the stored file, where it holds more.
 
-    A synthetic image is its pixels; of a real one every other byte counts.
+    A synthetic image is its pixels; of a real one every byte counts.
     """
-    if stored == shown:
+    if data == shown:
         return None
-    same = row["synthetic"] and np.array_equal(
-        np.asarray(decode(stored)), pixels.transpose(1, 2, 0)
-    )
-    return None if same else stored
+    if row["synthetic"] and np.array_equal(np.asarray(decode(data)).transpose(2, 0, 1), pixels):
+        return None
+    return data
+
+
+def convert_to_png(data: bytes, suffix: str) -> bytes:
+    """Convert an image file of one or three channels to PNG, unless it is one."""
+    if suffix == ".png":
+        return data
+    with Image.open(io.BytesIO(data)) as image:
+        return encode_png(np.asarray(image))

@@ -48,7 +48,7 @@ READS = {
     ),
     "real": Reads({"synthetic": "batch_size", "unet": "resolution"}, ("diffusion",)),
     "augmented": Reads(
-        {"augmented": "filters splits", "banks": "coarse fine"},
+        {"augmented": "filters splits format", "banks": "coarse fine"},
         ("clip", "diffusion"),
         seed=True,
     ),

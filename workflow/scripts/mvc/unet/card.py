@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from mvc.models.licences import find_licence
+
 FRONT = """\
 ---
 library_name: diffusers
@@ -61,11 +63,6 @@ restrictions of Stable Diffusion's licences pass on). They may carry over what t
 show, which stay under the terms of their source. The project adds no terms of its own. Check both
 before you pass this folder on.
 """
-# Licences of models that are named on the hub, as their pages state them.
-LICENCES = {
-    "stable-diffusion-v1-5/stable-diffusion-v1-5": "creativeml-openrail-m",
-    "CompVis/stable-diffusion-v1-4": "creativeml-openrail-m",
-}
 TRAINED = {
     "full": "all",
     "norms": "normalisations, biases, first and last convolution",
@@ -127,17 +124,6 @@ def format_card(
         else ENCODED.format(clip=settings["clip"], width=config["cross_attention_dim"]),
         named=f" (`{licence}`)" if licence else ", whose licence is not known to the project",
     )
-
-
-def find_licence(base: str) -> str | None:
-    """Find the licence of a model: what the card in its folder states, or its page on the hub."""
-    card = Path(base) / "README.md"
-    if card.is_file():
-        for line in card.read_text(encoding="utf-8").partition("\n---\n")[0].splitlines():
-            key, _, value = line.partition(":")
-            if key == "license" and value.strip():
-                return value.strip()
-    return LICENCES.get(base)
 
 
 def has_text_encoder(base: str) -> bool:
