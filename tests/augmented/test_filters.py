@@ -138,6 +138,7 @@ def test_planted_wrong_classes_are_named_and_dropped_where_asked(tmp_path):
     assert {name for name, row in found.items() if row["kept"] == "False"} == set(wrong)
     assert all(seen in found[name]["reason"] for name, seen in wrong.items())
     assert choice["dropped"] == {"oracle": 2}
+    assert "are of another choice" in (folder / "README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("clip", [None, "top", 0.5])
@@ -193,6 +194,7 @@ def test_delivered_pixels_are_those_that_classifiers_are_fed(tmp_path, grey, siz
             modes.add(image.mode)
             assert np.array_equal(np.asarray(image.convert("RGB")).transpose(2, 0, 1), pixels)
     assert modes == {"L" if grey else "RGB"}
+    assert "tables are trained on" in (folder / "README.md").read_text("utf-8")
     opened = ImageFolder(str(folder / "train"))
     assert sorted(np.asarray(image).tobytes() for image, _ in opened) == sorted(
         pixels.transpose(1, 2, 0).tobytes() for pixels in fed

@@ -1,5 +1,6 @@
 """The worked example of docs/own-data.md, as it stands there: PNG files in, a training set out."""
 
+import csv
 import io
 import json
 import re
@@ -32,6 +33,9 @@ datasets:
     like: my-data
     unet: {pairing: own, text: caption}
     synthetic: {pretrained_share: 0.5}
+    augmented:
+      filters: {clip: top, oracle: true, memorised: true}
+      format: [webdataset]
 classifiers:
   strategy: two_phase
   steps: null
@@ -45,6 +49,7 @@ classifiers:
 ARMS = ("ra+syn", "ra+long", "ra+half", "ra+append")
 RUNS = {arm: f"results/variant/classifiers/wrn-10-1/{arm}/0.json" for arm in ARMS}
 BANK = "results/variant/bank_tensors/bank.safetensors.index.json"
+CHOSEN = "results/variant/augmented"
 
 
 def block(language):
@@ -68,7 +73,7 @@ def made(folder):
     (line,) = [line for line in block("sh")[0].splitlines() if line]
     *_, target = line.split()
     configs = [f"config/{name}.yaml" for name in ("my-data", "short", "variant")]
-    snakemake(folder, "--configfile", *configs, "--", target, *RUNS.values(), BANK)
+    snakemake(folder, "--configfile", *configs, "--", target, *RUNS.values(), BANK, CHOSEN)
     return folder
 
 
@@ -86,6 +91,19 @@ def test_the_worked_example_gives_a_folder_to_train_on(made, tmp_path):
     with Image.open(io.BytesIO(table[0]["original"])) as original:
         assert original.size == (8, 8), "as it is stored"
     assert (made / "README.md").is_file() and (made / "provenance.csv").is_file()
+
+
+def test_filters_name_what_they_drop(made):
+    with open(made / CHOSEN / "provenance.csv", encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["synthetic"] == "True"]
+    choice = json.loads((made / CHOSEN / "selection.json").read_text("utf-8"))
+    kept = [row for row in rows if row["kept"] == "True"]
+    assert choice["made"] == len(rows) == 20 and choice["delivered"] == len(kept)
+    assert all(row["oracle_class"] == row["class_name"] for row in kept)
+    assert all(row["oracle_class"] and row["reason"] for row in rows)
+    assert [path.name for path in (made / CHOSEN / "shards").iterdir()] == [
+        "train-00000-of-00001.tar"
+    ]
 
 
 def test_the_examples_tables_can_be_made(folder):

@@ -9,11 +9,7 @@ rule augmented_set:
         synthetic=lambda wildcards: plan.list_synthetic_images(
             config, wildcards.dataset
         ),
-        oracle=lambda wildcards: (
-            expand(rules.oracle.output[0], dataset=wildcards.dataset)
-            if has_oracle_filter(config, wildcards.dataset)
-            else []
-        ),
+        oracle=lambda wildcards: find_oracle(config, wildcards.dataset) or [],
     output:
         directory("results/{dataset}/augmented"),
     log:

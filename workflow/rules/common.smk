@@ -48,7 +48,7 @@ from mvc.config.reported import (
     read_report,
 )
 from mvc.config.sections import merge_section, sort_config
-from mvc.config.selection import has_oracle_filter
+from mvc.config.selection import find_oracle
 from mvc.console.alive import hold_lock
 from mvc.console.endings import Jobs
 from mvc.console.rules import Rules

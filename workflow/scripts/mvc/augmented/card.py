@@ -26,8 +26,9 @@ validation or test image. {held_out}
 
 {choice}
 
-{copies} `provenance.csv` has a row for
-every synthetic image, those that are left out at its end, and says of each why.
+{copies}
+`provenance.csv` has a row for every synthetic image, those that are left out at its end, and says
+of each why.
 
 ## Load it
 ```python
@@ -87,6 +88,7 @@ on, and write the licence into the front matter above.
 """
 
 
+QUOTAS = ("per_real", "per_class")
 LOADING = {
     "folders": """\
 images = torchvision.datasets.ImageFolder(os.path.join(folder, "train"))
@@ -122,7 +124,8 @@ def format_card(
         name: of the data set.
         formats: that are written, see `export.FORMATS`.
         captioners: sources of the captions: a model's name, or the user's file.
-        settings: `coarse`, `fine` (edits of a mixture), `seed`, `clip`, `diffusion`, `selection`.
+        settings: `coarse`, `fine` (edits of a mixture), `seed`, `clip`, `diffusion`, `selection`,
+            `filters`.
         view: how classifiers see the images.
         choice: see `filters.summarise_choice`.
     """
@@ -136,7 +139,7 @@ def format_card(
         real=synthetic.count(False),
         synthetic=synthetic.count(True),
         counts=_format_counts(rows),
-        selection=_describe_selection(settings["selection"]),
+        selection=_describe_selection(settings),
         copies=_describe_copies(choice["copies_of_training_images"]),
         choice=_format_choice(choice),
         shape=f"{view.size} x {view.size} pixels" if view.size else "in their own size",
@@ -172,15 +175,17 @@ def _format_counts(rows: Rows) -> str:
     return "\n".join(lines)
 
 
-def _describe_selection(selection: Mapping) -> str:
-    """Say how many images of a class are wanted, and which."""
-    section = selection["section"]
-    wanted = [f"`{key}: {selection[key]}`" for key in ("per_real", "per_class") if selection[key]]
-    if not wanted:
-        return "All that pass the filters are here, as the classifiers of the project use them."
+def _describe_selection(settings: Mapping) -> str:
+    """Say how many images of a class are wanted, which, and whether classifiers were so trained."""
+    selection = settings["selection"]
+    section, filters = selection["section"], any(settings["filters"].values())
+    wanted = [f"`{section}.{key}: {selection[key]}`" for key in QUOTAS if selection[key]]
     first = "CLIP is surest of" if selection["select"] == "clip" else "come first"
-    whose = "as the classifiers of the project use them" if section == "classifiers" else "chosen"
-    return f"Those of each class that {first}, {whose}\n(`{section}`: {', '.join(wanted)})."
+    those = f"Those of each class that {first} ({wanted[0]})" if wanted else "All"
+    those += ", of those that pass the filters" if filters else ""
+    if filters or section != "classifiers":
+        return f"{those}. The accuracies of the project's tables are of another choice."
+    return f"{those}: the images that the classifiers of the project's tables are trained on."
 
 
 def _describe_copies(number: int) -> str:

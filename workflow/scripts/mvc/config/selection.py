@@ -37,9 +37,10 @@ def read_delivered(config: Mapping, dataset: str) -> dict:
     return {"selection": selection, "resolution": arm["resolution"]}
 
 
-def has_oracle_filter(config: Mapping, dataset: str) -> bool:
-    """Whether the oracle judges the synthetic images that `augmented` delivers."""
-    return merge_section(config, "augmented", dataset)["filters"]["oracle"]
+def find_oracle(config: Mapping, dataset: str) -> str | None:
+    """The oracle that judges what `augmented` delivers: none where its filter is off."""
+    asked = merge_section(config, "augmented", dataset)["filters"]["oracle"]
+    return f"results/{dataset}/quality/oracle.safetensors" if asked else None
 
 
 def _read_arm(config: Mapping, dataset: str) -> dict:
