@@ -136,6 +136,20 @@ def test_no_run_uses_more_images_than_the_bank_gives(banks, classifiers, said):
     config["datasets"]["digits-reduced"]["banks"] = banks
     lines = list(needs.list_run_faults(config, [RUN]))
     assert [said in line for line in lines] == ([True] if said else [])
+    delivered = list(needs.list_delivery_faults(config, [RUN[0]]))
+    assert [said in line for line in delivered] == ([True] if said else [])
+    config["augmented"]["per_class"] = 99
+    assert not list(needs.list_delivery_faults(config, [RUN[0]])), "at most"
+
+
+def test_what_augmented_needs_of_the_images():
+    config = edited("classifiers", per_real=None, resolution=None)
+    config["augmented"]["per_class"] = 5
+    wanted = json.loads(json.dumps(needs.collect_needs(config, [], [], delivered=[RUN[0]])))
+    report = make_report() | {"shapes": {"distinct_sizes": 2, "sizes": {"3 x 4": 5, "8 x 8": 7}}}
+    lines = list(needs.list_unmet_needs(RUN[0], wanted[RUN[0]], report))
+    assert len(lines) == 2 and "augmented.per_class = 5: no class gets" in lines[0]
+    assert "classifiers.resolution = null (digits-reduced, augmented)" in lines[1]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ def test_choose_rows_takes_the_first():
     assert list_kept(MADE, select="first") == list(range(12)), "all"
     with pytest.raises(ValueError, match="per_real = 2: class 'boot' has 4 extra images of the 6"):
         choose_rows(MADE, TRAIN, NAMES, per_real=2, select="first")
+    most = {"per_class": 6, "select": "first", "section": "augmented"}
+    assert list_kept(MADE, **most) == [row for row in range(12) if row != 9], "3, 4 and all 4"
 
 
 def test_choose_rows_leaves_unknown_classes_for_others_to_refuse():

@@ -27,6 +27,7 @@ from mvc.config.files import (
 from mvc.config.limits import limit_training
 from mvc.config.needs import (
     collect_needs,
+    list_delivery_faults,
     list_keeping_faults,
     list_run_faults,
     list_setting_warnings,
@@ -153,8 +154,10 @@ def check_folders():
 
 def check_runs():
     """Stop a run that cannot be made with these settings, or with the images that are there."""
-    rules_checked = "images unet synthetic policies classifiers classifier".split()
-    jobs = {name: [] for name in rules_checked}
+    rules_checked = (
+        "images unet synthetic augmented_set policies classifiers classifier"
+    )
+    jobs = {name: [] for name in rules_checked.split()}
     for job in workflow.dag.needrun_jobs():
         jobs.get(job.rule.name, []).append(job.wildcards)
     runs = [(each.dataset, each.model, each.arm) for each in jobs["classifiers"]]
@@ -164,8 +167,10 @@ def check_runs():
     searched = [each.dataset for each in jobs["policies"]]
     tuned = [each.dataset for each in jobs["unet"]]
     chosen = [each.dataset for each in jobs["classifier"]]
+    delivered = [each.dataset for each in jobs["augmented_set"]]
+    check(list(list_delivery_faults(config, delivered)))
     check(list(list_keeping_faults(config, chosen)))
-    needs = collect_needs(config, runs, searched, tuned, chosen)
+    needs = collect_needs(config, runs, searched, tuned, chosen, delivered)
     os.environ[NEEDS] = json.dumps(needs)  # for jobs after those of `images`
     made = {each.dataset for each in jobs["images"]}
     check([line for dataset in needs.keys() - made for line in find_unmet(dataset)])

@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from jaxtyping import UInt8
 from PIL import Image
 
 from mvc.augmented.prepared import View, read_pixels
+from mvc.console.progress import Meter
 from mvc.core.image_tables import read, read_class_names
 from mvc.images.copies import SIDE, make_thumbnail, match_thumbnails
 from mvc.notices.notice import FIRST, SECOND, THIRD, Notice, format_count
@@ -40,12 +42,15 @@ class Looks(NamedTuple):
 
 def read_looks(paths: Iterable[str], view: View) -> Looks:
     """Read the looks of all images in these tables."""
-    thumbnails, digests = [], []
+    thumbnails, digests, paths = [], [], list(paths)
+    total = sum(pq.read_metadata(path).num_rows for path in paths)
+    meter = Meter(total, "images looked at for copies")
     for batch in read_pixels(paths, view):
         for pixels in batch.numpy():
             image = Image.fromarray(pixels.transpose(1, 2, 0))
             thumbnails.append(np.frombuffer(make_thumbnail(image), np.uint8))
             digests.append(hashlib.sha256(image.tobytes()).digest())
+        meter.show(len(digests))
     return Looks(np.array(thumbnails, np.uint8).reshape(-1, SIDE**2), digests)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from mvc.config.catalogue import LOADERS
 from mvc.config.params import read_run
 from mvc.config.sections import merge_section
+from mvc.config.selection import read_delivered
 from mvc.core.counts import count_extra
 
 
@@ -60,6 +61,18 @@ def list_run_faults(config: Mapping, runs: Iterable[tuple[str, str, str]]) -> It
                 yield f"{line} ({dataset}, {model}, {arm})"
 
 
+def list_delivery_faults(config: Mapping, delivered: Iterable[str]) -> Iterator[str]:
+    """List data sets of which `augmented` would have to deliver more images than the bank gives.
+
+    A number of its own, `augmented.per_class`, is the most that it delivers.
+    """
+    for dataset in delivered:
+        selection = read_delivered(config, dataset)["selection"]
+        if selection["section"] == "classifiers":
+            for line in _list_quota_faults(merge_section(config, "banks", dataset), selection):
+                yield f"{line} ({dataset}, augmented)"
+
+
 def list_keeping_faults(config: Mapping, chosen: Iterable[str]) -> Iterator[str]:
     """List data sets whose classifier is asked for, but whose runs keep no weights."""
     for dataset in chosen:
@@ -76,6 +89,7 @@ def collect_needs(
     searched: Iterable[str],
     tuned: Iterable[str] = (),
     chosen: Iterable[str] = (),
+    delivered: Iterable[str] = (),
 ) -> dict[str, dict]:
     """Collect what runs, policy searches and fine-tunings need of each data set's images.
 
@@ -84,6 +98,7 @@ def collect_needs(
         searched: data sets whose policies are searched for.
         tuned: data sets on which the U-Net is fine-tuned.
         chosen: data sets of whose runs one is chosen, by validation images.
+        delivered: data sets that `augmented` delivers.
     """
     needs = {
         dataset: {"split": merge_section(config, "classifiers", dataset)["split"]}
@@ -95,10 +110,7 @@ def collect_needs(
             needs[dataset]["one_size"] = f"{model}, {arm}"
         sections = {"banks": merge_section(config, "banks", dataset), "classifiers": run}
         for section, values in sections.items() if run["extra"] else ():
-            quota = {key: values[key] for key in ("per_real", "per_class")}
-            if list(quota.values()) != [None, None]:
-                quotas = needs[dataset].setdefault("quotas", [])
-                quotas += [] if [section, quota] in quotas else [[section, quota]]
+            _add_quota(needs[dataset], section, values)
     for dataset in searched:
         policies = merge_section(config, "policies", dataset)
         if not policies["file"]:
@@ -106,9 +118,22 @@ def collect_needs(
     for dataset in tuned:
         if every := merge_section(config, "unet", dataset)["validation"]["every"]:
             needs.setdefault(dataset, {})["validation"] = every
+    for dataset in delivered:
+        read, need = read_delivered(config, dataset), needs.setdefault(dataset, {})
+        _add_quota(need, read["selection"]["section"], read["selection"])
+        if read["resolution"] is None:
+            need["one_size"] = "augmented"
     for dataset in chosen:
         needs.setdefault(dataset, {})["chosen"] = _name_validation(config, dataset)
     return needs
+
+
+def _add_quota(need: dict, section: str, values: Mapping) -> None:
+    """Add the number of extra images that a section asks for to what a data set needs."""
+    quota = {key: values[key] for key in ("per_real", "per_class")}
+    if list(quota.values()) != [None, None]:
+        quotas = need.setdefault("quotas", [])
+        quotas += [] if [section, quota] in quotas else [[section, quota]]
 
 
 def list_unmet_needs(dataset: str, needs: Mapping, report: Mapping) -> Iterator[str]:

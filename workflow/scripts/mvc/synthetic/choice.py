@@ -46,7 +46,7 @@ def choose_rows(
             `check_classes` to refuse.
         per_real, per_class: see `count_extra`; None for both keeps all images.
         select: `first` takes the first images, `clip` those of the highest clip_probability.
-        section: of the configuration that says so, for messages.
+        section: of the configuration that says so. Of `augmented` they are the most that is wanted.
         dropped: rows that a filter drops, whatever their rank.
 
     Returns:
@@ -54,7 +54,7 @@ def choose_rows(
 
     Raises:
         KeyError: `clip` on a table without clip_probability.
-        ValueError: a class has too few images, before any is dropped.
+        ValueError: a class has too few images for `classifiers`, before any is dropped.
     """
     dropped = dropped or {}
     marks = [dropped.get(row, Mark(None, "all images are used")) for row in range(len(table))]
@@ -68,10 +68,10 @@ def choose_rows(
     how = "CLIP ranks it" if select == "clip" else "it is number"
     for label, name in class_names.items():
         rows, n = order[classes[order] == label].tolist(), wanted[name]
-        if len(rows) < n:
+        if len(rows) < n and section == "classifiers":
             key, value = ("per_real", per_real) if per_class is None else ("per_class", per_class)
             raise ValueError(
-                f"{section}.{key} = {value}: class {name!r} has {len(rows)} extra images "
+                f"classifiers.{key} = {value}: class {name!r} has {len(rows)} extra images "
                 f"of the {n} wanted; must be <= banks.{key}"
             )
         rows = [row for row in rows if row not in dropped]
