@@ -59,6 +59,7 @@ benchmarks: environment  ## time this project's ways against others, on an idle 
 comments: environment  ## write the configuration's comments from the schemas
 	$(BIN)/python workflow/schemas/comments.py
 
-lock: environment  ## install envs/requirements.txt and write all versions to the lock
-	$(BIN)/python -m pip install --quiet --requirement envs/requirements.txt
+lock: environment  ## install envs/{requirements,checks}.txt and write all versions to the lock
+	$(BIN)/python -m pip install --quiet --requirement envs/requirements.txt \
+		--requirement envs/checks.txt
 	$(BIN)/python envs/lock.py

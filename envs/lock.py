@@ -1,4 +1,4 @@
-"""Write all versions of the running environment that requirements.txt leads to: `make lock`.
+"""Write all versions that requirements.txt and checks.txt lead to in this environment: `make lock`.
 
 requirements.lock is what `make` installs. mvc.yaml repeats it for `snakemake --sdm conda`, which
 copies that file away from the lock before it reads it.
@@ -17,8 +17,9 @@ LINUX = ' ; platform_system == "Linux"'
 
 
 def read_requirements() -> list[Requirement]:
-    """The direct dependencies, as requirements.txt lists them."""
-    lines = (ENVS / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    """The direct dependencies, as requirements.txt and checks.txt list them."""
+    files = (ENVS / name for name in ("requirements.txt", "checks.txt"))
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     return [Requirement(line) for line in lines if line and not line.startswith("#")]
 
 
@@ -63,7 +64,7 @@ def lock_lines() -> list[str]:
 
 def main() -> None:
     lines = lock_lines()
-    head = "# All versions, written by `make lock` from requirements.txt.\n"
+    head = "# All versions, written by `make lock` from requirements.txt and checks.txt.\n"
     (ENVS / "requirements.lock").write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
     conda = (ENVS / "mvc.yaml").read_text(encoding="utf-8").partition("- pip:\n")
     pins = "".join(f"      - '{line}'\n" for line in lines)

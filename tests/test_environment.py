@@ -48,7 +48,7 @@ def test_lock_pins_every_line():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the lock is written on Linux")
 def test_lock_is_what_is_installed():
-    """Whatever requirements.txt leads to, at the versions that run here, and no more."""
+    """What requirements.txt and checks.txt lead to, at the versions that run here, and no more."""
     assert LOCK == load_lock_script().lock_lines()
 
 
@@ -70,4 +70,6 @@ def test_requirements_name_every_import():
     distributions = packages_distributions()
     for module in imported_modules() - OPTIONAL:
         owners = {canonicalize_name(name) for name in distributions.get(module, [module])}
-        assert owners & named, f"{module} is imported; requirements.txt names none of {owners}"
+        assert owners & named, (
+            f"{module} is imported; requirements.txt and checks.txt name none of {owners}"
+        )

@@ -40,7 +40,8 @@ DIGESTS = {
     "unet.average unet.finetune unet.launch unet.memory unet.optimizers unet.pairs unet.trainer "
     "unet.validation unet.watch",
     "unet_report": f"{SAMPLING} figures.finetuning figures.grid figures.sampled",
-    "synthetic": f"{SAMPLING} {CLIP} captions.prompts core.leakage synthetic.clip_filter",
+    "synthetic": f"{SAMPLING} {CLIP} captions.prompts core.leakage synthetic.clip_filter "
+    "synthetic.origin",
     "real": f"{TABLES} {DIFFUSION} core.counts synthetic.controls",
     "policies": f"{TRAINING} policies.search",
     "classifiers": f"{TRAINING} classifiers.extra_images classifiers.kept classifiers.measures "

@@ -1,8 +1,6 @@
 """embeddings: the CLIP token states of every prompt, identical prompts computed once."""
 
-import torch
 from mvc import embeddings
-from mvc.console.progress import progress
 from mvc.core import image_tables
 from mvc.core.atomic import atomic
 from mvc.core.device import pick_device
@@ -18,18 +16,15 @@ def main(snakemake) -> None:
         model, tokenizer, padding = load_text_tower(
             cfg["clip"], cfg["diffusion"], device=pick_device()
         )
-        texts, index = embeddings.find_distinct(prompts)
         settings = {"tokenizer": tokenizer, "batch_size": cfg["batch_size"], "padding": padding}
-        batches = embeddings.embed([*texts, ""], model=model, **settings)
-        states = torch.cat([*progress(batches, total=len(texts) + 1, unit="prompts", count=len)])
-        n_tokens = embeddings.count_tokens(texts, tokenizer=tokenizer)[index]
-        truncated = int((n_tokens > states.shape[1]).sum())
-        print(f"{len(texts):,} distinct of {len(prompts):,} prompts; {truncated:,} truncated")
-        tensors = {"tokens": states[index], "null": states[-1].clone(), "n_tokens": n_tokens}
+        tensors = embeddings.embed_distinct(prompts, model=model, **settings)
+        distinct = set(prompts)
+        truncated = int((tensors["n_tokens"] > tensors["tokens"].shape[1]).sum())
+        print(f"{len(distinct):,} distinct of {len(prompts):,} prompts; {truncated:,} truncated")
         with atomic(snakemake.output[0]) as temporary:
             # One key of metadata, since the order of several is not fixed.
             save_file(tensors, temporary, {"clip": cfg["clip"]})
-        report(len(prompts), "embeddings", f"{len(texts):,} distinct")
+        report(len(prompts), "embeddings", f"{len(distinct):,} distinct")
 
 
 if __name__ == "__main__":

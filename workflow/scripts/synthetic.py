@@ -12,6 +12,7 @@ from mvc.core.pixels import choose_side
 from mvc.job import stage_log
 from mvc.synthetic import plan as planning
 from mvc.synthetic.clip_filter import measure_clip_probability
+from mvc.synthetic.origin import mark_origin
 from mvc.synthetic.sampler import load_sampler, read_sampling, sample_files
 from safetensors.torch import load_file
 
@@ -30,7 +31,7 @@ def main(snakemake) -> None:
         side = choose_side(get_bytes(train), resolution=cfg["resolution"], fit=get_fit(train))
         device = pick_device()
         models = {"diffusion": cfg["diffusion"], "sampling": read_sampling(cfg), "device": device}
-        clip = {key: cfg[key] for key in ("clip", "prefix", "batch_size")}
+        clip = {"device": device, **{key: cfg[key] for key in ("clip", "prefix", "batch_size")}}
         unets = {"pretrained": (cfg["diffusion"], inputs.get("base", ()))}
         if "weights" in inputs.keys():
             unets["finetuned"] = (Path(inputs.unet).parent, inputs.weights)
@@ -44,12 +45,11 @@ def main(snakemake) -> None:
             sampler = load_sampler(unet, embeddings, **models)
             images = sample_files(sampler, plan, train, resolution=cfg["resolution"], side=side)
             files = list(progress(images, total=len(plan.seeds), unit="images"))
-            clip_inputs = {"places": plan.places, "device": device, **clip}
-            chances = measure_clip_probability(files, plan.labels, names, **clip_inputs)
+            scores = measure_clip_probability(files, plan.labels, names, places=plan.places, **clip)
             origin = planning.describe_generator(cfg, weights)
-            origin |= {"train": train, "captions": captions, "clip_probability": chances.tolist()}
+            origin |= {"train": train, "captions": captions, "clip_probability": scores.tolist()}
             tables.append(planning.tabulate_images(plan, files, **origin))
-        shard = planning.merge_parts(tables)
+        shard = mark_origin(planning.merge_parts(tables), cfg, inputs, snakemake.threads)
         image_tables.write(shard, snakemake.output[0])
         mean = pc.mean(shard["clip_probability"]).as_py() or 0
         note = f"mean clip_probability {mean:.2f}, chance {1 / len(names):.2f}"

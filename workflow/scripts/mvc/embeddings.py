@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from mvc.console.progress import progress
 from mvc.core.batching import align_batches, fit_memory, pick_batch_size
 from mvc.core.finite import require_finite
 from mvc.models.clip import REMEDY, compute_text_states, tokenize
@@ -37,6 +38,30 @@ def embed(
     compute = fit_memory(embed_rows, device=device, remedy=REMEDY)
     for rows, kept in align_batches(range(len(ids)), pick_batch_size(device, batch_size)):
         yield compute(rows)[kept]
+
+
+def embed_distinct(
+    prompts: Sequence[str],
+    *,
+    model: nn.Module,
+    tokenizer,
+    batch_size: int,
+    padding: int | None = None,
+) -> dict[str, Tensor]:
+    """Embed prompts and an empty one, identical prompts once.
+
+    Args:
+        padding: see `clip.tokenize`.
+
+    Returns:
+        `tokens` (k, m, d) and `null` (m, d) in float16; `n_tokens` (k), see `count_tokens`.
+    """
+    texts, index = find_distinct(prompts)
+    settings = {"tokenizer": tokenizer, "batch_size": batch_size, "padding": padding}
+    batches = embed([*texts, ""], model=model, **settings)
+    states = torch.cat([*progress(batches, total=len(texts) + 1, unit="prompts", count=len)])
+    n_tokens = count_tokens(texts, tokenizer=tokenizer)[index]
+    return {"tokens": states[index], "null": states[-1].clone(), "n_tokens": n_tokens}
 
 
 def find_distinct(prompts: Sequence[str]) -> tuple[list[str], Int[Tensor, " k"]]:

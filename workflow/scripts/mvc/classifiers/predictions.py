@@ -25,12 +25,34 @@ def predict_table(
     classifier: Classifier, path: str | Path
 ) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
     """Predict the classes of a Parquet table of images; return their labels, too."""
-    files = iter(image_tables.get_bytes(table := image_tables.read(path, ["image", "label"])))
-    predicted = []
-    while batch := list(islice(files, classifier.batch_size)):
-        images = list(run_in_threads(classifier.read, batch, torch.get_num_threads()))
-        predicted.append(classifier.predict(torch.stack(images))[0])
-    return np.asarray(table["label"]), np.concatenate(predicted)
+    table = image_tables.read(path, ["image", "label"])
+    return np.asarray(table["label"]), predict_batches(classifier, image_tables.get_bytes(table))[0]
+
+
+def predict_batches(
+    classifier: Classifier, files: Iterable[bytes]
+) -> tuple[Int[np.ndarray, " n"], Float32[np.ndarray, "n k"]]:
+    """Predict the class of image files, and the probability of each class.
+
+    Raises:
+        ValueError: a file cannot be decoded, see `Classifier.read`; names its place.
+    """
+    labels, shares = [], [np.empty((0, len(classifier.classes)), np.float32)]
+
+    def read(item: tuple[int, bytes]) -> torch.Tensor:
+        try:
+            return classifier.read(item[1])
+        except ValueError as error:
+            reason = str(error).removeprefix("image 0 of the batch: ")
+            raise ValueError(f"image {item[0]}: {reason}") from error
+
+    remaining = enumerate(files)
+    while batch := list(islice(remaining, classifier.batch_size)):
+        images = list(run_in_threads(read, batch, torch.get_num_threads()))
+        found = classifier.predict(torch.stack(images))
+        labels.extend(found[0].tolist())
+        shares.append(found[1])
+    return np.asarray(labels, int), np.concatenate(shares)
 
 
 def describe_repeat(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mvc.core.hashing import digest_bytes, digest_settings
 
-# Modules of `mvc` that can change no result: what a user sees, a script's log and threads, and
-# pictures of a fine-tuning that runs.
-UNDIGESTED = ("console", "job.py", "figures/watching.py")
+# Modules of `mvc` that can change no result: the names that `import mvc` offers, what a user sees,
+# a script's log and threads, and pictures of a fine-tuning that runs.
+UNDIGESTED = ("__init__.py", "console", "job.py", "figures/watching.py")
 
 
 def digest_code(script: str | Path) -> str:

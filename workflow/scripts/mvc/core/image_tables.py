@@ -18,6 +18,7 @@ from mvc.core.atomic import atomic
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 IMAGE_COLUMNS = ("image", "label", "class_name", "image_id", "sha256")
+OWN = b"mvc."  # begins the names of this project's metadata
 FIT = b"mvc.fit"  # in the metadata: how oblong images become squares, see `core.square`
 ROW_GROUP = 1024  # images; bounds the memory of a reader that streams
 
@@ -33,12 +34,14 @@ def write(table: pa.Table, path: str | Path) -> None:
 def mark_images(schema: pa.Schema, *, fit: str | None = None) -> pa.Schema:
     """Mark the column `image` of a schema, so that Hugging Face `datasets` opens it as pictures.
 
-    `fit` is what `get_fit` returns of the table; None keeps what the schema has.
+    `fit` is what `get_fit` returns of the table; None keeps what the schema has, as of all metadata
+    of this project.
     """
     features = {field.name: _describe_feature(field) for field in schema}
-    fits = {FIT: fit} if fit else {k: v for k, v in (schema.metadata or {}).items() if k == FIT}
+    kept = {k: v for k, v in (schema.metadata or {}).items() if k.startswith(OWN)}
+    kept |= {FIT: fit} if fit else {}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
-    return schema.with_metadata({**metadata, **fits})
+    return schema.with_metadata({**metadata, **kept})
 
 
 def read(paths: str | Path | Sequence[str | Path], columns: list[str] | None = None) -> pa.Table:
