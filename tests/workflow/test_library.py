@@ -20,7 +20,7 @@ from project_tree import tiny_config
 from safetensors.torch import load_file, save_file
 from workflow_run import snakemake
 
-pytestmark = [pytest.mark.slow, pytest.mark.bitwise]
+pytestmark = pytest.mark.slow
 RESULTS = Path("results/photos")
 
 
