@@ -1,4 +1,4 @@
-"""The workflow used from another folder: as a module, with `--directory`, as the catalog does."""
+"""The workflow used elsewhere: as a module, with `--directory`, as the catalog does, on a store."""
 
 import shutil
 from pathlib import Path
@@ -71,3 +71,18 @@ def test_the_catalog_finds_workflow_and_test(tmp_path):
     record = "results/digits/classifiers/wrn-10-1/ra+syn/0.json"
     snakemake(tmp_path, *place, "--", record)
     assert (tmp_path / ".test" / record).is_file()
+
+
+@pytest.mark.skipif(not shutil.which("rsync"), reason="no rsync, which the provider `fs` runs")
+def test_results_go_to_a_storage_provider(built, tmp_path):
+    """As jobs on other machines hand their files on; models and data stay files of this one."""
+    write_config(tmp_path, built, "datasets", "models")
+    store = tmp_path / "store"
+    place = ["--snakefile", str(built / "Snakefile"), "--directory", str(tmp_path)]
+    place += ["--default-storage-provider", "fs", "--default-storage-prefix", str(store)]
+    place += ["--shared-fs-usage", "persistence", "sources", "software-deployment", "source-cache"]
+    snakemake(built.parent, *place, "--", BANK)
+    assert (store / BANK).read_bytes() == (built / BANK).read_bytes()
+    assert not [path for path in (tmp_path / "results").rglob("*") if path.is_file()]
+    assert planned(built.parent, *place, "--", BANK) == []
+    assert "unet" in planned(built.parent, *place, "--", TABLE, "results/photos/augmented")
