@@ -64,12 +64,14 @@ onstart:
     check_runs()
     show_warnings()
     lift_rate_limit()
+    leave_failures_to_the_end()
     TICKER.start()
     ALIVE.append(hold_lock())
 
 
 onsuccess:
     show_notices()
+    show_verdicts()
     logger.info(JOBS.summarise_success(workflow.dag.derived_targetfiles))
 
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from mvc.console.endings import KILLED, STOPPED, Jobs, select_last_lines
+from mvc.console.endings import KILLED, STOPPED, Jobs, drop_repeated, select_last_lines
 from workflow_run import SNAKEMAKE, snakemake
 
 TABLES = ("results/tables/table1.csv", "results/tables/table5.csv")
@@ -29,6 +29,10 @@ ValueError: bank.parquet is cut off:
   it ends at byte 500
 Delete it and run again
 """
+
+FAILED = """RuleException:
+CalledProcessError in file "unet.smk", line 33:
+Command 'python unet.py' {}"""
 
 
 @pytest.fixture
@@ -81,6 +85,10 @@ def test_what_was_made_is_reported_in_one_line_without_targets(jobs, monkeypatch
     Path("b.md").touch()
     assert jobs.summarise_success({"b.csv", "a.csv"}) == "3 jobs in 9 min 11 s; b.md, a.csv"
     assert jobs.summarise_success("abcdef") == "3 jobs in 9 min 11 s; b.md, a, c, d, 2 more"
+    pages = {"results/a/README.md", "results/x/tables/table1.md"}
+    assert jobs.summarise_success(pages).endswith(
+        "; results/x/tables/table1.md, results/a/README.md"
+    )
 
 
 def test_a_failed_job_is_reported_with_the_end_of_its_log_and_the_fix_last(jobs):
@@ -159,11 +167,30 @@ def test_the_end_of_a_long_log_is_short(jobs):
     assert select_last_lines("") == []
 
 
+@pytest.mark.parametrize(
+    ("message", "event", "kept"),
+    [
+        ("Error in rule unet:", "job_error", False),
+        ("Error in group 5f", "group_error", False),
+        (FAILED.format("returned non-zero exit status 1."), "error", False),
+        (FAILED.format("died with <Signals.SIGKILL: 9>."), "error", True),
+        ("WorkflowError:\nAt least one job did not complete successfully.", "error", False),
+        ("WorkflowError:\nno space left on the disk", "error", True),
+        ("Exiting because a job execution failed. Look above for error messages", None, False),
+        ("Stage unet failed (photos/unet):", None, True),
+    ],
+)
+def test_drop_repeated_keeps_what_is_said_nowhere_else(message, event, kept):
+    record = logging.makeLogRecord({"msg": message} | ({"event": event} if event else {}))
+    assert drop_repeated(record) is kept
+
+
 @pytest.mark.slow
 def test_a_run_ends_with_one_line_and_without_work_with_none(copied):
     (copied / "results/tables/table1.csv").unlink()
     said = snakemake(copied, "--quiet", "rules", "--", "results/tables/table1.csv")
     assert said.count("1 job in ") == 1 and "; results/tables/table1.md\n" in said
+    assert said.count("\nTable 1: ") == 1
     for arguments in ([], ["--dry-run", "--forceall"]):
         said = snakemake(copied, *arguments, "--", "results/tables/table1.csv")
         assert " job in " not in said and " jobs in " not in said
@@ -195,6 +222,7 @@ def test_a_failure_is_reported_once_with_the_fix_last(copied):
     (copied / embeddings).unlink()
     said = snakemake(copied, "--quiet", "rules", "--", embeddings, ok=False)
     assert said.count("is cut off") == 1 and said.count("Traceback") == 0
+    assert "Exception" not in said and "Error in rule" not in said and "WorkflowError" not in said
     end = said[said.index("Stage embeddings failed (photos/embeddings):") :]
     fix, log = end.index("delete it and run again"), end.index("The whole log: logs/photos/embed")
     assert "\n\n" in end[fix:log] and end[fix:log].count("\n") == 2, "the fix comes last"

@@ -65,6 +65,15 @@ def test_format_headline(arms, words):
     assert words in verdicts.format_headline(list_findings(make_runs(arms)))
 
 
+def test_list_headlines_of_the_tables_among_some_files(tmp_path):
+    file = tmp_path / "table1.csv"
+    make_table(make_runs(HELPS), TABLES["table1"]).to_csv(file, index=False)
+    others = [str(tmp_path / name) for name in ("table1_runs.csv", "table1.md", "quality.csv")]
+    assert verdicts.list_headlines([*others, str(file)]) == [
+        "Table 1: Synthetic images help in the one comparison."
+    ]
+
+
 def test_a_single_seed_has_no_interval_and_says_so():
     runs = make_runs({"ra": (70,), "ra+syn": (75,)})
     (finding,) = list_findings(runs)

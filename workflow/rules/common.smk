@@ -2,6 +2,7 @@ import json
 import os
 import sys
 from importlib.util import find_spec
+from logging import DEBUG
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -51,7 +52,7 @@ from mvc.config.reported import (
 from mvc.config.sections import merge_section, sort_config
 from mvc.config.selection import find_oracle
 from mvc.console.alive import hold_lock
-from mvc.console.endings import Jobs
+from mvc.console.endings import Jobs, drop_repeated
 from mvc.console.rules import Rules
 from mvc.console.ticker import Ticker
 from mvc.core.atomic import check_folder
@@ -191,12 +192,31 @@ def show_warnings():
         logger.warning(f"Warning: {line}")
 
 
+def list_meaningful_files():
+    """The files of this run, made now or before, but what a rehearsal measures."""
+    files = [file for job in workflow.dag.jobs for file in job.output]
+    return [file for file in files if not has_meaningless_accuracy(file)]
+
+
 def show_notices():
     """Print what a user should know about the data sets and models of this run."""
-    files = [file for job in workflow.dag.jobs for file in job.output]
-    files = [file for file in files if not has_meaningless_accuracy(file)]
-    if block := format_terminal(collect_notices(files)):
+    if block := format_terminal(collect_notices(list_meaningful_files())):
         logger.warning(block)
+
+
+def show_verdicts():
+    """Print the verdict of each table of this run in one line."""
+    from mvc.report.verdicts import list_headlines  # imports pandas
+
+    for line in list_headlines(list_meaningful_files()):
+        logger.warning(line)
+
+
+def leave_failures_to_the_end():
+    """Let the terminal show of failed jobs what `JOBS` says of them last; the log has all."""
+    for handler in logger.handlers:
+        if handler.name == "DefaultStreamHandler" and not logger.isEnabledFor(DEBUG):
+            handler.addFilter(drop_repeated)
 
 
 def check_overwritten():

@@ -17,6 +17,13 @@ KILLED = (
     "\nGive it more, or lower the batch_size of its section; then run again."
 )
 INTERRUPTED = "Terminating processes on user request"  # Snakemake's words after Ctrl-C
+# Snakemake's words of a failed run that only repeat the last message, or that something failed.
+REPEATED = re.compile(
+    r"RuleException:\nCalledProcessError .* returned non-zero exit status"
+    r"|Exiting because a job execution failed"
+    r"|WorkflowError:\nAt least one job did not complete",
+    re.DOTALL,
+)
 STOPPED = "Stopped before the end: run again to go on, what is finished is kept."
 
 
@@ -56,9 +63,9 @@ class Jobs(logging.Handler):
             self.failed[record.jobid] = (record.rule_name, logs, record.rule_msg)
 
     def summarise_success(self, targets: Iterable[str]) -> str:
-        """One line: jobs, time, and the requested files, Markdown pages first."""
+        """One line: jobs, time, and the requested files, the tables' pages first."""
         files = {prefer_page(Path(target)) for target in targets}
-        files = sorted(files, key=lambda file: (not file.endswith(".md"), file))
+        files = sorted(files, key=_rank_file)
         more = [f"{len(files) - MOST_FILES} more"] if len(files) > MOST_FILES else []
         named = ", ".join(files[:MOST_FILES] + more)
         done = len(self.real)  # all that started: `--quiet progress` says of none that it finished
@@ -83,6 +90,17 @@ class Jobs(logging.Handler):
         if log is None or not log.is_file() or log.stat().st_mtime < self.wall - 1:
             return ""
         return log.read_text(encoding="utf-8", errors="replace")
+
+
+def _rank_file(file: str) -> tuple[bool, bool, str]:
+    """A file's place among those that are named: the tables' pages, other pages, the rest."""
+    return not file.endswith(".md"), "/tables/table" not in file, file
+
+
+def drop_repeated(record: logging.LogRecord) -> bool:
+    """A filter of the terminal: drop what the last message of a failed run says."""
+    failed = getattr(record, "event", None) in ("job_error", "group_error")
+    return not (failed or REPEATED.match(record.getMessage()))
 
 
 def prefer_page(file: Path) -> str:

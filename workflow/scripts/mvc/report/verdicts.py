@@ -1,12 +1,13 @@
 """The verdict of a data set's table: each gain in words, with its interval and its limits."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
-from mvc.config.table_columns import Layout
+from mvc.config.table_columns import TABLES, Layout
 from mvc.core.markdown import format_bounds, format_interval, format_number
 from mvc.tables.statistics import TOTAL, Gain, read_gain
 from mvc.tables.summary import list_gains
@@ -131,6 +132,17 @@ def format_headline(findings: Sequence[Finding]) -> str:
 def _differ(findings: Sequence[Finding]) -> bool:
     """Whether a comparison is of two sets of synthetic images, or of two strategies."""
     return any("PT" in each.title or "two-phase" in each.title for each in findings)
+
+
+def list_headlines(files: Iterable[str]) -> list[str]:
+    """List the verdicts of the tables among some files, one line each."""
+    tables = {Path(file).stem: file for file in files if file.endswith(".csv")}
+    return [
+        f"{name.replace('table', 'Table ')}: "
+        f"{format_headline(list_findings(pd.read_csv(tables[name]), layout, digits=1))}."
+        for name, layout in TABLES.items()
+        if name in tables
+    ]
 
 
 def list_limits(runs: pd.DataFrame, findings: Sequence[Finding], *, confidence: float) -> list[str]:
