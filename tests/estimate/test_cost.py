@@ -49,6 +49,7 @@ def section(**changes):
         "synthetic": {"shards": 4, "pretrained_share": 0.5, **SAMPLING},
         "policies": None,
         "shown": False,
+        "keep": "best",
         "runs": [{**RUN, "extra": "finetuned", **TWO_PHASE}],
     }
     return {**own, **changes}
@@ -85,6 +86,10 @@ def test_the_papers_stages_cost_what_was_counted():
     assert lines["embeddings"].operations == pytest.approx(4000 * 13 * giga, rel=0.05)
     assert lines["captions"].items == 4000 and lines["captions"].operations > 0
     assert "policies" not in lines
+    weights = lines["classifiers"].disk / 4
+    assert weights == pytest.approx(1.47e6, rel=0.01), "WRN-28-2, as Zagoruyko and Komodakis count"
+    (*_, classifiers) = cost.estimate_stages("cifar", section(keep="none"), SIZE, MODELS)
+    assert classifiers.disk == 0
     for change in ({"file": "own.csv"}, {"describe": False}):
         settings = section(captions={**section()["captions"], **change})
         (captions, *_) = cost.estimate_stages("cifar", settings, SIZE, MODELS)

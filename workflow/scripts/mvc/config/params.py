@@ -266,6 +266,7 @@ def read_estimate(config: Mapping) -> dict:
             **_pick(own, ("loader", "path")),
             **{section: merge_section(config, section, dataset) for section in ESTIMATED},
             "shown": dataset in (shown["figure1"], shown["figure5"]),
+            "keep": merge_section(config, "classifiers", dataset)["keep"],
             "runs": [],
         }
         for dataset, own in config["datasets"].items()
@@ -274,15 +275,14 @@ def read_estimate(config: Mapping) -> dict:
     for run, settings in _read_table_runs(config).items():
         datasets[run.dataset]["runs"].append(settings)
     for dataset, own in datasets.items():
-        searched = any(run["augmentation"] == "faa" for run in own["runs"])
-        own["policies"] = read_policies(config, dataset) if searched else None
+        arms = {run["augmentation"] for run in own["runs"]}
+        own["policies"] = read_policies(config, dataset) if "faa" in arms else None
     return {**config["estimate"], "models": config["models"], "datasets": datasets}
 
 
 def _read_table_runs(config: Mapping) -> dict[plan.Run, dict]:
     """The settings of each run of the tables, in the order of their files."""
-    tables = plan.list_tables(config)
-    runs = {run for table in tables for run in plan.list_table_runs(config, table)}
+    runs = {run for name in config["datasets"] for run in plan.list_dataset_runs(config, name)}
     return {
         run: read_run(config, run.dataset, run.model, run.arm)
         for run in sorted(runs, key=lambda run: run.path)

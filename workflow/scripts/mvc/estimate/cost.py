@@ -5,7 +5,7 @@ throughput of one device. Tables, figures, quality and the oracle cost little an
 sets of images that figures show are not.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,7 +17,7 @@ from mvc.synthetic.sampler import count_evaluations, read_sampling
 PNG = 2.0  # approximate bytes per pixel of a stored colour photograph
 TOKENS = 77  # context tokens of a caption
 HALF = 2  # bytes per number of its embedding
-WEIGHT = 4  # bytes per weight of the fine-tuned U-Net
+WEIGHT = 4  # bytes per weight of the fine-tuned U-Net and of a classifier
 NOTE = (
     "Device hours at {throughput:,.2f} × 10^12 operations per second, {measured}; a multiplication "
     "and its addition count as two. Small networks and batches run below that rate: take the hours "
@@ -31,9 +31,8 @@ NOTE = (
 class Size:
     """Size of a data set once it is split."""
 
-    labelled: tuple[
-        int, ...
-    ]  # training images of each class: all that captions, generator and classifiers see
+    # Training images of each class: all that captions, generator and classifiers see.
+    labelled: tuple[int, ...]
     test: int
     side: int  # pixels of a stored synthetic image
     names: tuple[str, ...] = ()  # of the classes; empty where they are not known beforehand
@@ -97,10 +96,11 @@ def estimate_vae(diffusion: str, resolution: int) -> tuple[int, int]:
 
 
 @lru_cache
-def estimate_classifier(network: str, classes: int, side: int) -> int:
-    """Estimate the operations of a classifier's forward pass."""
+def estimate_classifier(network: str, classes: int, side: int) -> tuple[int, int]:
+    """Estimate the operations of a classifier's forward pass; its weights."""
     model = architectures.build_classifier(network, classes, size=side)
-    return flops.count_classifier_forward(model, size=side)
+    weights = sum(p.numel() for p in model.parameters())
+    return flops.count_classifier_forward(model, size=side), weights
 
 
 def estimate_stages(
@@ -110,8 +110,8 @@ def estimate_stages(
 
     Args:
         name: of the data set.
-        settings: its sections, `runs`, the settings of each run, and `shown`, whether Figure 1 or 5
-            shows its synthetic images.
+        settings: its sections, `runs`, the settings of each run, `keep` of their weights, and
+            `shown`, whether Figure 1 or 5 shows its synthetic images.
         size: its images.
         models: folder or hub name of `captioner`, `clip` and `diffusion`.
     """
@@ -124,7 +124,7 @@ def estimate_stages(
     if settings["policies"]:
         lines.append(_estimate_policies(name, settings["policies"], size))
     extra = count_synthetic_images(settings, size)
-    return [*lines, _estimate_classifiers(name, settings["runs"], size, extra)]
+    return [*lines, _estimate_classifiers(name, settings, size, extra)]
 
 
 def _estimate_prompts(name: str, settings: Mapping, size: Size, models: Mapping) -> list[Line]:
@@ -226,7 +226,7 @@ def _estimate_generation(
 
 def _estimate_policies(name: str, cfg: Mapping, size: Size) -> Line:
     run = {**cfg["training"], "extra": None}
-    forward = _estimate_forward(run, size)
+    forward, _ = _estimate_network(run, size)
     seen = count_images_seen(run, size, 0)
     if run["epochs"] is not None:
         seen *= (cfg["folds"] - 1) / cfg["folds"]
@@ -235,17 +235,18 @@ def _estimate_policies(name: str, cfg: Mapping, size: Size) -> Line:
     return Line(name, "policies", 1, cfg["folds"] * cfg["rounds"] * cfg["trials"], "trials", total)
 
 
-def _estimate_classifiers(name: str, runs: Iterable[Mapping], size: Size, synthetic: int) -> Line:
-    runs = list(runs)
-    total = 0.0
+def _estimate_classifiers(name: str, settings: Mapping, size: Size, synthetic: int) -> Line:
+    """Estimate the runs; `keep: best` keeps the weights of all until the best one is chosen."""
+    runs, total, disk = settings["runs"], 0.0, 0
     for run in runs:
-        forward = _estimate_forward(run, size)
+        forward, weights = _estimate_network(run, size)
         seen = count_images_seen(run, size, synthetic)
         total += flops.count_training_step(forward) * seen + forward * (size.test + size.train)
-    return Line(name, "classifiers", len(runs), len(runs), "trainings", total)
+        disk += 0 if settings["keep"] == "none" else weights * WEIGHT
+    return Line(name, "classifiers", len(runs), len(runs), "trainings", total, disk)
 
 
-def _estimate_forward(run: Mapping, size: Size) -> int:
+def _estimate_network(run: Mapping, size: Size) -> tuple[int, int]:
     return estimate_classifier(run["network"], size.classes, run["resolution"] or size.side)
 
 
