@@ -72,6 +72,8 @@ def test_list_headlines_of_the_tables_among_some_files(tmp_path):
     assert verdicts.list_headlines([*others, str(file)]) == [
         "Table 1: Synthetic images help in the one comparison."
     ]
+    file.unlink()
+    assert verdicts.list_headlines([str(file)]) == [], "taken away by a storage provider"
 
 
 def test_a_single_seed_has_no_interval_and_says_so():

@@ -135,13 +135,16 @@ def _differ(findings: Sequence[Finding]) -> bool:
 
 
 def list_headlines(files: Iterable[str]) -> list[str]:
-    """List the verdicts of the tables among some files, one line each."""
-    tables = {Path(file).stem: file for file in files if file.endswith(".csv")}
+    """List the verdicts of the tables among some files, one line each.
+
+    A storage provider may have taken a file away.
+    """
+    tables = {file.stem: file for file in map(Path, files) if file.suffix == ".csv"}
     return [
         f"{name.replace('table', 'Table ')}: "
         f"{format_headline(list_findings(pd.read_csv(tables[name]), layout, digits=1))}."
         for name, layout in TABLES.items()
-        if name in tables
+        if name in tables and tables[name].is_file()
     ]
 
 
