@@ -1,5 +1,6 @@
 """`status` by a Python without Snakemake: that of `.venv` where there is one, else the logs."""
 
+import ast
 import subprocess
 import sys
 
@@ -59,3 +60,12 @@ def test_status_goes_on_with_the_environment_s_python(clone):
     python.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n", encoding="utf-8")
     python.chmod(0o755)
     assert run_bare(clone) == ["workflow/scripts/status.py", "--", "tables"]
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["status.py", "mvc/__init__.py", "mvc/console/__init__.py", "mvc/console/environment.py"],
+)
+def test_an_older_python_reads_what_comes_before_the_environment_s(file):
+    text = (REPO / "workflow/scripts" / file).read_text(encoding="utf-8")
+    assert ast.parse(text, feature_version=(3, 9))

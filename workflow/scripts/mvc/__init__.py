@@ -20,19 +20,18 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    match name:
-        case "caption" | "embed" | "mix" | "materialise":
-            from mvc.library import texts as module
-        case "tune":
-            from mvc.library import tuning as module
-        case "load_generator" | "generate" | "filter":
-            from mvc.library import generators as module
-        case "remake":
-            from mvc.library import remaking as module
-        case "load_classifier" | "predict":
-            from mvc.library import classifiers as module
-        case _:
-            raise AttributeError(f"mvc has no {name!r}; its functions are {', '.join(__all__)}")
+    if name in ("caption", "embed", "mix", "materialise"):
+        from mvc.library import texts as module
+    elif name == "tune":
+        from mvc.library import tuning as module
+    elif name in ("load_generator", "generate", "filter"):
+        from mvc.library import generators as module
+    elif name == "remake":
+        from mvc.library import remaking as module
+    elif name in ("load_classifier", "predict"):
+        from mvc.library import classifiers as module
+    else:
+        raise AttributeError(f"mvc has no {name!r}; its functions are {', '.join(__all__)}")
     return getattr(module, name)
 
 

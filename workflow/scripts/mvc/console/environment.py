@@ -12,7 +12,7 @@ REMEDY = "install the environment with `make environment` (6 GB), or activate yo
 def enter_environment() -> bool:
     """Start this script again with the Python of `.venv` if this one has no Snakemake.
 
-    Older versions of Python read this module, so it has no newer syntax.
+    Python 3.9 and later read this module and those above it, so they have no newer syntax.
 
     Returns:
         Whether there is Snakemake.
