@@ -1,4 +1,4 @@
-"""Predict the class of photographs: `predict.py results/<data set>/classifier photos/*.jpg`
+"""Predict the class of photographs: `predict.py results/<data set>/classifier new/*.jpg`
 
 A CSV table goes to standard output, or to the file of --output.
 """

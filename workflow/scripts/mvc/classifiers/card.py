@@ -45,7 +45,7 @@ Mean over seeds of each classifier and arm; the chosen one is marked.
 
 ## Use it
 ```sh
-python workflow/scripts/predict.py {folder} photos/*.jpg --output predictions.csv
+python workflow/scripts/predict.py {folder} new/*.jpg --output predictions.csv
 ```
 reads photographs as the evaluation did (any format of the data set's loader, orientation tags,
 16 bits, `fit: {fit}`), so that it gets the accuracy above on the same images on the same kind of
