@@ -55,6 +55,16 @@ def test_another_directory_holds_what_differs_and_the_results(built, tmp_path):
     assert not (tmp_path / "resources").exists()
 
 
+def test_an_installed_package_does_not_run_in_place_of_the_clone(project, tmp_path):
+    write_config(tmp_path, project)
+    package = tmp_path / "installed/mvc"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text('raise ImportError("of an older commit")\n')
+    images, paths = "results/photos/images/train.parquet", str(package.parent)
+    snakemake(tmp_path, "--snakefile", str(project / "Snakefile"), images, PYTHONPATH=paths)
+    assert (tmp_path / images).is_file()
+
+
 def test_a_directory_without_a_configuration_has_the_default_one(tmp_path):
     place = ["--snakefile", str(REPO / "Snakefile"), "--directory", str(tmp_path)]
     rules = planned(tmp_path, *place, "--", TABLE)

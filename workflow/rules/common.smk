@@ -1,6 +1,7 @@
 import json
 import os
 import sys
+from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from logging import DEBUG
 from pathlib import Path
@@ -12,6 +13,10 @@ from snakemake.logging import logger
 ROOT = Path(str(workflow.current_basedir)).parents[1]
 SCRIPTS = ROOT / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
+# Jobs search site-packages before their scripts' folder, where an installed `mvc` would hide ours.
+if PathFinder.find_spec("mvc", sys.path[1:]):
+    PATHS = [str(SCRIPTS), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(PATHS)
 
 from mvc.config import params, plan
 from mvc.config.candidates import choose_keeping, list_candidates
