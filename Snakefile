@@ -72,7 +72,7 @@ onstart:
 onsuccess:
     show_notices()
     show_verdicts()
-    logger.info(JOBS.summarise_success(workflow.dag.derived_targetfiles))
+    logger.info(JOBS.summarise_success(list_targets()))
 
 
 onerror:

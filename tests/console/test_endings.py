@@ -85,6 +85,9 @@ def test_what_was_made_is_reported_in_one_line_without_targets(jobs, monkeypatch
     Path("b.md").touch()
     assert jobs.summarise_success({"b.csv", "a.csv"}) == "3 jobs in 9 min 11 s; b.md, a.csv"
     assert jobs.summarise_success("abcdef") == "3 jobs in 9 min 11 s; b.md, a, c, d, 2 more"
+    Path("report").mkdir()
+    Path("report/index.html").touch()
+    assert jobs.summarise_success(["report"]).endswith("; report/index.html")
     pages = {"results/a/README.md", "results/x/tables/table1.md"}
     assert jobs.summarise_success(pages).endswith(
         "; results/x/tables/table1.md, results/a/README.md"

@@ -224,6 +224,12 @@ def leave_failures_to_the_end():
             handler.addFilter(drop_repeated)
 
 
+def list_targets():
+    """The files that were asked for; those of a rule, where its name was."""
+    named = [file for job in workflow.dag.targetjobs for file in job.output]
+    return workflow.dag.derived_targetfiles or named
+
+
 def check_overwritten():
     """Stop a run that would overwrite tables or figures of data sets that it does not have."""
     written = [path for job in workflow.dag.needrun_jobs() for path in job.output]

@@ -138,7 +138,7 @@ def summarise_choice(made: pa.Table, marks: Sequence[Mark]) -> dict:
     counts = Counter(mark.dropped_by for mark in marks)
     dropped = {name: counts[name] for name in FILTERS if counts[name]}
     copies = len(made) - made[COPY].null_count
-    left = ", ".join(f"{n:,} dropped ({FILTERS[name]})" for name, n in dropped.items())
+    left = ", ".join(f"{n:,} left out ({FILTERS[name]})" for name, n in dropped.items())
     texts = {
         THIRD: f"augmented/ has {counts[None]:,} of {len(made):,} synthetic images"
         + (f"; {left}" if left else ""),

@@ -25,8 +25,8 @@ TEXT = """\
 # Classifier of {dataset}
 
 `{network}` for {count} classes on images of {width} x {height} pixels, {start}. It was trained on
-{n_train:,} real images{extra} by Mixing Visual Concepts (MVC): classifier `{model}`, arm `{arm}`,
-seed {seed}, {steps:,} steps.
+{n_train:,} real images{extra}, in a run of Mixing Visual Concepts (MVC): classifier `{model}`, arm
+`{arm}`, seed {seed}, {steps:,} steps.
 
 | measured | accuracy in % | images | interval |
 |---|---|---|---|

@@ -120,9 +120,9 @@ def list_test_warnings(confusion: Confusion) -> Iterator[str]:
     classes = sum(size > 0 for size in sizes.values())
     if n < SMALL:
         yield (
-            f"{n:,} test images: one image is {_format_points(n, 1)}; of two classifiers that "
-            f"differ in fewer than {VISIBLE} images ({_format_points(n, VISIBLE)}) one run each "
-            "cannot tell which is better"
+            f"{n:,} test images: one image is {_format_points(n, 1)}; one run each cannot tell "
+            f"which of two classifiers is better if they differ in fewer than {VISIBLE} images "
+            f"({_format_points(n, VISIBLE)})"
         )
     if classes == 1:
         yield f"all test images are of the class {largest!r}: no accuracy says anything here"

@@ -104,9 +104,9 @@ def drop_repeated(record: logging.LogRecord) -> bool:
 
 
 def prefer_page(file: Path) -> str:
-    """The Markdown page beside a file, or the file where there is none."""
-    page = file.with_suffix(".md")
-    return str(page if page.is_file() else file)
+    """The page to open: of a folder its `index.html`, of a file the Markdown beside it."""
+    pages = (file / "index.html", file.with_suffix(".md"), file)
+    return str(next((page for page in pages if page.is_file()), file))
 
 
 def name_job(log: Path) -> str:

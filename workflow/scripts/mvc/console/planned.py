@@ -30,9 +30,10 @@ def show_planned(arguments: list[str], stages: list[str], run: str) -> None:
         check_configfiles(arguments)
     except FileNotFoundError as error:
         sys.exit(str(error))
+    # Before the dry runs: of a job that ends meanwhile they would only say that it is forced.
+    started = read_markers(Path(".snakemake/incomplete"))
     with ThreadPoolExecutor() as pool:
         wanted, every = pool.map(lambda more: plan_jobs(*more, *arguments), ([], ["--forceall"]))
-    started = read_markers(Path(".snakemake/incomplete"))
     states = {job.log: judge_job(job, started=started, run=run) for job in wanted}
     rows = group_states(every, states, stages)
     console = Console(width=None if sys.stdout.isatty() else 140)
