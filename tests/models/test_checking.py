@@ -476,6 +476,15 @@ def test_list_warnings_of_a_resolution_far_below_the_trained_one(models):
     assert "unet.resolution = 32" in lines[0] and "trained at 256 px" in lines[0]
 
 
+def test_list_warnings_of_data_that_the_shipped_models_do_not_know():
+    config = copy.deepcopy(CONFIG)
+    assert doubts.list_warnings(config) == []
+    (name,) = config["datasets"]
+    config["datasets"]["mine"] = config["datasets"][name] | {"loader": "imagefolder"}
+    (line,) = doubts.list_warnings(config)
+    assert "models.diffusion" in line and "(mine)" in line and "config/photos.yaml" in line
+
+
 def test_list_warnings_of_a_large_u_net_on_a_cpu(models):
     config = copy.deepcopy(CONFIG)
     config["models"] = {key: str(models / name) for key, name in FOLDERS.items()}

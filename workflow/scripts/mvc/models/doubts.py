@@ -1,6 +1,7 @@
 """What can be done with these foundation models, but is hardly meant."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from mvc.config.sections import merge_section
 from mvc.models import fitting, twins
@@ -8,6 +9,7 @@ from mvc.models.checking import find_folder, measure_likeness, read_diffusion
 from mvc.models.parts import PARTS
 
 LARGE = 10**9  # bytes of weights
+SHIPPED = "resources/miniature/"
 
 
 def list_warnings(config: Mapping, *, on_cpu: bool = False) -> list[str]:
@@ -19,6 +21,7 @@ def list_warnings(config: Mapping, *, on_cpu: bool = False) -> list[str]:
     unet, vae, _ = read_diffusion(config)
     size, lines = fitting.find_trained_size(unet, vae), list(_list_rounded(config["models"]))
     lines += _list_slow(config["models"]["diffusion"]) if on_cpu else []
+    lines += _list_unknown(config)
     if twins.ALIKE < measure_likeness(config["models"]) < 1:
         lines.append(
             f"models.clip = {config['models']['clip']}: the text encoder of models.diffusion was "
@@ -53,4 +56,17 @@ def _list_slow(name: str) -> Iterator[str]:
         yield (
             f"models.diffusion = {name}: no NVIDIA GPU is visible here, and on a CPU this U-Net "
             "takes days where a GPU takes hours; the target estimate counts them"
+        )
+
+
+def _list_unknown(config: Mapping) -> Iterator[str]:
+    """Warn of data sets that the shipped models, trained on Fashion-MNIST, do not know."""
+    loaders = {name: section["loader"] for name, section in config["datasets"].items()}
+    unknown = [name for name, loader in loaders.items() if loader != "fashion_mnist"]
+    shipped = config["models"]["diffusion"]
+    if unknown and SHIPPED in Path(shipped).as_posix():
+        yield (
+            f"models.diffusion = {shipped} ({', '.join(unknown)}): the shipped models know clothes "
+            "on 32 x 32 pixels; they show that other data runs through, not what the method is "
+            "worth there; config/photos.yaml has real models"
         )
