@@ -14,9 +14,10 @@ ROOT = Path(str(workflow.current_basedir)).parents[1]
 SCRIPTS = ROOT / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 # Jobs search site-packages before their scripts' folder, where an installed `mvc` would hide ours.
+SEARCHED = "PYTHONPATH"
 if PathFinder.find_spec("mvc", sys.path[1:]):
-    PATHS = [str(SCRIPTS), *filter(None, [os.environ.get("PYTHONPATH")])]
-    os.environ["PYTHONPATH"] = os.pathsep.join(PATHS)
+    PATHS = [str(SCRIPTS), *filter(None, [os.environ.get(SEARCHED)])]
+    os.environ[SEARCHED] = os.pathsep.join(PATHS)
 
 from mvc.config import params, plan
 from mvc.config.candidates import choose_keeping, list_candidates
