@@ -174,7 +174,7 @@ def test_the_end_of_a_long_log_is_short(jobs):
     ("message", "event", "kept"),
     [
         ("Error in rule unet:", "job_error", False),
-        ("Error in group 5f", "group_error", False),
+        ("Error in group 5f", "group_error", True),
         (FAILED.format("returned non-zero exit status 1."), "error", False),
         (FAILED.format("died with <Signals.SIGKILL: 9>."), "error", True),
         ("WorkflowError:\nAt least one job did not complete successfully.", "error", False),
@@ -186,6 +186,11 @@ def test_the_end_of_a_long_log_is_short(jobs):
 def test_drop_repeated_keeps_what_is_said_nowhere_else(message, event, kept):
     record = logging.makeLogRecord({"msg": message} | ({"event": event} if event else {}))
     assert drop_repeated(record) is kept
+
+
+def test_drop_repeated_keeps_what_an_executor_says():
+    said = {"event": "job_error", "msg": "Error in rule unet:", "rule_msg": "status is: 'TIMEOUT'"}
+    assert drop_repeated(logging.makeLogRecord(said))
 
 
 @pytest.mark.slow

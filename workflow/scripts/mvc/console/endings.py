@@ -98,9 +98,13 @@ def _rank_file(file: str) -> tuple[bool, bool, str]:
 
 
 def drop_repeated(record: logging.LogRecord) -> bool:
-    """A filter of the terminal: drop what the last message of a failed run says."""
-    failed = getattr(record, "event", None) in ("job_error", "group_error")
-    return not (failed or REPEATED.match(record.getMessage()))
+    """A filter of the terminal: drop what the last message of a failed run says.
+
+    What an executor says of a job stays: the job may be tried again and succeed.
+    """
+    failed = getattr(record, "event", None) == "job_error"
+    repeated = failed and getattr(record, "rule_msg", None) in (None, "None")
+    return not (repeated or REPEATED.match(record.getMessage()))
 
 
 def prefer_page(file: Path) -> str:
