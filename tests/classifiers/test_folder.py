@@ -202,7 +202,7 @@ def test_predict_names_unreadable_files_and_fails_at_the_end(tmp_path, capsys):
     ) == pytest.approx(1, abs=1e-5)
     errors = capsys.readouterr().err
     assert "bad.jpg: not an image" in errors and "gone.png: No such file" in errors
-    assert "Is a directory" in errors and "3 of 4 files left out" in errors
+    assert "is a folder; name its files" in errors and "3 of 4 files left out" in errors
 
 
 def test_write_predictions_escapes_what_a_spreadsheet_would_compute():

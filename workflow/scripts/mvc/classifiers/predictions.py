@@ -87,6 +87,8 @@ def predict_files(classifier: Classifier, files: Iterable[str | Path]) -> Iterat
     """Predict the class of image files, some at once; a file that cannot be read has a fault."""
 
     def read(file: str | Path):
+        if Path(file).is_dir():
+            return f"is a folder; name its files, as in {Path(file) / '*.jpg'}"
         try:
             return classifier.read(Path(file).read_bytes())
         except (OSError, ValueError) as error:
